@@ -1,0 +1,5 @@
+/** What everything may lean on: errors, bytes, ids, time. No I/O of its own. */
+export * from './bytes.ts';
+export * from './clock.ts';
+export * from './errors.ts';
+export * from './ids.ts';

@@ -1,0 +1,63 @@
+/**
+ * Error codes. A code is never renamed and never reused; a script or a screen may depend on it.
+ * The prefix says which side failed: `source.*` is the machine that is protected (a warning, the session goes on),
+ * `repository.*` is where the backup files lie (the task stops).
+ */
+export const errorCodes = [
+	'usage.invalid', // an option or a field has a value that cannot be taken; data.field names it
+	'usage.conflict', // two options that exclude each other
+	'usage.unsupported', // a known wish that this version or this platform cannot fulfil
+	'auth.required',
+	'auth.refused',
+	'not-found.job',
+	'not-found.repository',
+	'not-found.session',
+	'not-found.point',
+	'not-found.chain',
+	'not-found.path',
+	'not-found.disk',
+	'exists.name', // a job or repository of that name exists
+	'exists.target', // the place to restore to is not empty and overwriting was not allowed
+	'stale.revision', // somebody saved first; data.current holds the newer state
+	'busy.job', // the job has a running session
+	'busy.repository',
+	'busy.chain',
+	'busy.data-folder', // another engine holds it; data.holder says who
+	'data-folder.unusable',
+	'database.newer', // written by a newer version of the product
+	'database.damaged',
+	'source.missing',
+	'source.unreadable',
+	'source.changed', // changed while it was being read
+	'source.vanished', // was there when the folder was listed, was gone when it was opened
+	'source.skipped', // sockets and the like, skipped by nature
+	'source.metadata', // content is safe, some metadata could not be read
+	'source.unsupported', // not a kind of disk or folder that can be read
+	'repository.unreachable',
+	'repository.not-writable',
+	'repository.full', // no room left, or less than the reserve
+	'repository.io', // could not read or write: not the same as damaged
+	'repository.damaged', // read, and wrong
+	'repository.foreign', // not a file of ours, or of another chain
+	'repository.newer-format', // written by a newer version of the product
+	'restore.target', // the target cannot be written
+	'restore.metadata', // content is back, some metadata could not be set
+	'connection.lost',
+	'connection.refused',
+	'session.interrupted', // the engine ended while it ran
+	'cancelled',
+	'internal', // a defect of ours
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+
+/** How an error crosses every border: command line, IPC, WebSocket, database. */
+export type ErrorShape = {
+	readonly code: ErrorCode;
+	/** What failed, on which object; one sentence for an administrator. */
+	readonly message: string;
+	/** What to do about it. */
+	readonly hint?: string | undefined;
+	/** Machine-readable detail, e.g. `{ field: 'schedule' }`. */
+	readonly data?: Readonly<Record<string, unknown>> | undefined;
+};

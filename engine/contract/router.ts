@@ -1,0 +1,274 @@
+/**
+ * The whole surface of the engine on one page. A face calls it through a link (IPC, WebSocket) or in process through
+ * `createCaller`; the engine implements `EngineApi` and knows nothing of transports.
+ */
+import { initTRPC, TRPCError } from '@trpc/server';
+import { z } from 'zod';
+import type { ErrorShape } from './errors.ts';
+import {
+	type BrowsePage,
+	type Chain,
+	type EngineEvent,
+	type JobSettings,
+	type JobSummary,
+	jobSettings,
+	type LogEntry,
+	type Overview,
+	type PlaceEntry,
+	type Point,
+	type Repository,
+	type RepositorySettings,
+	type RestoreDiskInput,
+	type RestoreFilesInput,
+	type RestorePlan,
+	repositorySettings,
+	restoreDiskInput,
+	restoreFilesInput,
+	type Session,
+	type SessionListItem,
+	type SourceSpec,
+	type SystemInfo,
+	schedule,
+	sessionKind,
+	sessionState,
+	sourceSpec,
+} from './schemas.ts';
+
+/** What a use case gets beside its input. */
+export type CallOptions = { readonly signal?: AbortSignal | undefined };
+
+const id = z.object({ id: z.string().min(1) });
+const revision = z.object({ id: z.string().min(1), revision: z.number().int() });
+
+export const sessionFilter = z.object({
+	jobId: z.string().optional(),
+	kinds: z.array(sessionKind).optional(),
+	states: z.array(sessionState).optional(),
+	/** Title contains, without regard to case. */
+	search: z.string().optional(),
+	startedFrom: z.number().optional(),
+	startedTo: z.number().optional(),
+	offset: z.number().int().min(0).default(0),
+	limit: z.number().int().min(1).max(1000).default(200),
+});
+export type SessionFilter = z.infer<typeof sessionFilter>;
+const logQuery = z.object({ id: z.string(), afterSeq: z.number().int().default(0), limit: z.number().int().min(1).max(5000).default(1000) });
+const pointFilter = z.object({ jobId: z.string().optional(), object: z.string().optional(), repositoryId: z.string().optional() });
+const browseQuery = z.object({
+	/** A point's id, or one of the forms of the command line (`JOB@latest`). */
+	point: z.string().min(1),
+	path: z.string().default('/'),
+	offset: z.number().int().min(0).default(0),
+	limit: z.number().int().min(1).max(5000).default(1000),
+});
+const runQuery = z.object({ id: z.string(), full: z.enum(['active', 'synthetic']).nullable().default(null) });
+const heatMapQuery = z.object({ timeZone: z.string().default('UTC') });
+
+/** Steps of the job wizard: each is checked when it is left. */
+export const jobDraft = jobSettings.partial().extend({ id: z.string().optional() });
+export type JobDraft = z.infer<typeof jobDraft>;
+/** What is wrong with a draft, per field of the settings (`sources.0.path`); empty when all is well. */
+export type DraftProblems = { readonly errors: Readonly<Record<string, string>>; readonly warnings: Readonly<Record<string, string>> };
+
+export interface EngineApi {
+	system: {
+		info(options: CallOptions): Promise<SystemInfo>;
+		overview(input: z.infer<typeof heatMapQuery>, options: CallOptions): Promise<Overview>;
+		/** Never ends by itself. Begins with nothing: ask for the state after subscribing. */
+		events(options: CallOptions): AsyncIterable<EngineEvent>;
+	};
+	jobs: {
+		list(options: CallOptions): Promise<JobSummary[]>;
+		get(input: { id: string }, options: CallOptions): Promise<JobSummary>;
+		check(input: JobDraft, options: CallOptions): Promise<DraftProblems>;
+		create(input: JobSettings, options: CallOptions): Promise<JobSummary>;
+		/** `stale.revision` with `data.current` (a JobSummary) if somebody saved first. */
+		update(input: { id: string; revision: number; settings: JobSettings }, options: CallOptions): Promise<JobSummary>;
+		/** Removes the job; its restore points stay. `busy.job` while it runs. */
+		remove(input: { id: string; revision: number }, options: CallOptions): Promise<void>;
+		setEnabled(input: { ids: string[]; enabled: boolean }, options: CallOptions): Promise<void>;
+		/** Starts a session and returns at once. `busy.job` when one runs. */
+		run(input: z.infer<typeof runQuery>, options: CallOptions): Promise<{ sessionId: string }>;
+		cancel(input: { id: string }, options: CallOptions): Promise<void>;
+		/** The next times of a schedule; `usage.invalid` with the reason. */
+		nextRuns(input: { schedule: z.infer<typeof schedule>; count: number }, options: CallOptions): Promise<number[]>;
+	};
+	sessions: {
+		list(input: SessionFilter, options: CallOptions): Promise<{ total: number; sessions: SessionListItem[] }>;
+		get(input: { id: string }, options: CallOptions): Promise<Session>;
+		log(input: z.infer<typeof logQuery>, options: CallOptions): Promise<LogEntry[]>;
+		/** The whole session at once, then at each change (at most 4 a second) until it has ended; the last one is final. */
+		follow(input: { id: string }, options: CallOptions): AsyncIterable<Session>;
+		cancel(input: { id: string }, options: CallOptions): Promise<void>;
+		/** Runs the job again for the objects that failed (or a restore again). */
+		retry(input: { id: string }, options: CallOptions): Promise<{ sessionId: string }>;
+	};
+	repositories: {
+		list(options: CallOptions): Promise<Repository[]>;
+		get(input: { id: string }, options: CallOptions): Promise<Repository>;
+		/** Where a first repository would go (SRV-05): folder `Backup` on the volume with most free space. */
+		suggest(options: CallOptions): Promise<{ path: string; freeBytes: number }>;
+		/** Creates the folder if its parent exists, and tries it out before it is trusted. */
+		add(input: RepositorySettings, options: CallOptions): Promise<Repository>;
+		update(input: { id: string; revision: number; settings: RepositorySettings }, options: CallOptions): Promise<Repository>;
+		/** Forgets it; no file is deleted. Refused while a job uses it. */
+		remove(input: { id: string; revision: number }, options: CallOptions): Promise<void>;
+		/** Reads its folder again. */
+		rescan(input: { id: string }, options: CallOptions): Promise<Repository>;
+	};
+	chains: {
+		list(input: z.infer<typeof pointFilter>, options: CallOptions): Promise<Chain[]>;
+		/** Starts a session of kind `check` that reads every stored byte; result with `checkResult`. */
+		check(input: { id: string }, options: CallOptions): Promise<{ sessionId: string }>;
+		/** The result of a finished check session. */
+		checkResult(input: { sessionId: string }, options: CallOptions): Promise<import('./schemas.ts').CheckResult>;
+	};
+	points: {
+		/** Newest first. */
+		list(input: z.infer<typeof pointFilter>, options: CallOptions): Promise<Point[]>;
+		/** Accepts the forms of the command line. */
+		get(input: { point: string }, options: CallOptions): Promise<Point>;
+		browse(input: z.infer<typeof browseQuery>, options: CallOptions): Promise<BrowsePage>;
+		/** The points of the same object in which `path` exists, newest first, with its size and time there. */
+		versions(
+			input: { point: string; path: string },
+			options: CallOptions,
+		): Promise<{ pointId: string; createdAt: number; sizeBytes: number; modifiedAt: number | null }[]>;
+		/** Starts a session of kind `verify`: reads everything the point needs, writes nothing. */
+		verify(input: { point: string }, options: CallOptions): Promise<{ sessionId: string }>;
+	};
+	restore: {
+		plan(input: RestoreFilesInput, options: CallOptions): Promise<RestorePlan>;
+		files(input: RestoreFilesInput, options: CallOptions): Promise<{ sessionId: string }>;
+		disk(input: RestoreDiskInput, options: CallOptions): Promise<{ sessionId: string }>;
+	};
+	places: {
+		/** One level of the engine's own machine; path null: volumes and disks. Folders first, at most 5000. */
+		list(input: { path: string | null }, options: CallOptions): Promise<{ path: string | null; parent: string | null; entries: PlaceEntry[] }>;
+		/** Walks a source and adds up; stops after about two seconds with `complete: false`. */
+		measure(input: { source: SourceSpec }, options: CallOptions): Promise<{ bytes: number; items: number; complete: boolean }>;
+	};
+}
+
+export type RouterContext = { readonly api: EngineApi };
+
+/** Carries the engine's error through tRPC: `cause` holds `{ shape: ErrorShape }`. */
+export interface CarriesErrorShape {
+	readonly shape: ErrorShape;
+}
+const shapeOf = (cause: unknown): ErrorShape | undefined =>
+	typeof cause === 'object' && cause !== null && 'shape' in cause ? (cause as CarriesErrorShape).shape : undefined;
+
+const inputProblem = (error: z.ZodError): ErrorShape => {
+	const issue = error.issues[0];
+	const field = issue?.path.join('.') ?? '';
+	return {
+		code: 'usage.invalid',
+		message: field ? `${field}: ${issue?.message}` : (issue?.message ?? 'The request is malformed.'),
+		data: { field, issues: error.issues },
+	};
+};
+
+const t = initTRPC.context<RouterContext>().create({
+	errorFormatter({ shape, error }) {
+		const engine: ErrorShape =
+			shapeOf(error.cause) ??
+			(error.cause instanceof z.ZodError
+				? inputProblem(error.cause)
+				: error.code === 'INTERNAL_SERVER_ERROR'
+					? { code: 'internal', message: error.message, hint: 'This is a defect in Holdfast. The log of the engine has the details.' }
+					: { code: 'usage.invalid', message: error.message });
+		return { ...shape, message: engine.message, data: { code: shape.data.code, httpStatus: shape.data.httpStatus, path: shape.data.path, engine } };
+	},
+});
+
+/** Engine errors become tRPC errors with their shape as cause; everything else passes as a defect. */
+const translate = t.middleware(async ({ next }) => {
+	const result = await next();
+	if (!result.ok && shapeOf(result.error.cause)) {
+		const shape = shapeOf(result.error.cause) as ErrorShape;
+		throw new TRPCError({ code: shape.code.startsWith('not-found.') ? 'NOT_FOUND' : 'BAD_REQUEST', message: shape.message, cause: result.error.cause });
+	}
+	return result;
+});
+const call = t.procedure.use(translate);
+
+export const appRouter = t.router({
+	system: t.router({
+		info: call.query(({ ctx, signal }) => ctx.api.system.info({ signal })),
+		overview: call.input(heatMapQuery).query(({ ctx, input, signal }) => ctx.api.system.overview(input, { signal })),
+		events: call.subscription(async function* ({ ctx, signal }) {
+			yield* ctx.api.system.events({ signal });
+		}),
+	}),
+	jobs: t.router({
+		list: call.query(({ ctx, signal }) => ctx.api.jobs.list({ signal })),
+		get: call.input(id).query(({ ctx, input, signal }) => ctx.api.jobs.get(input, { signal })),
+		check: call.input(jobDraft).query(({ ctx, input, signal }) => ctx.api.jobs.check(input, { signal })),
+		create: call.input(jobSettings).mutation(({ ctx, input, signal }) => ctx.api.jobs.create(input, { signal })),
+		update: call.input(revision.extend({ settings: jobSettings })).mutation(({ ctx, input, signal }) => ctx.api.jobs.update(input, { signal })),
+		remove: call.input(revision).mutation(({ ctx, input, signal }) => ctx.api.jobs.remove(input, { signal })),
+		setEnabled: call
+			.input(z.object({ ids: z.array(z.string()), enabled: z.boolean() }))
+			.mutation(({ ctx, input, signal }) => ctx.api.jobs.setEnabled(input, { signal })),
+		run: call.input(runQuery).mutation(({ ctx, input, signal }) => ctx.api.jobs.run(input, { signal })),
+		cancel: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.jobs.cancel(input, { signal })),
+		nextRuns: call
+			.input(z.object({ schedule, count: z.number().int().min(1).max(500).default(5) }))
+			.query(({ ctx, input, signal }) => ctx.api.jobs.nextRuns(input, { signal })),
+	}),
+	sessions: t.router({
+		list: call.input(sessionFilter).query(({ ctx, input, signal }) => ctx.api.sessions.list(input, { signal })),
+		get: call.input(id).query(({ ctx, input, signal }) => ctx.api.sessions.get(input, { signal })),
+		log: call.input(logQuery).query(({ ctx, input, signal }) => ctx.api.sessions.log(input, { signal })),
+		follow: call.input(id).subscription(async function* ({ ctx, input, signal }) {
+			yield* ctx.api.sessions.follow(input, { signal });
+		}),
+		cancel: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.sessions.cancel(input, { signal })),
+		retry: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.sessions.retry(input, { signal })),
+	}),
+	repositories: t.router({
+		list: call.query(({ ctx, signal }) => ctx.api.repositories.list({ signal })),
+		get: call.input(id).query(({ ctx, input, signal }) => ctx.api.repositories.get(input, { signal })),
+		suggest: call.query(({ ctx, signal }) => ctx.api.repositories.suggest({ signal })),
+		add: call.input(repositorySettings).mutation(({ ctx, input, signal }) => ctx.api.repositories.add(input, { signal })),
+		update: call.input(revision.extend({ settings: repositorySettings })).mutation(({ ctx, input, signal }) => ctx.api.repositories.update(input, { signal })),
+		remove: call.input(revision).mutation(({ ctx, input, signal }) => ctx.api.repositories.remove(input, { signal })),
+		rescan: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.repositories.rescan(input, { signal })),
+	}),
+	chains: t.router({
+		list: call.input(pointFilter).query(({ ctx, input, signal }) => ctx.api.chains.list(input, { signal })),
+		check: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.chains.check(input, { signal })),
+		checkResult: call.input(z.object({ sessionId: z.string() })).query(({ ctx, input, signal }) => ctx.api.chains.checkResult(input, { signal })),
+	}),
+	points: t.router({
+		list: call.input(pointFilter).query(({ ctx, input, signal }) => ctx.api.points.list(input, { signal })),
+		get: call.input(z.object({ point: z.string().min(1) })).query(({ ctx, input, signal }) => ctx.api.points.get(input, { signal })),
+		browse: call.input(browseQuery).query(({ ctx, input, signal }) => ctx.api.points.browse(input, { signal })),
+		versions: call.input(z.object({ point: z.string(), path: z.string() })).query(({ ctx, input, signal }) => ctx.api.points.versions(input, { signal })),
+		verify: call.input(z.object({ point: z.string().min(1) })).mutation(({ ctx, input, signal }) => ctx.api.points.verify(input, { signal })),
+	}),
+	restore: t.router({
+		plan: call.input(restoreFilesInput).query(({ ctx, input, signal }) => ctx.api.restore.plan(input, { signal })),
+		files: call.input(restoreFilesInput).mutation(({ ctx, input, signal }) => ctx.api.restore.files(input, { signal })),
+		disk: call.input(restoreDiskInput).mutation(({ ctx, input, signal }) => ctx.api.restore.disk(input, { signal })),
+	}),
+	places: t.router({
+		list: call.input(z.object({ path: z.string().nullable() })).query(({ ctx, input, signal }) => ctx.api.places.list(input, { signal })),
+		measure: call.input(z.object({ source: sourceSpec })).query(({ ctx, input, signal }) => ctx.api.places.measure(input, { signal })),
+	}),
+});
+
+export type AppRouter = typeof appRouter;
+
+/** Content leaves as a stream beside the router: over HTTP for a browser, into a chosen file on the desktop. */
+export interface Downloads {
+	/** One file as it is, anything else as a zip. `not-found.path` before the first byte; damage ends the stream with an error. */
+	open(input: { point: string; paths: string[] }, options: CallOptions): Promise<Download>;
+}
+export type Download = {
+	readonly fileName: string;
+	readonly mediaType: string;
+	readonly sizeBytes: number | null;
+	readonly content: AsyncIterable<Uint8Array>;
+};
