@@ -25,8 +25,8 @@ export function textFromBytes(bytes: Uint8Array): string {
 		let text = '';
 		for (let at = 0; at < bytes.length; ) {
 			const length = sequenceLength(bytes, at);
-			if (length === 0) text += String.fromCharCode(0xdc00 + (bytes[at++] as number));
-			else text += strict.decode(bytes.subarray(at, (at += length)));
+			text += length === 0 ? String.fromCharCode(0xdc00 + (bytes[at] as number)) : strict.decode(bytes.subarray(at, at + length));
+			at += length || 1;
 		}
 		return text;
 	}
