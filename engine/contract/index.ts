@@ -2,6 +2,7 @@
  * What the outside may say to the engine and hear from it: schemas, error codes, the router.
  * A leaf: it imports nothing of ours, so that the renderer can hold it without holding the engine.
  */
+export * from './desktop.ts';
 export * from './errors.ts';
 export * from './router.ts';
 export * from './schemas.ts';
