@@ -1,0 +1,119 @@
+import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import { textFromBytes } from '../base/index.ts';
+import type { BlockDevice, Volume, VolumePort } from './port.ts';
+
+/** File systems without a device of their own that keep what is written to them. Everything else without one is the kernel's furniture. */
+const lastingWithoutDevice = new Set(
+	(
+		'9p afs bcachefs beegfs btrfs ceph cifs fuse.ceph fuse.ceph-fuse fuse.glusterfs fuse.mergerfs fuse.rclone fuse.s3fs fuse.sshfs fuse.unionfs fuse.zfs ' +
+		'gpfs lustre nfs nfs4 ocfs2 overlay smb3 virtiofs zfs'
+	).split(' '),
+);
+/** Images that can never be written, however they are mounted: packages, installation media. */
+const images = new Set(['cramfs', 'erofs', 'iso9660', 'romfs', 'squashfs', 'udf']);
+
+export type Mount = {
+	/** `major:minor` of the file system: the same for all mounts of it. */
+	readonly deviceId: string;
+	/** Which directory of the file system is mounted. */
+	readonly root: Buffer;
+	readonly mountPoint: Buffer;
+	readonly fileSystem: string;
+	readonly device: string;
+	readonly readOnly: boolean;
+};
+
+/** proc_pid_mountinfo(5). Lines that do not look like it are left out. */
+export function parseMountInfo(content: Buffer): readonly Mount[] {
+	const mounts: Mount[] = [];
+	for (const line of content.toString('latin1').split('\n')) {
+		const [place, origin] = line.split(' - ');
+		const [, , deviceId, root, mountPoint, mountOptions] = place?.split(' ') ?? [];
+		const [fileSystem, device, superOptions] = origin?.split(' ') ?? [];
+		if (deviceId === undefined || root === undefined || mountPoint === undefined || fileSystem === undefined || device === undefined) continue;
+		const isReadOnly = (options: string | undefined): boolean => options?.split(',').includes('ro') === true;
+		mounts.push({
+			deviceId,
+			root: unescape(root),
+			mountPoint: unescape(mountPoint),
+			fileSystem,
+			device: textFromBytes(unescape(device)),
+			readOnly: isReadOnly(mountOptions) || isReadOnly(superOptions),
+		});
+	}
+	return mounts;
+}
+
+/** The kernel writes space, tab, newline and backslash as three octal digits. */
+const unescape = (field: string): Buffer =>
+	Buffer.from(
+		field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))),
+		'latin1',
+	);
+
+/** The mounts that can hold backup files, one per file system: the one that shows most of it, writable before read-only. */
+export function selectVolumes(mounts: readonly Mount[]): readonly Mount[] {
+	// a later mount hides an earlier one at the same place
+	const visible = new Map(mounts.map((mount) => [mount.mountPoint.toString('latin1'), mount]));
+	const chosen = new Map<string, Mount>();
+	for (const mount of visible.values()) {
+		const hasDevice = mount.device.startsWith('/dev/') && mount.device !== '/dev/fuse';
+		if (images.has(mount.fileSystem) || !(hasDevice || lastingWithoutDevice.has(mount.fileSystem))) continue;
+		const rival = chosen.get(mount.deviceId);
+		if (rival === undefined || rank(mount) < rank(rival)) chosen.set(mount.deviceId, mount);
+	}
+	return [...chosen.values()];
+}
+
+const rank = (mount: Mount): number => (mount.readOnly ? 1_000_000 : 0) + mount.root.length * 5000 + mount.mountPoint.length;
+
+export class LinuxDisks implements VolumePort {
+	volumes(): readonly Volume[] {
+		return selectVolumes(parseMountInfo(readFileSync('/proc/self/mountinfo'))).flatMap((mount) => {
+			try {
+				if (!statSync(mount.mountPoint).isDirectory()) return []; // containers mount single files
+				const { bsize, blocks, bavail } = statfsSync(mount.mountPoint);
+				if (blocks === 0) return [];
+				const { fileSystem, device, readOnly } = mount;
+				return [{ mountPoint: textFromBytes(mount.mountPoint), fileSystem, device, sizeBytes: bsize * blocks, freeBytes: bsize * bavail, readOnly }];
+			} catch {
+				return []; // unmounted meanwhile, or not ours to see: no place for backups either way
+			}
+		});
+	}
+
+	blockDevices(): readonly BlockDevice[] {
+		return listOrNone('/sys/block').flatMap((name) => {
+			const folder = `/sys/block/${name}`;
+			const disk = deviceAt(folder, name, null);
+			if (disk === null) return [];
+			const partitions = listOrNone(folder).filter((child) => readOrNull(`${folder}/${child}/partition`) !== null);
+			return [disk, ...partitions.flatMap((child) => deviceAt(`${folder}/${child}`, child, disk.path) ?? [])];
+		});
+	}
+}
+
+function deviceAt(folder: string, name: string, parentPath: string | null): BlockDevice | null {
+	if (/^(ram|zram)\d/.test(name)) return null; // gone at power-off
+	const sizeBytes = Number(readOrNull(`${folder}/size`) ?? 0) * 512; // in sectors of 512 whatever the device's own are
+	if (!(sizeBytes > 0)) return null; // loop devices and drives with nothing in them
+	const model = readOrNull(`${folder}/device/model`) || null;
+	// sysfs writes the slash of names such as cciss/c0d0 as an exclamation mark
+	return { path: `/dev/${name.replaceAll('!', '/')}`, sizeBytes, model, readOnly: readOrNull(`${folder}/ro`) === '1', parentPath };
+}
+
+function listOrNone(folder: string): readonly string[] {
+	try {
+		return readdirSync(folder).sort();
+	} catch {
+		return []; // a container without sysfs, or a device that was just pulled
+	}
+}
+
+function readOrNull(path: string): string | null {
+	try {
+		return readFileSync(path, 'utf8').trim();
+	} catch {
+		return null; // attributes come and go with the device's driver
+	}
+}
