@@ -1,0 +1,53 @@
+/**
+ * The configuration database and the data folder that holds it.
+ *
+ * Guarantees: one engine per data folder; every write is durable when its promise resolves; saving with a stale revision is refused;
+ * a database that is damaged or from a newer version is named and never changed.
+ * Does not: know what settings mean, read repositories, or keep secrets from the owner of the folder.
+ */
+import { type Clock, systemClock } from '../base/index.ts';
+import { type JobSettings, jobSettings, type RepositorySettings, repositorySettings } from '../contract/index.ts';
+import { type CachedChain, type CatalogueStore, createCatalogueStore } from './catalogue-store.ts';
+import { openDatabase } from './database.ts';
+import { createEntityStore, type EntityStore } from './entity-store.ts';
+import {
+	createScheduleStateStore,
+	createUsageStore,
+	createVerificationStore,
+	type ScheduleStateStore,
+	type UsageStore,
+	type VerificationStore,
+} from './history-stores.ts';
+import { createSessionStore, type SessionStore } from './session-store.ts';
+
+export type { CachedCatalogue, CatalogueProblem, CatalogueStore } from './catalogue-store.ts';
+export { type DataFolder, type DataFolderHolder, defaultDataFolder, openDataFolder } from './data-folder.ts';
+export type { Entity, EntityStore } from './entity-store.ts';
+export type { ScheduleState, ScheduleStateStore, UsageSample, UsageStore, Verification, VerificationStore } from './history-stores.ts';
+export type { SessionQuery, SessionStore, StoredSession, StoredSessionItem } from './session-store.ts';
+
+export interface Configuration<Chain extends CachedChain> extends AsyncDisposable {
+	readonly jobs: EntityStore<JobSettings>;
+	readonly repositories: EntityStore<RepositorySettings>;
+	readonly sessions: SessionStore;
+	readonly catalogue: CatalogueStore<Chain>;
+	readonly verifications: VerificationStore;
+	readonly usage: UsageStore;
+	readonly schedules: ScheduleStateStore;
+}
+
+/** Opens or creates the database at `path`. `database.newer`, `database.damaged`, `data-folder.unusable`. */
+export async function openConfiguration<Chain extends CachedChain>(path: string, clock: Pick<Clock, 'now'> = systemClock): Promise<Configuration<Chain>> {
+	const db = await openDatabase(path);
+	const now = () => clock.now();
+	return {
+		jobs: createEntityStore(db, jobSettings, { table: 'jobs', noun: 'job', notFound: 'not-found.job' }, now),
+		repositories: createEntityStore(db, repositorySettings, { table: 'repositories', noun: 'repository', notFound: 'not-found.repository' }, now),
+		sessions: createSessionStore(db),
+		catalogue: createCatalogueStore(db),
+		verifications: createVerificationStore(db),
+		usage: createUsageStore(db),
+		schedules: createScheduleStateStore(db),
+		[Symbol.asyncDispose]: () => db.destroy(),
+	};
+}

@@ -1,0 +1,37 @@
+/** The tables as Kysely sees them. JSON columns hold values of the contract, checked when they are read. */
+import type { SessionKind, SessionState } from '../contract/index.ts';
+
+type EntityTable = { id: string; revision: number; name: string; created_at: number; settings: string };
+
+export type Tables = {
+	repositories: EntityTable;
+	jobs: EntityTable;
+	sessions: {
+		id: string;
+		kind: SessionKind;
+		job_id: string | null;
+		title: string;
+		/** Lower case, for searching in every alphabet. */
+		title_folded: string;
+		trigger: string;
+		state: SessionState;
+		queued_at: number;
+		started_at: number | null;
+		ended_at: number | null;
+		attempt: number;
+		counters: string;
+		bottleneck: string | null;
+		error: string | null;
+		input: string;
+		task_count: number;
+		tasks: string;
+		throughput: string;
+		result: string | null;
+	};
+	session_log: { session_id: string; seq: number; at: number; severity: string; code: string | null; message: string; path: string | null };
+	chains: { id: string; repository_id: string; record: string };
+	catalogue_state: { repository_id: string; read_at: number; problems: string };
+	verifications: { target: 'point' | 'chain'; target_id: string; session_id: string; at: number; damaged_count: number; unreadable_count: number };
+	usage_samples: { repository_id: string; day_at: number; used_bytes: number };
+	schedule_state: { job_id: string; schedule: string; handled_at: number; retry: string | null };
+};
