@@ -25,7 +25,7 @@ export type DesktopMessage =
 	| { readonly id: number; readonly done: true };
 
 /** A wish from the application menu or the tray that the page fulfils. */
-export const desktopCommands = ['new-job', 'command-palette', 'jobs', 'sessions', 'about'] as const;
+export const desktopCommands = ['new-job', 'command-palette', 'jobs', 'sessions'] as const;
 export type DesktopCommand = (typeof desktopCommands)[number];
 
 /** Where the engine runs: in the desktop's own process, or in a server that already holds the data folder. */

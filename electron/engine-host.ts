@@ -1,0 +1,58 @@
+/**
+ * Where the desktop's engine is. Usually in this process; when a server (or another face that serves) already holds the data
+ * folder, the desktop is one of its clients. Both sides of this are a tRPC client, so nobody behind it sees a difference.
+ */
+import { createTRPCClient, type TRPCClient } from '@trpc/client';
+import { type AppRouter, type CallOptions, type DesktopConnection, type Download, type ErrorShape, errorShape } from '../engine/contract/index.ts';
+import { openEngine } from '../engine/engine.ts';
+import { embeddedLink } from './embedded-link.ts';
+import { connectToServer } from './server-connection.ts';
+
+export interface EngineHost extends AsyncDisposable {
+	readonly client: TRPCClient<AppRouter>;
+	readonly connection: DesktopConnection;
+	/** Called at each change of `connection`. */
+	onConnectionChange(listener: () => void): void;
+	/** One file as it is, anything else as a zip; nothing is read before the content is iterated. */
+	download(input: { point: string; paths: string[] }, options: CallOptions): Promise<Download>;
+}
+
+/** Fails with the engine's error if the folder can neither be opened nor its holder be reached. */
+export async function openEngineHost(options: { readonly dataFolder: string }): Promise<EngineHost> {
+	try {
+		const engine = await openEngine(options);
+		return {
+			client: createTRPCClient<AppRouter>({ links: [embeddedLink(engine.context)] }),
+			connection: { kind: 'embedded' },
+			onConnectionChange: () => undefined,
+			download: (input, callOptions) => engine.downloads.open(input, callOptions),
+			[Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
+		};
+	} catch (error) {
+		const address = addressOfHolder(error);
+		if (address === null) throw error;
+		return connectToServer({ address, dataFolder: options.dataFolder });
+	}
+}
+
+/** The address in a `busy.data-folder`; null for every other error, and for a holder that serves nobody. */
+function addressOfHolder(error: unknown): string | null {
+	const shape = shapeOf(error);
+	if (shape?.code !== 'busy.data-folder') return null;
+	const holder = shape.data?.holder;
+	if (typeof holder !== 'object' || holder === null || !('address' in holder)) return null;
+	return typeof holder.address === 'string' ? holder.address : null;
+}
+
+/** What an engine's error says to people, whichever way it came here. */
+export function shapeOf(error: unknown): ErrorShape | null {
+	if (typeof error !== 'object' || error === null || !('shape' in error)) return null;
+	const direct = errorShape.safeParse(error.shape);
+	if (direct.success) return direct.data as ErrorShape;
+	const remote = (error.shape as { data?: { engine?: unknown } } | null | undefined)?.data?.engine;
+	const parsed = errorShape.safeParse(remote);
+	return parsed.success ? (parsed.data as ErrorShape) : null;
+}
+
+export const readableShape = (error: unknown): ErrorShape =>
+	shapeOf(error) ?? { code: 'internal', message: error instanceof Error ? error.message : String(error) };
