@@ -1,0 +1,7 @@
+import type { ReactNode } from 'react';
+import type { PageProps } from '../../app/pages.tsx';
+import { PageHeader } from '../../ui/index.ts';
+
+export function SettingsPage(_props: PageProps): ReactNode {
+	return <PageHeader title="Settings" />;
+}
