@@ -1,0 +1,128 @@
+import { EngineError, isEngineError } from '../base/index.ts';
+import { type ChunkLocation, chunkHash, FileIndex, hashText, sameHash } from '../format/index.ts';
+import { readCommittedFile, readIndex, readRecord } from './backup-file.ts';
+import { LocalFolder } from './storage/local-folder.ts';
+import type { Storage, StorageFile } from './storage/storage.ts';
+
+/** A chain up to one point, as it is passed between threads: the indexes are shared, not copied. */
+export type ChainHandle = {
+	readonly repositoryPath: string;
+	/** The full first. */
+	readonly files: readonly { readonly path: string; readonly index: SharedArrayBuffer }[];
+};
+
+/** Gives the bytes of a chunk, verified against its name. */
+export interface ChunkReader {
+	/** @throws `repository.damaged`, `repository.io` */
+	readChunk(hash: Uint8Array): Promise<Uint8Array>;
+}
+
+/** Decoded records that are kept for the next chunk of the same record. */
+const cacheBytes = 24 * 1024 * 1024;
+
+/** Loads the indexes of the given files. @throws `repository.*` naming the file */
+export async function loadChain(repositoryPath: string, paths: readonly string[]): Promise<ChainHandle> {
+	const storage = new LocalFolder(repositoryPath);
+	const files: { path: string; index: SharedArrayBuffer }[] = [];
+	for (const path of paths) {
+		await using file = await openChainFile(storage, path);
+		const committed = await readCommittedFile(file);
+		if (!committed) throw new EngineError('repository.damaged', `${path} was never completed.`, { hint: 'Its session did not end. Run the job again.' });
+		files.push({ path, index: (await readIndex(file, committed)).buffer });
+	}
+	return { repositoryPath, files };
+}
+
+async function openChainFile(storage: Storage, path: string): Promise<StorageFile> {
+	try {
+		return await storage.open(path, 'read');
+	} catch (cause) {
+		if (!isEngineError(cause, 'not-found.path')) throw cause;
+		throw new EngineError('repository.damaged', `The backup file ${path} is missing from ${storage.properties.place}.`, {
+			hint: 'Put the file back if it was moved. Otherwise points that need it are lost; the next run begins a new chain.',
+			data: { file: path },
+			cause,
+		});
+	}
+}
+
+export class ChainReader implements ChunkReader, AsyncDisposable {
+	readonly #files: readonly { readonly path: string; readonly index: FileIndex }[];
+	readonly #storage: Storage;
+	readonly #open = new Map<number, Promise<StorageFile>>();
+	readonly #records = new Map<string, Promise<Uint8Array>>();
+	#cachedBytes = 0;
+	/** Bytes read from storage so far. */
+	readBytes = 0;
+
+	constructor(handle: ChainHandle) {
+		this.#storage = new LocalFolder(handle.repositoryPath);
+		this.#files = handle.files.map(({ path, index }) => ({ path, index: new FileIndex(index) }));
+	}
+
+	has(hash: Uint8Array): boolean {
+		return this.#files.some(({ index }) => index.has(hash));
+	}
+
+	/** Newest file first: that is where most of a point's own chunks lie. */
+	locate(hash: Uint8Array): { fileNumber: number; location: ChunkLocation } | undefined {
+		for (let fileNumber = this.#files.length - 1; fileNumber >= 0; fileNumber--) {
+			const location = this.#files[fileNumber]?.index.find(hash);
+			if (location) return { fileNumber, location };
+		}
+		return undefined;
+	}
+
+	async readChunk(hash: Uint8Array): Promise<Uint8Array> {
+		const found = this.locate(hash);
+		if (!found) throw new EngineError('repository.damaged', `The chain has lost the chunk ${hashText(hash)}.`, { data: { chunk: hashText(hash) } });
+		const { fileNumber, location } = found;
+		const raw = await this.#record(fileNumber, location);
+		const chunk = raw.subarray(location.rawOffset, location.rawOffset + location.rawBytes);
+		if (chunk.byteLength !== location.rawBytes || !sameHash(chunkHash(chunk), hash)) {
+			const file = this.#files[fileNumber]?.path;
+			throw new EngineError('repository.damaged', `${file}: the chunk at ${location.recordOffset} is not what its name says.`, {
+				hint: 'Run a check of the chain to see which points are hurt.',
+				data: { file, offset: location.recordOffset, chunk: hashText(hash) },
+			});
+		}
+		return chunk;
+	}
+
+	#record(fileNumber: number, location: ChunkLocation): Promise<Uint8Array> {
+		const key = `${fileNumber}:${location.recordOffset}`;
+		const cached = this.#records.get(key);
+		if (cached) {
+			this.#records.delete(key); // to the young end
+			this.#records.set(key, cached);
+			return cached;
+		}
+		const reading = this.#file(fileNumber).then(async (file) => {
+			const { raw } = await readRecord(file, location.recordOffset, location.recordBytes);
+			this.readBytes += location.recordBytes;
+			this.#cachedBytes += raw.byteLength;
+			for (const [oldest, value] of this.#records) {
+				if (this.#cachedBytes <= cacheBytes || oldest === key) break;
+				this.#records.delete(oldest);
+				this.#cachedBytes -= (await value).byteLength;
+			}
+			return raw;
+		});
+		this.#records.set(key, reading);
+		reading.catch(() => this.#records.delete(key)); // the caller sees the failure; the next one tries again
+		return reading;
+	}
+
+	#file(fileNumber: number): Promise<StorageFile> {
+		let file = this.#open.get(fileNumber);
+		if (!file) {
+			file = openChainFile(this.#storage, this.#files[fileNumber]?.path ?? '');
+			this.#open.set(fileNumber, file);
+		}
+		return file;
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		for (const file of this.#open.values()) await (await file.catch(() => null))?.[Symbol.asyncDispose]();
+	}
+}

@@ -1,0 +1,274 @@
+import { randomBytes } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import * as path from 'node:path';
+import { EngineError, isEngineError, toErrorShape } from '../base/index.ts';
+import type { BackupFileKind, ChainMethod, ErrorShape, RunMode, SourceSpec } from '../contract/index.ts';
+import { type ChainMetadata, encodeChainMetadata, maxMetadataBytes, type PointManifest, parseChainMetadata } from '../format/index.ts';
+import { readCommittedFile } from './backup-file.ts';
+import { LocalFolder } from './storage/local-folder.ts';
+import type { Storage, StorageEntry } from './storage/storage.ts';
+
+export const extensions: Readonly<Record<BackupFileKind, string>> = { full: '.hbk', increment: '.hib', reverse: '.hrb' };
+export const metadataExtension = '.hbm';
+const kindOf = (name: string): BackupFileKind | undefined => (Object.keys(extensions) as BackupFileKind[]).find((kind) => name.endsWith(extensions[kind]));
+/** A file that a running session writes: `<name>.<job id>.part`. It gets its name when it is committed. */
+export const partName = (name: string, jobId: string): string => `${name}.${jobId}.part`;
+
+export type JobRef = { readonly id: string; readonly name: string };
+
+/** A restore point as the repository's own files know it. Times are epoch milliseconds, sizes bytes. */
+export type PointRecord = {
+	readonly id: string;
+	readonly chainId: string;
+	readonly object: SourceSpec;
+	readonly createdAt: number;
+	readonly kind: BackupFileKind;
+	readonly consistency: 'application' | 'file-system' | 'crash';
+	readonly mode: RunMode;
+	readonly sessionId: string;
+	/** Path of its backup file, relative to the repository. */
+	readonly file: string;
+	readonly storedBytes: number;
+	readonly sourceBytes: number;
+	readonly itemCount: number;
+	readonly warningCount: number;
+	/** Why it cannot be restored; null when nothing is known against it. */
+	readonly problem: string | null;
+};
+
+export type ChainFileRecord = {
+	/** Relative to the repository. */
+	readonly path: string;
+	readonly kind: BackupFileKind;
+	readonly sizeBytes: number;
+	readonly createdAt: number;
+	readonly pointIds: readonly string[];
+	readonly problem: string | null;
+};
+
+export type ChainRecord = {
+	readonly id: string;
+	readonly job: JobRef;
+	readonly objects: readonly SourceSpec[];
+	readonly method: ChainMethod;
+	readonly createdAt: number;
+	readonly encrypted: boolean;
+	/** Oldest first; each depends on the one before it, the first is the full. */
+	readonly files: readonly ChainFileRecord[];
+	/** Oldest first. */
+	readonly points: readonly PointRecord[];
+};
+
+export type ChainList = { readonly chains: readonly ChainRecord[]; readonly problems: readonly { readonly path: string; readonly error: ErrorShape }[] };
+
+/** A chain's metadata and where it lies. */
+export type StoredChain = { readonly path: string; readonly folder: string; readonly metadata: ChainMetadata };
+
+/** Tries a folder out before it is trusted: creates it if its parent exists, writes, reads back, renames, deletes. @throws `repository.*` */
+export async function prepareRepository(repositoryPath: string): Promise<void> {
+	const parent = path.dirname(repositoryPath);
+	const isFolder = (name: string): Promise<boolean> =>
+		stat(name).then(
+			(status) => status.isDirectory(),
+			() => false,
+		);
+	if (!(await isFolder(repositoryPath))) {
+		if (!(await isFolder(parent)))
+			throw new EngineError('repository.unreachable', `The folder ${parent} does not exist.`, {
+				hint: `Create it, or choose another folder: only the last part of ${repositoryPath} is created for you.`,
+			});
+		await new LocalFolder(parent).open(`${path.basename(repositoryPath)}/.holdfast`, 'create').then((file) => file[Symbol.asyncDispose]());
+		await new LocalFolder(repositoryPath).replace('.holdfast-keep', new Uint8Array());
+		await new LocalFolder(repositoryPath).remove('.holdfast');
+		await new LocalFolder(repositoryPath).remove('.holdfast-keep');
+	}
+	const storage = new LocalFolder(repositoryPath);
+	const probe = `probe-${randomBytes(6).toString('hex')}`;
+	const written = randomBytes(8192);
+	try {
+		await storage.replace(`${probe}.tmp`, written);
+		await storage.rename(`${probe}.tmp`, `${probe}.done`);
+		await using file = await storage.open(`${probe}.done`, 'read');
+		const read = Buffer.alloc(written.byteLength);
+		if ((await file.read(read, 0)) !== written.byteLength || !read.equals(written))
+			throw new EngineError('repository.io', `${repositoryPath} does not give back what was written.`, {
+				hint: 'Choose another disk; this one cannot be trusted.',
+			});
+	} finally {
+		for (const name of [`${probe}.tmp`, `${probe}.done`]) await storage.remove(name).catch(() => undefined); // it may be what failed
+	}
+}
+
+/** All chains of a repository, from their metadata files. */
+export async function readChains(
+	storage: Storage,
+): Promise<{ chains: StoredChain[]; problems: { path: string; error: ErrorShape }[]; folders: Map<string, readonly StorageEntry[]> }> {
+	const chains: StoredChain[] = [];
+	const problems: { path: string; error: ErrorShape }[] = [];
+	const folders = new Map<string, readonly StorageEntry[]>();
+	for (const folder of (await storage.list('')).filter((entry) => entry.kind === 'folder')) {
+		let entries: readonly StorageEntry[];
+		try {
+			entries = await storage.list(folder.name);
+		} catch (error) {
+			if (isEngineError(error, 'not-found.path')) continue; // removed since it was listed
+			problems.push({ path: folder.name, error: toErrorShape(error) });
+			continue;
+		}
+		folders.set(folder.name, entries);
+		for (const entry of entries.filter(({ name, kind }) => kind === 'file' && name.endsWith(metadataExtension))) {
+			const location = `${folder.name}/${entry.name}`;
+			try {
+				chains.push({ path: location, folder: folder.name, metadata: await readMetadata(storage, location) });
+			} catch (error) {
+				if (!isEngineError(error, 'not-found.path')) problems.push({ path: location, error: toErrorShape(error) });
+			}
+		}
+	}
+	chains.sort((a, b) => a.metadata.chain.createdAt - b.metadata.chain.createdAt);
+	return { chains, problems, folders };
+}
+
+async function readMetadata(storage: Storage, location: string): Promise<ChainMetadata> {
+	await using file = await storage.open(location, 'read');
+	const size = await file.sizeBytes();
+	if (size > maxMetadataBytes) throw new EngineError('repository.damaged', `${location} is larger than chain metadata can be.`);
+	const bytes = Buffer.alloc(size);
+	return parseChainMetadata(bytes.subarray(0, await file.read(bytes, 0)), location);
+}
+
+export const writeMetadata = (storage: Storage, location: string, metadata: ChainMetadata): Promise<void> =>
+	storage.replace(location, encodeChainMetadata(metadata));
+
+/** A chain as the rest of the engine sees it; files that are missing or have another size are named as problems, with all that depends on them. */
+export function describeChain(stored: StoredChain, entries: readonly StorageEntry[]): ChainRecord {
+	const { chain, files } = stored.metadata;
+	const sizes = new Map(entries.map((entry) => [entry.name, entry.sizeBytes]));
+	let broken: string | null = null;
+	const described: ChainFileRecord[] = [];
+	const points: PointRecord[] = [];
+	for (const file of files) {
+		const location = `${stored.folder}/${file.name}`;
+		const size = sizes.get(file.name);
+		const own = size === undefined ? `${file.name} is missing.` : size < file.sizeBytes ? `${file.name} is shorter than it was when it was written.` : null;
+		broken ??= own;
+		described.push({
+			path: location,
+			kind: file.kind,
+			sizeBytes: size ?? 0,
+			createdAt: file.createdAt,
+			pointIds: file.points.map((point) => point.id),
+			problem: own ?? (broken && `It depends on a damaged file: ${broken}`),
+		});
+		for (const point of file.points) points.push(describePoint(point, chain.id, file.kind, location, broken));
+	}
+	return {
+		id: chain.id,
+		job: chain.job,
+		objects: chain.objects,
+		method: chain.method,
+		createdAt: chain.createdAt,
+		encrypted: false,
+		files: described,
+		points,
+	};
+}
+
+const describePoint = (point: PointManifest, chainId: string, kind: BackupFileKind, file: string, problem: string | null): PointRecord => ({
+	id: point.id,
+	chainId,
+	object: point.object,
+	createdAt: point.createdAt,
+	kind,
+	consistency: point.consistency,
+	mode: point.mode,
+	sessionId: point.sessionId,
+	file,
+	storedBytes: point.storedBytes,
+	sourceBytes: point.sourceBytes,
+	itemCount: point.itemCount,
+	warningCount: point.warningCount,
+	problem,
+});
+
+export async function listChains(repositoryPath: string): Promise<ChainList> {
+	const { chains, problems, folders } = await readChains(new LocalFolder(repositoryPath));
+	return { chains: chains.map((stored) => describeChain(stored, folders.get(stored.folder) ?? [])), problems };
+}
+
+/**
+ * Removes what a dead session of the job left, and takes in files that were committed but not yet listed.
+ * Call only while no session of the job runs.
+ */
+export async function cleanUpJob(repositoryPath: string, job: JobRef): Promise<{ removed: string[]; adopted: string[] }> {
+	const storage = new LocalFolder(repositoryPath);
+	const { chains, folders } = await readChains(storage);
+	const removed: string[] = [];
+	const adopted: string[] = [];
+	for (const [folder, entries] of folders) {
+		for (const { name } of entries) {
+			if (!name.endsWith(`.${job.id}.part`) && !(name.endsWith('.tmp') && folderIsOf(chains, folder, job))) continue;
+			await storage.remove(`${folder}/${name}`);
+			removed.push(`${folder}/${name}`);
+		}
+		const known = new Set(chains.filter((stored) => stored.folder === folder).flatMap((stored) => stored.metadata.files.map((file) => file.name)));
+		for (const { name, sizeBytes } of [...entries].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+			if (kindOf(name) && !known.has(name) && (await adopt(storage, chains, job, folder, name, sizeBytes))) adopted.push(`${folder}/${name}`);
+		}
+	}
+	return { removed, adopted };
+}
+
+const folderIsOf = (chains: readonly StoredChain[], folder: string, job: JobRef): boolean =>
+	chains.some((stored) => stored.folder === folder && stored.metadata.chain.job.id === job.id);
+
+/** Takes a committed file of the job into its chain's metadata, which is made anew if it is lost. A file that cannot be read is left alone. */
+async function adopt(storage: Storage, chains: StoredChain[], job: JobRef, folder: string, name: string, sizeBytes: number): Promise<boolean> {
+	const committed = await readFileHead(storage, `${folder}/${name}`);
+	if (committed?.root.chain.job.id !== job.id) return false;
+	const { superblock, root } = committed;
+	const entry = { id: superblock.fileId, name, kind: superblock.kind, sizeBytes, createdAt: superblock.createdAt, points: root.points };
+	const at = chains.findIndex((stored) => stored.metadata.chain.id === root.chain.id);
+	const stored = chains[at];
+	if (stored ? stored.metadata.files.at(-1)?.id !== root.dependsOn : root.dependsOn !== null) return false;
+	const location = stored?.path ?? `${folder}/${name.slice(0, -extensions.full.length)}${metadataExtension}`;
+	const metadata: ChainMetadata = { chain: root.chain, files: [...(stored?.metadata.files ?? []), entry] };
+	await writeMetadata(storage, location, metadata);
+	chains.splice(at < 0 ? chains.length : at, stored ? 1 : 0, { path: location, folder, metadata });
+	return true;
+}
+
+async function readFileHead(storage: Storage, location: string): Promise<Awaited<ReturnType<typeof readCommittedFile>>> {
+	try {
+		await using file = await storage.open(location, 'read');
+		return await readCommittedFile(file);
+	} catch (error) {
+		if (isEngineError(error)) return null; // foreign, damaged or newer: not ours to touch
+		throw error;
+	}
+}
+
+/** Deletes a chain: its newest files first, its metadata last, so that after a crash in between what is left is still known. */
+export async function removeChain(repositoryPath: string, chainId: string): Promise<void> {
+	const storage = new LocalFolder(repositoryPath);
+	const { chains } = await readChains(storage);
+	const stored = chains.find((candidate) => candidate.metadata.chain.id === chainId);
+	if (!stored) return;
+	for (const file of stored.metadata.files.toReversed()) await storage.remove(`${stored.folder}/${file.name}`);
+	await storage.remove(stored.path);
+}
+
+/** The chain and the files that a point needs, its own last. @throws `not-found.point`, `repository.damaged` */
+export async function findPoint(repositoryPath: string, pointId: string): Promise<{ point: PointManifest; files: string[]; chain: ChainRecord }> {
+	const { chains, folders } = await readChains(new LocalFolder(repositoryPath));
+	for (const stored of chains) {
+		const last = stored.metadata.files.findIndex((file) => file.points.some((point) => point.id === pointId));
+		const point = stored.metadata.files[last]?.points.find((candidate) => candidate.id === pointId);
+		if (!point) continue;
+		const chain = describeChain(stored, folders.get(stored.folder) ?? []);
+		return { point, files: chain.files.slice(0, last + 1).map((file) => file.path), chain };
+	}
+	throw new EngineError('not-found.point', `There is no restore point ${pointId} in ${repositoryPath}.`, {
+		hint: 'List the points with "holdfast point list".',
+	});
+}

@@ -1,0 +1,11 @@
+/**
+ * Chains of backup files on storage: writing, reading, listing, removing.
+ * Guarantees: a commit is all or nothing and durable; bytes that come back were verified against their names; what a dead session left is found and removed.
+ * Not here: when to run and what to keep (jobs), how content is cut and packed (mover).
+ */
+export * from './backup-file.ts';
+export * from './chain-reader.ts';
+export * from './chain-run.ts';
+export * from './chain-store.ts';
+export * from './storage/local-folder.ts';
+export type * from './storage/storage.ts';

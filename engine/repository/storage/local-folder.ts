@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { assert, EngineError, systemErrorCode } from '../../base/index.ts';
+import type { Storage, StorageEntry, StorageFile, StorageSpace } from './storage.ts';
+
+/** A folder of this machine: a disk, or a share that the operating system has mounted. */
+export class LocalFolder implements Storage {
+	readonly properties;
+	readonly #root: string;
+
+	constructor(root: string) {
+		this.#root = path.resolve(root);
+		this.properties = { place: this.#root, randomWrite: true, knowsSpace: true };
+	}
+
+	#absolute(relative: string): string {
+		const absolute = path.resolve(this.#root, relative);
+		assert(
+			absolute === this.#root || absolute.startsWith(this.#root.endsWith(path.sep) ? this.#root : this.#root + path.sep),
+			`${relative} leaves the repository`,
+		);
+		return absolute;
+	}
+
+	async #attempt<T>(what: string, relative: string, action: (absolute: string) => Promise<T>): Promise<T> {
+		const absolute = this.#absolute(relative);
+		try {
+			return await action(absolute);
+		} catch (error) {
+			throw await this.#translate(error, what, absolute);
+		}
+	}
+
+	async #translate(cause: unknown, what: string, absolute: string): Promise<unknown> {
+		const code = systemErrorCode(cause);
+		if (code === undefined || cause instanceof EngineError) return cause;
+		if (code === 'ENOENT' || code === 'ENOTDIR') {
+			const isThere = await fs.stat(this.#root).then(
+				(status) => status.isDirectory(),
+				() => false,
+			);
+			if (isThere) return new EngineError('not-found.path', `${absolute} does not exist.`, { cause });
+			return new EngineError('repository.unreachable', `The repository folder ${this.#root} is not there.`, {
+				hint: 'Connect the disk or mount the share that holds it, or create the folder again if its backups are not needed.',
+				cause,
+			});
+		}
+		if (code === 'EEXIST') return new EngineError('exists.target', `${absolute} exists already.`, { cause });
+		if (code === 'ENOSPC' || code === 'EDQUOT')
+			return new EngineError('repository.full', `There is no room left in the repository folder ${this.#root}.`, {
+				hint: 'Free some space, or keep fewer restore points, then run the job again. Existing restore points are not touched.',
+				cause,
+			});
+		if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+			return new EngineError('repository.not-writable', `${absolute}: no permission to ${what}.`, {
+				hint: 'Give the account that runs Holdfast read and write permission on the repository folder.',
+				cause,
+			});
+		return new EngineError('repository.io', `${absolute}: could not ${what} (${code}).`, {
+			hint: 'Check the disk and its connection. Nothing that was committed is lost by this alone.',
+			cause,
+		});
+	}
+
+	list(folder: string): Promise<readonly StorageEntry[]> {
+		return this.#attempt('list', folder, async (absolute) => {
+			const entries: StorageEntry[] = [];
+			for (const entry of await fs.readdir(absolute, { withFileTypes: true })) {
+				if (entry.isDirectory()) entries.push({ name: entry.name, kind: 'folder', sizeBytes: 0 });
+				else if (entry.isFile()) {
+					const status = await fs.stat(path.join(absolute, entry.name)).catch(() => null); // removed since it was listed
+					if (status) entries.push({ name: entry.name, kind: 'file', sizeBytes: status.size });
+				}
+			}
+			return entries;
+		});
+	}
+
+	open(relative: string, mode: 'read' | 'update' | 'create'): Promise<StorageFile> {
+		return this.#attempt(mode === 'read' ? 'read' : 'write', relative, async (absolute) => {
+			if (mode === 'create') {
+				await fs.stat(this.#root); // never create the root itself: an unmounted disk must not be mistaken for an empty one
+				await fs.mkdir(path.dirname(absolute), { recursive: true });
+			}
+			const handle = await fs.open(absolute, { read: 'r', update: 'r+', create: 'wx+' }[mode], 0o600);
+			const attempt = <T>(what: string, action: () => Promise<T>): Promise<T> => this.#attempt(what, relative, action);
+			return {
+				path: relative,
+				sizeBytes: () => attempt('read', async () => (await handle.stat()).size),
+				read: (target, offset) =>
+					attempt('read', async () => {
+						let done = 0;
+						while (done < target.byteLength) {
+							const { bytesRead } = await handle.read(target, done, target.byteLength - done, offset + done);
+							if (bytesRead === 0) break;
+							done += bytesRead;
+						}
+						return done;
+					}),
+				write: (bytes, offset) =>
+					attempt('write', async () => {
+						for (let done = 0; done < bytes.byteLength; ) {
+							const { bytesWritten } = await handle.write(bytes, done, bytes.byteLength - done, offset + done);
+							done += bytesWritten;
+						}
+					}),
+				sync: () => attempt('sync', () => handle.sync()),
+				[Symbol.asyncDispose]: () => handle.close(),
+			};
+		});
+	}
+
+	async replace(relative: string, bytes: Uint8Array): Promise<void> {
+		const temporary = `${relative}.${randomBytes(6).toString('hex')}.tmp`;
+		try {
+			await using file = await this.open(temporary, 'create');
+			await file.write(bytes, 0);
+			await file.sync();
+		} catch (error) {
+			await this.remove(temporary).catch(() => undefined); // the first failure is the one to report
+			throw error;
+		}
+		await this.#attempt('replace', relative, async (absolute) => {
+			await fs.rename(this.#absolute(temporary), absolute);
+			await syncFolder(path.dirname(absolute));
+		});
+	}
+
+	rename(from: string, to: string): Promise<void> {
+		return this.#attempt('rename', to, async (absolute) => {
+			// link + unlink would be atomic about existing targets but not every share has links; names carry the time and one engine writes
+			const exists = await fs.lstat(absolute).then(
+				() => true,
+				() => false,
+			);
+			if (exists) throw new EngineError('exists.target', `${absolute} exists already.`);
+			await fs.rename(this.#absolute(from), absolute);
+			await syncFolder(path.dirname(absolute));
+		});
+	}
+
+	remove(relative: string): Promise<void> {
+		return this.#attempt('delete', relative, async (absolute) => {
+			await fs.rm(absolute, { force: true });
+			const folder = path.dirname(absolute);
+			if (folder !== this.#root) await fs.rmdir(folder).catch(() => undefined); // not empty
+		});
+	}
+
+	space(): Promise<StorageSpace> {
+		return this.#attempt('read', '', async (absolute) => {
+			const status = await fs.statfs(absolute);
+			return { capacityBytes: status.blocks * status.bsize, freeBytes: status.bavail * status.bsize };
+		});
+	}
+}
+
+/** Makes names in a folder durable. Where a folder cannot be opened (Windows) the file system orders renames itself. */
+async function syncFolder(folder: string): Promise<void> {
+	if (process.platform === 'win32') return;
+	await using handle = await fs.open(folder, 'r');
+	await handle.sync();
+}

@@ -1,0 +1,11 @@
+/**
+ * What can be protected, and how it is read: folders and their files, disks.
+ * Guarantees: one name's trouble never stops the rest; what is read is checked for having held still.
+ * Not here: cutting into chunks and storing (mover), point-in-time views (snapshot).
+ */
+export * from './disk/blocks.ts';
+export * from './folder/entry.ts';
+export * from './folder/exclusions.ts';
+export * from './folder/file.ts';
+export * from './folder/measure.ts';
+export * from './folder/scan.ts';
