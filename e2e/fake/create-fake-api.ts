@@ -1,0 +1,420 @@
+/** An engine without disks: it implements the whole contract in memory, for looking at screens and for testing them. */
+import { Cron } from 'croner';
+import { EngineError } from '../../engine/base/index.ts';
+import {
+	type Download,
+	type Downloads,
+	type EngineApi,
+	type EngineEvent,
+	isFinal,
+	jobDraft,
+	jobSettings,
+	type Point,
+	type Schedule,
+	type Session,
+	type SessionListItem,
+} from '../../engine/contract/index.ts';
+import { FakeState } from './fake-state.ts';
+import { browseFolder, findEntry, listPlaces } from './folders.ts';
+import { logOf, makeSession } from './history.ts';
+import { createRandom, hashOf } from './random.ts';
+import { type Scenario, timeZone } from './site.ts';
+
+export type FakeEngine = { readonly api: EngineApi; readonly downloads: Downloads; close(): void };
+
+const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
+	new Promise((resolve) => {
+		setTimeout(resolve, ms);
+		signal?.addEventListener('abort', () => resolve(), { once: true });
+	});
+
+const listItem = ({ throughput: _, tasks, ...rest }: Session): SessionListItem => ({ ...rest, taskCount: tasks.length });
+
+function runsOf({ cron, timeZone }: Schedule, count: number): number[] {
+	try {
+		return new Cron(cron, { timezone: timeZone, paused: true }).nextRuns(count).map((at) => at.getTime());
+	} catch (error) {
+		throw new EngineError('usage.invalid', `“${cron}” is not a schedule: ${error instanceof Error ? error.message : error}.`, { data: { field: 'schedule' } });
+	}
+}
+
+export function createFakeApi(scenario: Scenario): FakeEngine {
+	const state = new FakeState(scenario);
+	const startedAt = Date.now() - 11.3 * 86_400_000;
+
+	/** `JOB@latest` and plain ids. */
+	const findPoint = (text: string): Point => {
+		const [name, when] = text.split('@');
+		for (const [id, { settings }] of state.jobs) {
+			const points = state.pointsOf(id);
+			const found = when === 'latest' ? (settings.name === name ? points[0] : undefined) : points.find((point) => point.id === text);
+			if (found) return found;
+		}
+		throw new EngineError('not-found.point', `There is no restore point ${text}.`, { hint: 'Retention may have removed it. Choose another point.' });
+	};
+	const allPoints = (jobId: string | undefined): Point[] =>
+		jobId === undefined ? [...state.jobs.keys()].flatMap((id) => state.pointsOf(id)) : state.pointsOf(jobId);
+
+	const maintenance = (kind: Session['kind'], title: string, bytes: number, lengthMs = 20_000): { sessionId: string } => {
+		const now = Date.now();
+		const id = `s-${kind}-${now.toString(36)}`;
+		const site = {
+			id,
+			temper: 'steady',
+			sizeBytes: bytes,
+			isRunning: true,
+			settings: jobSettings.parse({ name: title, sources: [{ kind: 'folder', path: '/restore' }], repositoryId: 'x' }),
+		} as const;
+		const session = makeSession({ job: site, id, startedAt: now + 400, isFull: true, state: 'success', trigger: 'manual' });
+		return {
+			sessionId: state.startSession(
+				{ ...session, kind, jobId: null, title, tasks: session.tasks.map((task) => ({ ...task, mode: null, pointId: null })) },
+				now + 400,
+				lengthMs,
+			),
+		};
+	};
+
+	const plan: EngineApi['restore']['plan'] = async ({ paths, to, overwrite, point }) => {
+		const random = createRandom(paths.join('\n'));
+		const found = findPoint(point);
+		const isAll = paths.includes('/');
+		const files = isAll ? found.itemCount : random.int(1, 900) * paths.length;
+		const bytes = isAll ? found.sourceBytes : files * random.int(20_000, 900_000);
+		const clashes = to === null ? Math.floor(files * 0.8) : Math.floor(files * 0.04);
+		const overwritten = overwrite === 'always' ? clashes : overwrite === 'newer' ? Math.floor(clashes / 3) : 0;
+		const freeBytes = 213 * 2 ** 30;
+		return {
+			files,
+			directories: Math.ceil(files / 14),
+			links: Math.floor(files / 60),
+			others: 0,
+			bytes,
+			overwritten,
+			kept: clashes - overwritten,
+			overwrittenPaths: Array.from(
+				{ length: Math.min(100, overwritten) },
+				(_, i) => `/srv/shares/finance/Accounts/Invoice ${String(i + 1).padStart(3, '0')}.pdf`,
+			),
+			freeBytes,
+			fits: bytes < freeBytes,
+		};
+	};
+
+	const api: EngineApi = {
+		system: {
+			info: async () => ({
+				product: 'Holdfast',
+				version: '0.1.0',
+				node: process.versions.node,
+				platform: 'linux',
+				hostName: 'backup01',
+				timeZone,
+				dataFolder: '/var/lib/holdfast',
+				startedAt,
+				processors: 8,
+				memoryBytes: 32 * 2 ** 30,
+				limits: ['Snapshots of volumes are not available yet: files that are open are read as they are.'],
+			}),
+			overview: async () => state.overview(),
+			async *events({ signal }) {
+				const queue: EngineEvent[] = [];
+				let wake = (): void => undefined;
+				const stop = state.listen((event) => {
+					queue.push(event);
+					wake();
+				});
+				signal?.addEventListener('abort', () => wake(), { once: true });
+				try {
+					while (!signal?.aborted) {
+						const event = queue.shift();
+						if (event) yield event;
+						else await new Promise<void>((resolve) => (wake = resolve));
+					}
+				} finally {
+					stop();
+				}
+			},
+		},
+		jobs: {
+			list: async () => [...state.jobs.keys()].map((id) => state.summary(id)),
+			get: async ({ id }) => state.summary(id),
+			async check(draft) {
+				const errors: Record<string, string> = {};
+				const warnings: Record<string, string> = {};
+				const parsed = jobDraft.safeParse(draft);
+				for (const issue of parsed.error?.issues ?? []) errors[issue.path.join('.')] ??= issue.message;
+				const { id, name, sources = [], repositoryId, schedule, activeFull } = draft;
+				for (const [otherId, other] of state.jobs)
+					if (otherId !== id && name?.trim().toLowerCase() === other.settings.name.toLowerCase())
+						errors.name = `Another job is called “${other.settings.name}”.`;
+				for (const [i, { path }] of sources.entries()) {
+					const place = path.startsWith('/dev/') || /\.(qcow2|raw|img)$/.test(path) ? true : listPlaces(path, Date.now());
+					if (!place) errors[`sources.${i}.path`] = `${path} does not exist on this server.`;
+					else if (path === '/root') warnings[`sources.${i}.path`] = 'Some folders in it cannot be read by the account that Holdfast runs as.';
+					else if (path === '/') warnings[`sources.${i}.path`] = 'The repository lies in it and will be left out.';
+				}
+				const repository = repositoryId ? state.repositories.get(repositoryId) : undefined;
+				if (repositoryId && !repository) errors.repositoryId = 'This repository does not exist any more.';
+				if (repository?.site.state === 'unreachable')
+					warnings.repositoryId = `“${repository.settings.name}” does not answer at present. The job can be saved, but not run.`;
+				for (const [field, value] of [
+					['schedule', schedule],
+					['activeFull', activeFull],
+				] as const) {
+					try {
+						if (value) runsOf(value, 1);
+					} catch (error) {
+						errors[field] = error instanceof Error ? error.message : String(error);
+					}
+				}
+				return { errors, warnings };
+			},
+			async create(input) {
+				const id = `job-${hashOf(input.name).toString(36)}${state.jobs.size}`;
+				state.jobs.set(id, {
+					site: { id, settings: input, temper: 'steady', sizeBytes: 3 * 2 ** 30, isRunning: false },
+					settings: input,
+					revision: 1,
+					lastVerifiedAt: null,
+				});
+				state.emit('job', id);
+				state.emit('overview');
+				return state.summary(id);
+			},
+			async update({ id, revision, settings }) {
+				const job = state.job(id);
+				if (job.revision !== revision)
+					throw new EngineError('stale.revision', `Somebody saved the job “${job.settings.name}” while you were editing it.`, {
+						hint: 'Look at both versions and choose.',
+						data: { current: state.summary(id) },
+					});
+				Object.assign(job, { settings, revision: revision + 1 });
+				state.emit('job', id);
+				return state.summary(id);
+			},
+			async remove({ id }) {
+				if (state.activeSession(id)) throw new EngineError('busy.job', `The job “${state.job(id).settings.name}” is running.`, { hint: 'Cancel it first.' });
+				state.jobs.delete(id);
+				state.emit('job', id);
+				state.emit('overview');
+			},
+			async setEnabled({ ids, enabled }) {
+				for (const id of ids) {
+					const job = state.job(id);
+					Object.assign(job, { settings: { ...job.settings, enabled }, revision: job.revision + 1 });
+					state.emit('job', id);
+				}
+				state.emit('overview');
+			},
+			run: async ({ id, full }) => ({ sessionId: state.start(id, { isFull: full !== null }) }),
+			async cancel({ id }) {
+				const session = state.activeSession(id);
+				if (session) state.cancelSession(session.id);
+			},
+			nextRuns: async ({ schedule, count }) => runsOf(schedule, count),
+		},
+		sessions: {
+			async list({ jobId, kinds, states, search, startedFrom, startedTo, offset, limit }) {
+				const words = search?.toLowerCase();
+				const found = state
+					.sessions()
+					.filter(
+						(session) =>
+							(jobId === undefined || session.jobId === jobId) &&
+							(!kinds?.length || kinds.includes(session.kind)) &&
+							(!states?.length || states.includes(session.state)) &&
+							(!words || session.title.toLowerCase().includes(words)) &&
+							(startedFrom === undefined || session.queuedAt >= startedFrom) &&
+							(startedTo === undefined || session.queuedAt < startedTo),
+					);
+				return { total: found.length, sessions: found.slice(offset, offset + limit).map(listItem) };
+			},
+			get: async ({ id }) => state.session(id),
+			log: async ({ id, afterSeq, limit }) =>
+				logOf(state.session(id))
+					.filter(({ seq }) => seq > afterSeq)
+					.slice(0, limit),
+			async *follow({ id }, { signal }) {
+				for (;;) {
+					const session = state.session(id);
+					yield session;
+					if (isFinal(session.state)) return;
+					await pause(500, signal);
+					if (signal?.aborted) return;
+				}
+			},
+			cancel: async ({ id }) => state.cancelSession(id),
+			async retry({ id }) {
+				const { jobId, title, kind } = state.session(id);
+				return jobId === null ? maintenance(kind, title, 3 * 2 ** 30) : { sessionId: state.start(jobId, { trigger: 'retry' }) };
+			},
+		},
+		repositories: {
+			list: async () => [...state.repositories.keys()].map((id) => state.repositoryState(id)),
+			get: async ({ id }) => state.repositoryState(id),
+			suggest: async () => ({ path: '/backup/Backup', freeBytes: 2750 * 2 ** 30 }),
+			async add(settings) {
+				if (!settings.path.startsWith('/'))
+					throw new EngineError('repository.unreachable', `The folder ${settings.path} cannot be created.`, {
+						hint: 'Name a folder by its whole path.',
+						data: { field: 'path' },
+					});
+				const id = `repo-${hashOf(settings.name).toString(36)}`;
+				state.repositories.set(id, {
+					site: { id, settings, capacityBytes: 4 * 2 ** 40, usedBytes: 0, growthPerDay: 0, state: 'ready' },
+					settings,
+					revision: 1,
+				});
+				state.emit('repository', id);
+				return state.repositoryState(id);
+			},
+			async update({ id, revision, settings }) {
+				const repository = state.repository(id);
+				if (repository.revision !== revision)
+					throw new EngineError('stale.revision', `Somebody saved “${repository.settings.name}” meanwhile.`, { data: { current: state.repositoryState(id) } });
+				Object.assign(repository, { settings, revision: revision + 1 });
+				state.emit('repository', id);
+				return state.repositoryState(id);
+			},
+			async remove({ id }) {
+				const { jobCount, settings } = state.repositoryState(id);
+				if (jobCount > 0)
+					throw new EngineError('busy.repository', `${jobCount} jobs store in “${settings.name}”.`, { hint: 'Give them another repository first.' });
+				state.repositories.delete(id);
+				state.emit('repository', id);
+			},
+			async rescan({ id }) {
+				await pause(900);
+				state.emit('repository', id);
+				return state.repositoryState(id);
+			},
+		},
+		chains: {
+			list: async ({ jobId, object, repositoryId }) =>
+				[...state.jobs.keys()]
+					.filter((id) => (jobId === undefined || id === jobId) && (repositoryId === undefined || state.job(id).settings.repositoryId === repositoryId))
+					.flatMap((id) => state.chainsOf(id))
+					.filter((chain) => object === undefined || chain.object === object),
+			check: async ({ id }) => maintenance('check', `Check of ${id}`, 180 * 2 ** 30),
+			checkResult: async ({ sessionId }) => ({
+				chain: sessionId,
+				readBytes: 180 * 2 ** 30,
+				damaged: [
+					{
+						file: 'Photo library/photos/2026-11-03T0300.hib',
+						point: 's-photos-4',
+						path: '/2025/Summer/IMG_2041.jpg',
+						reason: 'The block at offset 18,874,368 does not have the expected checksum.',
+					},
+				],
+				unreadable: [],
+			}),
+		},
+		points: {
+			list: async ({ jobId, object, repositoryId }) =>
+				allPoints(jobId).filter(
+					(point) => (object === undefined || point.object === object) && (repositoryId === undefined || point.repositoryId === repositoryId),
+				),
+			get: async ({ point }) => findPoint(point),
+			async browse({ point, path, offset, limit }) {
+				const { objectKind, object, sourceBytes, createdAt } = findPoint(point);
+				if (objectKind === 'disk')
+					return {
+						path: '/',
+						total: 1,
+						entries: [
+							{
+								name: object.split('/').at(-1) ?? 'disk',
+								type: 'disk',
+								sizeBytes: sourceBytes,
+								modifiedAt: createdAt,
+								mode: 0o100600,
+								owner: 'root',
+								target: null,
+							},
+						],
+					};
+				const page = browseFolder(path, offset, limit, createdAt);
+				if (!page) throw new EngineError('not-found.path', `${path} is not a folder in this restore point.`);
+				return page;
+			},
+			async versions({ point, path }) {
+				const { jobId, object, createdAt } = findPoint(point);
+				const entry = findEntry(path, createdAt);
+				if (!entry || jobId === null) throw new EngineError('not-found.path', `${path} is not in this restore point.`);
+				let { sizeBytes, modifiedAt } = entry;
+				return state
+					.pointsOf(jobId)
+					.filter((each) => each.object === object)
+					.map((each, i) => {
+						if (i % 3 === 2) [sizeBytes, modifiedAt] = [Math.round(sizeBytes * 0.97), each.createdAt - 5_000_000];
+						return { pointId: each.id, createdAt: each.createdAt, sizeBytes, modifiedAt };
+					});
+			},
+			verify: async ({ point }) => maintenance('verify', `Verify ${findPoint(point).job}`, 96 * 2 ** 30),
+		},
+		restore: {
+			plan,
+			async files(input) {
+				const { bytes } = await plan(input, {});
+				return maintenance('restore-files', `Restore from ${findPoint(input.point).job}`, bytes);
+			},
+			disk: async ({ point }) => maintenance('restore-disk', `Restore a disk of ${findPoint(point).job}`, findPoint(point).sourceBytes, 40_000),
+		},
+		places: {
+			async list({ path }) {
+				await pause(60);
+				const found = listPlaces(path, Date.now());
+				if (!found)
+					throw new EngineError('not-found.path', `The folder ${path} does not exist on this server.`, {
+						hint: 'Check the spelling, and that the volume is mounted.',
+					});
+				return found;
+			},
+			async measure({ source: { path } }, { signal }) {
+				await pause(500, signal);
+				const random = createRandom(`measure ${path}`);
+				const bytes = Math.round(2 ** (26 + random.next() * 14));
+				return { bytes, items: Math.ceil(bytes / 240_000), complete: bytes < 2 ** 38 };
+			},
+		},
+	};
+
+	const downloads: Downloads = {
+		async open({ paths }): Promise<Download> {
+			const text = `This stands for ${paths.join(', ')}.\n`;
+			return {
+				fileName: paths.length === 1 ? (paths[0]?.split('/').at(-1) ?? 'file') : 'Holdfast.zip',
+				mediaType: 'application/octet-stream',
+				sizeBytes: text.length,
+				content: (async function* () {
+					yield new TextEncoder().encode(text);
+				})(),
+			};
+		},
+	};
+	return { api: scenario === 'error' ? broken(api) : api, downloads, close: () => state.close() };
+}
+
+/** Everything fails as it would with a damaged database, except what tells the console where it is. */
+function broken(api: EngineApi): EngineApi {
+	const fail = async (): Promise<never> => {
+		await pause(20);
+		throw new EngineError('database.damaged', 'The configuration database /var/lib/holdfast/holdfast.db cannot be read: its page 412 is malformed.', {
+			hint: 'Stop the server and restore the database from its newest copy in /var/lib/holdfast/backup. The restore points are not affected.',
+		});
+	};
+	const group = <T extends object>(methods: T): T => Object.fromEntries(Object.keys(methods).map((name) => [name, fail])) as T;
+	return {
+		...api,
+		system: { ...api.system, overview: fail },
+		jobs: group(api.jobs),
+		sessions: { ...group(api.sessions), follow: api.sessions.follow },
+		repositories: group(api.repositories),
+		chains: group(api.chains),
+		points: group(api.points),
+		restore: group(api.restore),
+		places: group(api.places),
+	};
+}
