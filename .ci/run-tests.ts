@@ -1,0 +1,107 @@
+/**
+ * Runs the test files, two at a time, each in a process of its own with a deadline of its own: Node's test timeout ends a
+ * test, not a process that a forgotten handle keeps alive. Quiet on success; the last line is `N passed, N failed`.
+ * Arguments choose files: any part of their path.
+ */
+import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { run } from 'node:test';
+import { inspect, styleText } from 'node:util';
+import { buildRenderer, isRendererStale } from '../electron/build.ts';
+
+const root = join(import.meta.dirname, '..');
+const patterns = ['e2e', 'engine', 'electron', 'renderer', 'bench', '.ci'].map((folder) => `${folder}/**/*.test.ts`);
+const testTimeoutMs = 300_000;
+const fileTimeoutMs = 420_000;
+const filesAtOnce = Math.max(2, Math.floor(availableParallelism() / 2));
+
+type Failure = { readonly title: string; readonly text: string };
+type FileResult = {
+	readonly file: string;
+	readonly passed: number;
+	readonly failures: readonly Failure[];
+	readonly failed: number;
+	readonly skips: readonly string[];
+	readonly output: string;
+	readonly durationMs: number;
+};
+
+/** What `node:test` says of one test, as far as it is used here. */
+type TestReport = {
+	readonly name: string;
+	readonly line?: number;
+	readonly skip?: string | boolean;
+	readonly details: { readonly error?: Error & { readonly failureType?: string } };
+};
+
+async function runFile(file: string): Promise<FileResult> {
+	const startedAt = performance.now();
+	const failures: Failure[] = [];
+	const skips: string[] = [];
+	const output: string[] = [];
+	const totals = { passed: 0, failed: 0 };
+	const stream = run({ files: [join(root, file)], cwd: root, isolation: 'process', timeout: testTimeoutMs, signal: AbortSignal.timeout(fileTimeoutMs) });
+	for await (const event of stream) {
+		if (event.type === 'test:fail') {
+			const { name, line, details } = event.data as TestReport;
+			// A parent that fails only because of its children has nothing to add.
+			if (details.error?.failureType !== 'subtestsFailed') {
+				failures.push({ title: `${file}${line === undefined ? '' : `:${line}`}  ${name}`, text: inspect(details.error?.cause ?? details.error) });
+			}
+		} else if (event.type === 'test:pass') {
+			const { name, skip } = event.data as TestReport;
+			if (skip) skips.push(`${file}  ${name}${typeof skip === 'string' ? `: ${skip}` : ''}`);
+		} else if (event.type === 'test:stderr' || event.type === 'test:stdout') {
+			output.push(event.data.message);
+		} else if (event.type === 'test:summary' && event.data.file === undefined) {
+			const { counts } = event.data;
+			totals.passed = counts.passed + counts.todo;
+			totals.failed = counts.tests - counts.passed - counts.todo - counts.skipped;
+		}
+	}
+	return { file, ...totals, failures, skips, output: output.join(''), durationMs: performance.now() - startedAt };
+}
+
+function print({ file, passed, failed, failures, skips, output, durationMs }: FileResult): void {
+	const mark = failed > 0 ? styleText('red', '✖') : styleText('green', '✔');
+	const counts = [`${passed} passed`, failed > 0 && `${failed} failed`, skips.length > 0 && `${skips.length} skipped`].filter(Boolean).join(', ');
+	console.log(`${mark} ${file}  ${styleText('dim', `${counts}, ${(durationMs / 1000).toFixed(1)} s`)}`);
+	for (const { title, text } of failures) console.log(`\n  ${styleText('red', title)}\n${text.replaceAll(/^/gm, '    ')}\n`);
+	if (failed > 0 && output.trim() !== '') console.log(`  Output of ${file}:\n${output.trimEnd().replaceAll(/^/gm, '    ')}\n`);
+}
+
+function chosenFiles(parts: readonly string[]): string[] {
+	// The slow ones first (end-to-end), so that they do not stand alone at the end.
+	const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: root, exclude: ['**/node_modules/**'] }).sort());
+	return parts.length === 0 ? files : files.filter((file) => parts.some((part) => file.includes(part)));
+}
+
+const files = chosenFiles(process.argv.slice(2));
+if (files.length === 0) {
+	console.error(`No test file has ${process.argv.slice(2).join(' or ')} in its path.`);
+	process.exit(2);
+}
+if (files.some((file) => file.startsWith('e2e/')) && isRendererStale()) await buildRenderer();
+
+const results: FileResult[] = [];
+const waiting = files.values();
+await Promise.all(
+	Array.from({ length: filesAtOnce }, async () => {
+		for (const file of waiting) {
+			const result = await runFile(file);
+			print(result);
+			results.push(result);
+		}
+	}),
+);
+
+const skips = results.flatMap((result) => result.skips);
+const passed = results.reduce((sum, result) => sum + result.passed, 0);
+const failed = results.reduce((sum, result) => sum + result.failed, 0);
+if (skips.length > 0) console.log(`\nSkipped:\n${skips.map((skip) => `  ${skip}`).join('\n')}`);
+const failures = results.flatMap((result) => result.failures);
+if (failures.length > 0) console.log(`\nFailed:\n${failures.map(({ title }) => `  ${title}`).join('\n')}`);
+console.log(`\n${passed} passed, ${failed} failed${skips.length > 0 ? `, ${skips.length} skipped` : ''}`);
+// Whatever a test file left running in its own process is not waited for.
+process.exit(failed === 0 ? 0 : 1);
