@@ -34,10 +34,10 @@ export function parseMountInfo(content: Buffer): readonly Mount[] {
 		const isReadOnly = (options: string | undefined): boolean => options?.split(',').includes('ro') === true;
 		mounts.push({
 			deviceId,
-			root: unescape(root),
-			mountPoint: unescape(mountPoint),
+			root: fromOctal(root),
+			mountPoint: fromOctal(mountPoint),
 			fileSystem,
-			device: textFromBytes(unescape(device)),
+			device: textFromBytes(fromOctal(device)),
 			readOnly: isReadOnly(mountOptions) || isReadOnly(superOptions),
 		});
 	}
@@ -45,7 +45,7 @@ export function parseMountInfo(content: Buffer): readonly Mount[] {
 }
 
 /** The kernel writes space, tab, newline and backslash as three octal digits. */
-const unescape = (field: string): Buffer =>
+const fromOctal = (field: string): Buffer =>
 	Buffer.from(
 		field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))),
 		'latin1',

@@ -1,0 +1,8 @@
+/**
+ * Block devices as algebra: a disk to be read, whatever stores it, and a disk to be written.
+ * Guarantees: images are hostile input and end in data or a coded error, with bounded memory; what is outside of the extents reads as zeros.
+ * Does not: snapshot, lock, or notice that somebody writes to the disk meanwhile; write qcow2.
+ */
+export type { BlockExtent, BlockSource } from './block-source.ts';
+export { type DiskTarget, type OpenDiskTargetOptions, openDiskTarget } from './disk-target.ts';
+export { type OpenBlockSourceOptions, openBlockSource, type SourceFormat } from './open-block-source.ts';

@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict';
+import { closeSync, copyFileSync, openSync, readFileSync, renameSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { isEngineError } from '../base/index.ts';
+import { requireTool } from '../base/testing.ts';
+import { openBlockSource } from './open-block-source.ts';
+import { qemuImg, qemuIo, randomCommands, readWhole, seededRandom, temporaryFolder } from './testbed.ts';
+
+const mib = 1024 * 1024;
+
+/** What QEMU itself makes of the image. */
+function expected(image: string): Buffer {
+	const raw = `${image}.expected`;
+	qemuImg('convert', '-O', 'raw', image, raw);
+	return readFileSync(raw);
+}
+
+function assertReadsAsQemu(image: string, seed: number): void {
+	using source = openBlockSource(image);
+	assert.equal(source.format, 'qcow2');
+	const content = expected(image);
+	assert.equal(source.sizeBytes, content.length);
+	assert.ok(readWhole(source, seededRandom(seed)).equals(content), `${image} differs, seed ${seed}`);
+}
+
+const needsQemu = (t: TestContext): boolean => requireTool(t, 'qemu-img', 'qemu-io');
+
+test('reads images with random writes, zeroes and discards as QEMU does, for every cluster size', (t) => {
+	if (!needsQemu(t)) return;
+	const folder = temporaryFolder(t);
+	for (const [index, clusterSize] of [512, 1024, 4096, 65_536, 262_144, 2 * mib].entries()) {
+		const image = join(folder, `${clusterSize}.qcow2`);
+		const size = 24 * mib + 512 * index; // the last cluster is not a whole one
+		qemuImg('create', '-q', '-f', 'qcow2', '-o', `cluster_size=${clusterSize}`, image, String(size));
+		qemuIo(image, ...randomCommands(seededRandom(clusterSize), size, 60));
+		assertReadsAsQemu(image, clusterSize);
+	}
+});
+
+test('reads version 2, in which a set zero bit has no meaning', (t) => {
+	if (!needsQemu(t)) return;
+	const image = join(temporaryFolder(t), 'v2.qcow2');
+	qemuImg('create', '-q', '-f', 'qcow2', '-o', 'compat=0.10', image, '20M');
+	qemuIo(image, ...randomCommands(seededRandom(2), 20 * mib, 40));
+	assertReadsAsQemu(image, 2);
+});
+
+for (const compression of ['zlib', 'zstd']) {
+	test(`reads clusters compressed with ${compression}, and plain ones written over them`, (t) => {
+		if (!needsQemu(t)) return;
+		const folder = temporaryFolder(t);
+		for (const clusterSize of [4096, 65_536, 2 * mib]) {
+			const [plain, image] = [join(folder, `plain-${clusterSize}`), join(folder, `packed-${clusterSize}`)];
+			const random = seededRandom(clusterSize + 1);
+			// text-like content, so that clusters do compress
+			const content = Buffer.alloc(16 * mib);
+			for (let at = 0; at < content.length; at += 4) if (at % (3 * mib) < 2 * mib) content.writeUInt32LE(random(4000), at);
+			writeFileSync(plain, content);
+			qemuImg('convert', '-c', '-O', 'qcow2', '-o', `cluster_size=${clusterSize},compression_type=${compression}`, plain, image);
+			assertReadsAsQemu(image, 5);
+			qemuIo(image, ...randomCommands(seededRandom(6), 16 * mib, 20));
+			assertReadsAsQemu(image, 7);
+		}
+	});
+}
+
+test('reads through a chain of backing files: relative names, a shorter and a raw base, other cluster sizes', (t) => {
+	if (!needsQemu(t)) return;
+	const folder = temporaryFolder(t);
+	const path = (name: string): string => join(folder, name);
+	const random = seededRandom(11);
+	const base = Buffer.alloc(9 * mib + 512);
+	for (let at = 0; at < base.length; at += 512) if (random(3) > 0) base.fill(1 + random(255), at, at + 512);
+	writeFileSync(path('base.raw'), base);
+	qemuImg('create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', 'base.raw', path('middle.qcow2'), '12M');
+	qemuIo(path('middle.qcow2'), ...randomCommands(random, 12 * mib, 20));
+	qemuImg('create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', 'middle.qcow2', '-o', 'cluster_size=4096', path('top.qcow2'), '16M');
+	qemuIo(path('top.qcow2'), ...randomCommands(random, 16 * mib, 20));
+	assertReadsAsQemu(path('top.qcow2'), 12);
+	assertReadsAsQemu(path('middle.qcow2'), 13);
+});
+
+test('a backing file that is declared raw is not looked into, whatever it begins with', (t) => {
+	if (!needsQemu(t)) return;
+	const folder = temporaryFolder(t);
+	qemuImg('create', '-q', '-f', 'qcow2', join(folder, 'base'), '1M');
+	qemuImg('create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', 'base', join(folder, 'top'), '1M');
+	assertReadsAsQemu(join(folder, 'top'), 1);
+	using source = openBlockSource(join(folder, 'base'), { format: 'raw' });
+	assert.equal(source.format, 'raw');
+});
+
+test('extents of a sparse image cover little more than what was written', (t) => {
+	if (!needsQemu(t)) return;
+	const image = join(temporaryFolder(t), 'sparse.qcow2');
+	qemuImg('create', '-q', '-f', 'qcow2', image, '1T');
+	qemuIo(image, 'write -P 1 0 65536', 'write -P 2 65536 65536', `write -P 3 ${2 ** 39} 512`);
+	using source = openBlockSource(image);
+	assert.deepEqual(source.extents(), [
+		{ offsetBytes: 0, lengthBytes: 131_072 },
+		{ offsetBytes: 2 ** 39, lengthBytes: 65_536 },
+	]);
+	const sector = Buffer.alloc(1024);
+	assert.equal(source.readSync(sector, 2 ** 39), 1024);
+	assert.ok(sector.subarray(0, 512).every((byte) => byte === 3) && sector.subarray(512).every((byte) => byte === 0));
+	assert.equal(source.readSync(sector, 2 ** 40 - 512), 512);
+	assert.equal(source.readSync(sector, 2 ** 40), 0);
+});
+
+test('tolerates the dirty bit that a killed machine leaves', (t) => {
+	if (!needsQemu(t)) return;
+	const image = join(temporaryFolder(t), 'dirty.qcow2');
+	qemuImg('create', '-q', '-f', 'qcow2', image, '4M');
+	qemuIo(image, 'write -P 9 0 1M');
+	const content = expected(image);
+	patch(image, 79, [1]);
+	using source = openBlockSource(image);
+	assert.ok(readWhole(source, seededRandom(1)).equals(content));
+});
+
+test('refuses what it cannot read, and says what it is', (t) => {
+	if (!needsQemu(t)) return;
+	const folder = temporaryFolder(t);
+	const path = (name: string): string => join(folder, name);
+	const fails = (name: string, code: 'source.unsupported' | 'source.missing' | 'source.unreadable', words: RegExp): void => {
+		assert.throws(
+			() => openBlockSource(path(name)),
+			(error) => isEngineError(error, code) && words.test(error.message) && error.message.includes(folder),
+		);
+	};
+	qemuImg('create', '-q', '-f', 'qcow2', '-o', 'extended_l2=on,cluster_size=64k', path('subclusters'), '1M');
+	fails('subclusters', 'source.unsupported', /extended L2/);
+	qemuImg('create', '-q', '-f', 'qcow2', '-o', `data_file=${path('data')}`, path('external'), '1M');
+	fails('external', 'source.unsupported', /external data file/);
+	qemuImg(
+		'create',
+		'-q',
+		'-f',
+		'qcow2',
+		'--object',
+		'secret,id=s,data=abc',
+		'-o',
+		'encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10',
+		path('secret'),
+		'1M',
+	);
+	fails('secret', 'source.unsupported', /encrypted/);
+	for (const format of ['vmdk', 'vdi', 'vhdx', 'qed']) {
+		qemuImg('create', '-q', '-f', format, path(format), '1M');
+		fails(format, 'source.unsupported', new RegExp(format, 'i'));
+	}
+	const patched = (name: string, at: number, bytes: number[]): void => {
+		qemuImg('create', '-q', '-f', 'qcow2', path(name), '1M');
+		patch(path(name), at, bytes);
+	};
+	patched('future', 72, [0x80]);
+	fails('future', 'source.unsupported', /features that are not known \(0x8000000000000000\)/);
+	patched('version', 7, [9]);
+	fails('version', 'source.unsupported', /version 9/);
+	patched('corrupt', 79, [2]);
+	fails('corrupt', 'source.unreadable', /marked it as corrupt/);
+	qemuImg('create', '-q', '-f', 'qcow2', '-u', '-F', 'qcow2', '-b', 'gone', path('orphan'), '1M');
+	fails('orphan', 'source.missing', /gone/);
+	qemuImg('create', '-q', '-f', 'qcow2', '-u', '-F', 'qcow2', '-b', 'json:{}', path('json'), '1M');
+	fails('json', 'source.unsupported', /not a local file/);
+	qemuImg('create', '-q', '-f', 'qcow2', '-u', '-F', 'qcow2', '-b', 'loop', path('loop'), '1M');
+	fails('loop', 'source.unsupported', /its own backing file/);
+	qemuImg('create', '-q', '-f', 'qcow2', '-u', '-F', 'qcow2', '-b', 'b', path('a'), '1M');
+	qemuImg('create', '-q', '-f', 'qcow2', '-u', '-F', 'qcow2', '-b', 'a', path('b'), '1M');
+	fails('a', 'source.unsupported', /its own backing file/);
+});
+
+test('a chain of images is followed only so far', (t) => {
+	if (!needsQemu(t)) return;
+	const folder = temporaryFolder(t);
+	for (let i = 0; i < 70; i++) {
+		qemuImg('create', '-q', '-f', 'qcow2', '-u', '-F', 'qcow2', '-b', `i${i + 1}`, join(folder, 'made'), '1M');
+		renameSync(join(folder, 'made'), join(folder, `i${i}`));
+	}
+	assert.throws(
+		() => openBlockSource(join(folder, 'i0')),
+		(error) => isEngineError(error, 'source.unsupported') && /below 64 images/.test(error.message),
+	);
+});
+
+test('an image that was cut off gives an error, not zeros', (t) => {
+	if (!needsQemu(t)) return;
+	const image = join(temporaryFolder(t), 'cut.qcow2');
+	qemuImg('create', '-q', '-f', 'qcow2', image, '8M');
+	qemuIo(image, 'write -P 7 0 8M');
+	truncateSync(image, 4 * mib);
+	using source = openBlockSource(image);
+	assert.throws(
+		() => readWhole(source, seededRandom(1)),
+		(error) => isEngineError(error, 'source.unreadable'),
+	);
+});
+
+test('an image with damaged bytes anywhere ends in data or in a coded error', (t) => {
+	if (!needsQemu(t)) return;
+	const folder = temporaryFolder(t);
+	const base = join(folder, 'base.qcow2');
+	const victim = join(folder, 'victim.qcow2');
+	const plain = join(folder, 'plain');
+	const seed = 20_261;
+	const random = seededRandom(seed);
+	const content = Buffer.alloc(2 * mib);
+	for (let at = 0; at < content.length; at += 4) content.writeUInt32LE(random(9000), at);
+	writeFileSync(plain, content);
+	let errors = 0;
+	const count = 300;
+	for (const compression of ['zlib', 'zstd']) {
+		qemuImg('convert', '-c', '-O', 'qcow2', '-o', `cluster_size=4096,compression_type=${compression}`, plain, base);
+		qemuIo(base, ...randomCommands(random, 2 * mib, 10));
+		const fileSize = readFileSync(base).length;
+		for (let i = 0; i < count; i++) {
+			copyFileSync(base, victim);
+			// header, tables, anything: the first pages hold the header, the reference counts and L1, the rest L2 tables and data
+			const reach = [112, 4096 * 6, fileSize][i % 3] as number;
+			for (let flips = 1 + random(6); flips > 0; flips--) patch(victim, 4 + random(reach - 4), [[0, 0xff, 0x80, random(256)][random(4)] as number]);
+			try {
+				using source = openBlockSource(victim);
+				const buffer = Buffer.alloc(262_144);
+				const extents = source.extents();
+				assert.ok(extents.length <= 262_144);
+				for (const { offsetBytes } of extents.slice(0, 20)) source.readSync(buffer, offsetBytes);
+				for (let reads = 0; reads < 10; reads++) source.readSync(buffer, random(Math.min(source.sizeBytes, 2 ** 47) + 1));
+			} catch (error) {
+				assert.ok(isEngineError(error), `seed ${seed}, round ${i}: ${error instanceof Error ? error.stack : error}`);
+				errors++;
+			}
+		}
+	}
+	assert.ok(errors > count / 10, `only ${errors} of the damaged images were noticed: the damage misses`);
+});
+
+function patch(path: string, at: number, bytes: readonly number[]): void {
+	const fd = openSync(path, 'r+');
+	writeSync(fd, Buffer.from(bytes), 0, bytes.length, at);
+	closeSync(fd);
+}
