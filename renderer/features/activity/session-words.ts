@@ -1,0 +1,53 @@
+import type { BottleneckStage, Session, SessionKind } from '../../../engine/contract/index.ts';
+
+export const kindWords: Readonly<Record<SessionKind, string>> = {
+	backup: 'Backup',
+	'restore-files': 'File restore',
+	'restore-disk': 'Disk restore',
+	verify: 'Point verification',
+	check: 'Chain check',
+};
+
+export const triggerWords: Readonly<Record<Session['trigger'], string>> = {
+	manual: 'started by hand',
+	schedule: 'on schedule',
+	retry: 'retry',
+	'make-up': 'made up for a missed run',
+};
+
+/** What each stage of the pipe stands for, and what helps when it is the slowest. The engine's reason comes first; this is the general advice. */
+export const stages = [
+	{
+		id: 'source',
+		title: 'Source',
+		what: 'reading the protected data',
+		advice: 'Reading is the slowest part. A faster disk, fewer small files read anew, or another time of day helps; more proxies do not.',
+	},
+	{
+		id: 'proxy',
+		title: 'Proxy',
+		what: 'hashing, compressing, encrypting',
+		advice: 'The processors are the slowest part. A lighter compression level or more cores helps.',
+	},
+	{
+		id: 'network',
+		title: 'Network',
+		what: 'sending to the repository',
+		advice: 'The connection is the slowest part. A proxy nearer to the repository or a stronger compression helps.',
+	},
+	{
+		id: 'target',
+		title: 'Target',
+		what: 'writing to the repository',
+		advice: 'Writing is the slowest part. A faster repository, fewer tasks at once, or a forward method instead of a reverse one helps.',
+	},
+] as const;
+
+export const stageAdvice = (stage: BottleneckStage): string => {
+	if (stage === 'throttling') return 'A limit that was set on purpose holds the speed. Raise it on the repository if this takes too long.';
+	if (stage === 'none') return 'Nothing holds it back: there was little to do.';
+	return stages.find(({ id }) => id === stage)?.advice ?? '';
+};
+
+export const durationOf = (session: Pick<Session, 'startedAt' | 'endedAt'>, now: number): number | null =>
+	session.startedAt === null ? null : Math.max(0, (session.endedAt ?? now) - session.startedAt);

@@ -1,0 +1,50 @@
+import { AreaChart } from '@mantine/charts';
+import { type ReactNode, useMemo } from 'react';
+import type { Session } from '../../../engine/contract/index.ts';
+import { formatDuration, formatRate } from '../../ui/format.ts';
+import classes from './throughput-chart.module.css';
+
+const series = [
+	{ name: 'readRate', label: 'Read', color: 'var(--hf-chart-1, var(--hf-accent))' },
+	{ name: 'transferRate', label: 'Transferred', color: 'var(--hf-chart-2, #12b886)' },
+	{ name: 'writeRate', label: 'Stored', color: 'var(--hf-chart-3, #f59f00)' },
+];
+
+/** Rates over the session's time. The engine thins the samples, so a session of a week has no more of them than one of an hour. */
+export function ThroughputChart({ samples, isLive }: { readonly samples: Session['throughput']; readonly isLive: boolean }): ReactNode {
+	// recharts keeps a reference and freezes nothing; it gets its own rows.
+	const data = useMemo(() => samples.map((sample) => ({ ...sample })), [samples]);
+	if (data.length < 2) {
+		return <p className={classes.empty}>{isLive ? 'The first samples come in a moment.' : 'This session was too short to be measured.'}</p>;
+	}
+	return (
+		<AreaChart
+			className={classes.chart}
+			h={148}
+			data={data}
+			dataKey="offsetMs"
+			series={series}
+			valueFormatter={formatRate}
+			withLegend
+			withDots={false}
+			withGradient={false}
+			fillOpacity={0.12}
+			strokeWidth={1.5}
+			curveType="monotone"
+			tickLine="none"
+			gridAxis="y"
+			legendProps={{ verticalAlign: 'top', height: 24 }}
+			xAxisProps={{
+				type: 'number',
+				domain: [0, 'dataMax'],
+				tickFormatter: (value: number) => (value === 0 ? '0' : formatDuration(value)),
+				minTickGap: 56,
+				tickMargin: 4,
+			}}
+			yAxisProps={{ width: 76, tickFormatter: (value: number) => (value === 0 ? '0' : formatRate(value)), tickCount: 4 }}
+			tooltipProps={{ labelFormatter: (label) => `after ${formatDuration(Number(label))}`, isAnimationActive: false }}
+			areaProps={{ isAnimationActive: false }}
+			areaChartProps={{ margin: { top: 0, right: 8, bottom: 0, left: 0 } }}
+		/>
+	);
+}

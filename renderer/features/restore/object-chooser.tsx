@@ -1,0 +1,174 @@
+import { Button, TextInput } from '@mantine/core';
+import { IconHistory, IconSearch } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { type ReactNode, useMemo } from 'react';
+import type { Point, ProtectedObject } from '../../../engine/contract/index.ts';
+import { Link, navigate, useQueryParam } from '../../app/router.tsx';
+import { errorShapeOf, useTRPC } from '../../client.ts';
+import { Bytes, EmptyState, ErrorPanel, formatNumber, PageHeader, plural, StatusBadge, type TableColumn, TimeAgo, VirtualTable } from '../../ui/index.ts';
+import { displayPath } from './path-text.ts';
+import classes from './restore.module.css';
+import { newestPlace, objectKey, objectPath } from './restore-places.ts';
+
+type ObjectRow = {
+	readonly key: string;
+	readonly object: string;
+	readonly objectKind: 'folder' | 'disk';
+	readonly job: string;
+	readonly jobId: string | null;
+	readonly count: number;
+	readonly damaged: number;
+	readonly newestAt: number | null;
+	readonly oldestAt: number | null;
+	readonly verifiedAt: number | null;
+	readonly sourceBytes: number;
+};
+
+/** One row per protected object; those that have no point yet come too, since "nothing to restore" is an answer. */
+export function objectRows(points: readonly Point[], objects: readonly ProtectedObject[]): ObjectRow[] {
+	const rows = new Map<string, ObjectRow>();
+	for (const [key, own] of Map.groupBy(points, objectKey)) {
+		const newest = own.reduce((a, b) => (b.createdAt > a.createdAt ? b : a));
+		rows.set(key, {
+			key,
+			object: newest.object,
+			objectKind: newest.objectKind,
+			job: newest.job,
+			jobId: newest.jobId,
+			count: own.length,
+			damaged: own.filter((point) => !point.restorable || point.problem !== null).length,
+			newestAt: newest.createdAt,
+			oldestAt: own.reduce((least, point) => Math.min(least, point.createdAt), newest.createdAt),
+			verifiedAt: own.reduce<number | null>(
+				(latest, point) => (point.verifiedAt !== null && point.verifiedAt > (latest ?? 0) ? point.verifiedAt : latest),
+				null,
+			),
+			sourceBytes: newest.sourceBytes,
+		});
+	}
+	for (const { jobId, job, object, sourceBytes } of objects) {
+		const key = objectKey({ jobId, job, object });
+		if (rows.has(key)) continue;
+		rows.set(key, {
+			key,
+			object,
+			objectKind: object.startsWith('disk:') ? 'disk' : 'folder',
+			job,
+			jobId,
+			count: 0,
+			damaged: 0,
+			newestAt: null,
+			oldestAt: null,
+			verifiedAt: null,
+			sourceBytes,
+		});
+	}
+	return [...rows.values()];
+}
+
+const columns: readonly TableColumn<ObjectRow>[] = [
+	{
+		id: 'object',
+		header: 'Object',
+		width: 'minmax(220px, 2fr)',
+		cell: (row) => (
+			<span className={classes.objectName} title={displayPath(row.object)}>
+				{displayPath(objectPath(row.object))}
+			</span>
+		),
+		sortBy: (row) => objectPath(row.object),
+		text: (row) => displayPath(row.object),
+	},
+	{ id: 'kind', header: 'Kind', width: '72px', cell: (row) => (row.objectKind === 'disk' ? 'Disk' : 'Folder'), sortBy: (row) => row.objectKind },
+	{ id: 'job', header: 'Job', width: 'minmax(120px, 1fr)', cell: (row) => row.job, sortBy: (row) => row.job, text: (row) => row.job },
+	{ id: 'newest', header: 'Newest point', width: '130px', cell: (row) => <TimeAgo at={row.newestAt} none="no point yet" />, sortBy: (row) => row.newestAt },
+	{ id: 'oldest', header: 'Reaches back to', width: '130px', cell: (row) => <TimeAgo at={row.oldestAt} />, sortBy: (row) => row.oldestAt },
+	{
+		id: 'points',
+		header: 'Points',
+		width: '150px',
+		cell: (row) =>
+			row.damaged > 0 ? (
+				<StatusBadge status="damaged">
+					{formatNumber(row.damaged)} of {formatNumber(row.count)} damaged
+				</StatusBadge>
+			) : (
+				formatNumber(row.count)
+			),
+		sortBy: (row) => row.count,
+	},
+	{ id: 'verified', header: 'Last proven', width: '130px', cell: (row) => <TimeAgo at={row.verifiedAt} none="never" />, sortBy: (row) => row.verifiedAt },
+	{ id: 'size', header: 'Size', width: '90px', align: 'end', cell: (row) => <Bytes value={row.sourceBytes} />, sortBy: (row) => row.sourceBytes },
+];
+
+export function ObjectChooser({ jobId }: { readonly jobId: string | null }): ReactNode {
+	const trpc = useTRPC();
+	const points = useQuery(trpc.points.list.queryOptions({}));
+	const overview = useQuery(trpc.system.overview.queryOptions({ timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone }));
+	const [filter, setFilter] = useQueryParam('filter');
+	const rows = useMemo(() => {
+		const all = objectRows(points.data ?? [], overview.data?.objects ?? []);
+		return jobId === null ? all : all.filter((row) => row.jobId === jobId);
+	}, [points.data, overview.data, jobId]);
+	const open = (row: ObjectRow): void => {
+		if (row.count > 0) navigate(newestPlace(row.object, row.jobId));
+		else if (row.jobId) navigate(`/jobs/${encodeURIComponent(row.jobId)}`);
+	};
+	return (
+		<>
+			<PageHeader
+				title="Restore"
+				detail={points.data ? `What shall come back? ${plural(rows.length, 'object')}, ${plural(points.data.length, 'restore point')}` : ''}
+			>
+				<TextInput
+					className={classes.objectSearch ?? ''}
+					placeholder="Search objects and jobs"
+					aria-label="Search objects and jobs"
+					leftSection={<IconSearch size={14} />}
+					value={filter ?? ''}
+					onChange={(event) => setFilter(event.currentTarget.value)}
+					autoFocus
+				/>
+			</PageHeader>
+			{points.error ? (
+				<div className={classes.padded}>
+					<ErrorPanel failure={errorShapeOf(points.error)} onRetry={() => void points.refetch()} />
+				</div>
+			) : null}
+			{points.data ? (
+				<VirtualTable
+					label="Protected objects"
+					rows={rows}
+					columns={columns}
+					rowId={rowKey}
+					filter={filter ?? ''}
+					defaultSort={{ id: 'object', descending: false }}
+					onActivate={open}
+					onOpen={open}
+					empty={
+						filter ? (
+							<EmptyState title="No object matches" action={<Button onClick={() => setFilter(null)}>Show all objects</Button>}>
+								The search looks at paths and at names of jobs. To look for a file, open its folder or disk first.
+							</EmptyState>
+						) : (
+							<EmptyState
+								icon={<IconHistory size={36} stroke={1.4} />}
+								title="Nothing can be restored yet"
+								action={
+									<Button component={Link} to="/jobs/new">
+										New job
+									</Button>
+								}
+							>
+								Each successful run of a job makes a restore point of every folder and disk in it. Backups made elsewhere appear here once their folder is added
+								as a repository.
+							</EmptyState>
+						)
+					}
+				/>
+			) : null}
+		</>
+	);
+}
+
+const rowKey = (row: ObjectRow): string => row.key;
