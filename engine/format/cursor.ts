@@ -94,6 +94,7 @@ export class ByteWriter {
 		return this.#bytes.slice(0, this.length);
 	}
 
+	/** Makes room and gives its place. Call it before taking the view, which it may replace. */
 	#grow(by: number): number {
 		const at = this.length;
 		const needed = at + by;
@@ -108,19 +109,23 @@ export class ByteWriter {
 	}
 
 	u8(value: number): void {
-		this.#view.setUint8(this.#grow(1), value);
+		const at = this.#grow(1);
+		this.#view.setUint8(at, value);
 	}
 
 	u32(value: number): void {
-		this.#view.setUint32(this.#grow(4), value, true);
+		const at = this.#grow(4);
+		this.#view.setUint32(at, value, true);
 	}
 
 	u64(value: bigint): void {
-		this.#view.setBigUint64(this.#grow(8), value, true);
+		const at = this.#grow(8);
+		this.#view.setBigUint64(at, value, true);
 	}
 
 	i64(value: bigint): void {
-		this.#view.setBigInt64(this.#grow(8), value, true);
+		const at = this.#grow(8);
+		this.#view.setBigInt64(at, value, true);
 	}
 
 	varint(value: number): void {

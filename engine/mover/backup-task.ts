@@ -1,0 +1,107 @@
+import * as fs from 'node:fs';
+import { EngineError, newId, systemClock } from '../base/index.ts';
+import type { ErrorCode, RunMode } from '../contract/index.ts';
+import { hashText, type PointManifest, parseDiskMap } from '../format/index.ts';
+import { openPlatform } from '../platform/index.ts';
+import { ChainReader, ChainRun } from '../repository/index.ts';
+import { compileExclusions } from '../source/index.ts';
+import { Pipe } from './pipe.ts';
+import { protectDisk } from './protect-disk.ts';
+import { FolderTask } from './protect-folder.ts';
+import { type BackupRun, compressionLevels, type MutableCounters, noCounters, type ObjectOutcome, type TaskObserver } from './task.ts';
+
+/**
+ * A whole run of the pipe: decides on full or increment, protects each object, commits one file with one point per object.
+ * All or nothing: what throws leaves no file behind and the chain as it was.
+ */
+export async function runBackup(run: BackupRun, observers: readonly TaskObserver[], { signal }: { readonly signal: AbortSignal }): Promise<ObjectOutcome[]> {
+	const exclude = compileExclusions(run.exclude);
+	for (const object of run.objects) checkSource(object.path);
+	await using chainRun = await ChainRun.begin({ ...run, now: systemClock.now() });
+	await using base = chainRun.base ? new ChainReader(chainRun.base) : null;
+	const mode: RunMode = { requested: run.requested, actual: chainRun.actual, reason: chainRun.fallbackReason || run.reason };
+	const diskBlockSizes = await Promise.all(chainRun.previous.map((point) => previousBlockSize(point, base)));
+	await using pipe = new Pipe({
+		writer: chainRun.writer,
+		base,
+		knownIndexes: chainRun.base?.files.map(({ index }) => index) ?? [],
+		blockSizeBytes: Math.max(run.blockSizeBytes, ...diskBlockSizes.map((size) => size ?? 0)),
+		level: compressionLevels[run.compression],
+		writeLimit: run.writeLimit,
+		signal,
+	});
+	const platform = openPlatform();
+	const repository = fs.statSync(run.repositoryPath, { bigint: true });
+	const outcomes: ObjectOutcome[] = [];
+	const points: PointManifest[] = [];
+	for (const [i, object] of run.objects.entries()) {
+		const observer = observers[i] as TaskObserver;
+		const previous = chainRun.previous[i] ?? null;
+		const counters: MutableCounters = { ...noCounters };
+		const sentBefore = pipe.transferredBytes;
+		const progress: TaskObserver = {
+			...observer,
+			counters: (now) => {
+				const sent = pipe.transferredBytes - sentBefore;
+				observer.counters({ ...now, transferredBytes: sent, storedBytes: sent });
+				observer.bottleneck(pipe.bottleneck(now.doneBytes));
+			},
+		};
+		const createdAt = systemClock.now();
+		let root: Uint8Array;
+		if (object.kind === 'disk') {
+			({ root } = await protectDisk({ pipe, path: object.path, blockSizeBytes: diskBlockSizes[i] ?? run.blockSizeBytes, counters, observer: progress }));
+		} else {
+			const task = new FolderTask({
+				pipe,
+				path: object.path,
+				exclude,
+				platform,
+				previous: previous && base ? { root: Buffer.from(previous.root.hash, 'hex'), reader: base } : null,
+				skip: [{ device: repository.dev, inode: repository.ino }],
+				counters,
+				observer: progress,
+			});
+			counters.totalBytes = previous?.sourceBytes ?? null;
+			counters.totalItems = previous?.itemCount ?? null;
+			const tree = await task.run();
+			root = tree.root;
+			counters.totalBytes = counters.doneBytes;
+			counters.totalItems = counters.doneItems;
+		}
+		observer.activity('writing');
+		await pipe.flush();
+		counters.transferredBytes = pipe.transferredBytes - sentBefore;
+		counters.storedBytes = counters.transferredBytes;
+		observer.counters({ ...counters });
+		const pointId = newId(createdAt);
+		points.push({
+			id: pointId,
+			object,
+			createdAt,
+			sessionId: run.sessionId,
+			mode,
+			consistency: 'crash',
+			root: { kind: object.kind, hash: hashText(root) },
+			sourceBytes: counters.doneBytes,
+			itemCount: counters.doneItems,
+			storedBytes: counters.storedBytes,
+			warningCount: counters.warningCount,
+		});
+		outcomes.push({ object, pointId, mode, counters, bottleneck: pipe.bottleneck(counters.doneBytes) });
+	}
+	signal.throwIfAborted();
+	for (const observer of observers) observer.activity('committing');
+	await chainRun.commit(points);
+	return outcomes;
+}
+
+function checkSource(path: string): void {
+	if (fs.existsSync(path)) return;
+	throw new EngineError('source.missing' satisfies ErrorCode, `${path} does not exist.`, { hint: 'Connect or mount it, or take it out of the job.' });
+}
+
+async function previousBlockSize(point: PointManifest | null, base: ChainReader | null): Promise<number | null> {
+	if (point?.root.kind !== 'disk' || !base) return null;
+	return parseDiskMap(await base.readChunk(Buffer.from(point.root.hash, 'hex')), `the disk map of ${point.id}`).blockSizeBytes;
+}

@@ -1,0 +1,16 @@
+/**
+ * The data pipe: read → process → write. `backUp` runs it in a thread of its own with process workers beside it.
+ * Guarantees: bounded memory; all or nothing; trouble with single items of the source is told and never stops the run.
+ * Not here: when to run (jobs), what a chain is (repository).
+ */
+import type { BackupRun, ObjectOutcome, TaskObserver, TaskOptions } from './task.ts';
+import { runInThread } from './thread.ts';
+
+export { BusyMeter, findBottleneck, type StageTimes } from './meter.ts';
+export { RateLimiter } from './rate-limiter.ts';
+export { type BackupRun, type MutableCounters, noCounters, type ObjectOutcome, type TaskObserver, type TaskOptions } from './task.ts';
+export { runInThread, serveTask } from './thread.ts';
+
+/** @throws `source.missing`, `source.unreadable`, `repository.*`, the signal's reason */
+export const backUp = (run: BackupRun, observers: readonly TaskObserver[], options: TaskOptions): Promise<readonly ObjectOutcome[]> =>
+	runInThread(new URL('./backup-thread.ts', import.meta.url), run, observers, options);

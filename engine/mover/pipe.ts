@@ -1,0 +1,163 @@
+import { availableParallelism } from 'node:os';
+import { EngineError } from '../base/index.ts';
+import type { Bottleneck } from '../contract/index.ts';
+import { type CompressionLevel, type PlacedChunk, recordHeaderBytes, sealRecord } from '../format/index.ts';
+import type { BackupFileWriter, ChainReader } from '../repository/index.ts';
+import { BusyMeter, findBottleneck } from './meter.ts';
+import { Packer } from './packer.ts';
+import type { FileResult, WorkerRequest } from './protocol.ts';
+import { RateLimiter } from './rate-limiter.ts';
+import { type SealedRecord, WorkerPool } from './worker-pool.ts';
+
+/** Metadata is small and text-like: a middling level whatever the job says. */
+const metadataLevel = 3;
+const maxMetadataChunk = 4 * 1024 * 1024;
+
+export type PipeOptions = {
+	readonly writer: BackupFileWriter;
+	readonly base: ChainReader | null;
+	readonly knownIndexes: readonly SharedArrayBuffer[];
+	readonly blockSizeBytes: number;
+	readonly level: CompressionLevel;
+	readonly writeLimit: number | null;
+	readonly signal: AbortSignal;
+};
+
+/** Who is to hear of results: the object that is being protected. */
+export type PipeClient = { onFiles?(results: readonly FileResult[]): void; onBlocks?(firstBlock: number, hashes: Uint8Array): void };
+
+/**
+ * Source → workers → writer. Work goes in with `give`, results come back to the client, records go to the file as they are sealed.
+ * The first failure anywhere ends everything: it is what `room`, `flush` and `check` throw.
+ */
+export class Pipe implements AsyncDisposable {
+	readonly #options: PipeOptions;
+	readonly #pool: WorkerPool;
+	readonly #packer: Packer;
+	readonly #writes = new BusyMeter();
+	readonly #pending = new Set<Promise<void>>();
+	readonly #limiter: RateLimiter | null;
+	readonly #startedAt = performance.now();
+	#failure: { readonly error: unknown } | null = null;
+	#onFailure: (() => void)[] = [];
+	client: PipeClient = {};
+	/** Time spent listing folders in the coordinating thread. */
+	listMs = 0;
+	transferredBytes = 0;
+
+	constructor(options: PipeOptions) {
+		this.#options = options;
+		this.#limiter = options.writeLimit === null ? null : new RateLimiter(options.writeLimit);
+		this.#packer = new Packer(maxMetadataChunk, (raw, chunks) => this.#sealMetadata(raw, chunks));
+		this.#pool = new WorkerPool({
+			workerCount: availableParallelism(),
+			knownIndexes: options.knownIndexes,
+			blockSizeBytes: options.blockSizeBytes,
+			level: options.level,
+			onRecord: (record) => this.#write(record),
+			onFiles: (results) => this.client.onFiles?.(results),
+			onBlocks: (firstBlock, hashes) => this.client.onBlocks?.(firstBlock, hashes),
+			onFailure: (error) => this.fail(error),
+		});
+		options.signal.addEventListener('abort', () => this.fail(options.signal.reason), { once: true });
+		if (options.signal.aborted) this.fail(options.signal.reason);
+	}
+
+	fail(error: unknown): void {
+		if (this.#failure) return;
+		this.#failure = { error };
+		this.#pool.stop();
+		for (const wake of this.#onFailure) wake();
+	}
+
+	/** @throws the first failure */
+	check(): void {
+		if (this.#failure) throw this.#failure.error;
+	}
+
+	/** `promise`, unless the pipe fails first. */
+	async orFailure<T>(promise: Promise<T>): Promise<T> {
+		const failure = Promise.withResolvers<void>();
+		this.#onFailure.push(failure.resolve);
+		if (this.#failure) failure.resolve();
+		try {
+			const winner = await Promise.race([promise.then((value) => ({ value })), failure.promise]);
+			this.check();
+			return (winner as { value: T }).value;
+		} finally {
+			this.#onFailure.splice(this.#onFailure.indexOf(failure.resolve), 1);
+		}
+	}
+
+	get hasRoom(): boolean {
+		return this.#pool.hasRoom;
+	}
+
+	async room(): Promise<void> {
+		this.check();
+		if (!this.#pool.hasRoom) await this.orFailure(this.#pool.room());
+	}
+
+	give(request: WorkerRequest): void {
+		this.#pool.give(request);
+	}
+
+	/** Keeps a small chunk of metadata (a directory page, a map segment) and names it. */
+	store(chunk: Uint8Array): Uint8Array {
+		return this.#packer.put(chunk, (hash) => !this.#options.base?.has(hash) && this.#pool.claims.claim(hash));
+	}
+
+	/** Resolves when everything that was given is in the file (not yet durable). */
+	async flush(): Promise<void> {
+		await this.orFailure(this.#pool.flush());
+		this.#packer.flush();
+		await this.orFailure(Promise.all(this.#pending));
+		this.check();
+	}
+
+	#sealMetadata(raw: Uint8Array, chunks: readonly PlacedChunk[]): void {
+		const buffer = Buffer.allocUnsafeSlow(recordHeaderBytes + raw.byteLength);
+		const { header, totalBytes } = sealRecord(buffer, 'chunks', raw, metadataLevel);
+		this.#write({ sealed: buffer.subarray(0, totalBytes), header, chunks }).catch((error) => this.fail(error));
+	}
+
+	#write(record: SealedRecord): Promise<void> {
+		const writing = this.#writeNow(record).finally(() => this.#pending.delete(writing));
+		this.#pending.add(writing);
+		return writing;
+	}
+
+	async #writeNow({ sealed, header, chunks }: SealedRecord): Promise<void> {
+		await this.#limiter?.pass(sealed.byteLength, { signal: this.#options.signal });
+		if (this.#failure) return;
+		this.transferredBytes += sealed.byteLength;
+		this.#writes.begin();
+		try {
+			await this.#options.writer.append(sealed, header, chunks);
+		} finally {
+			this.#writes.end();
+		}
+	}
+
+	/** Where the time went since the pipe began. */
+	bottleneck(doneBytes: number): Bottleneck {
+		const { readMs, processMs } = this.#pool.times;
+		return findBottleneck({
+			elapsedMs: performance.now() - this.#startedAt,
+			workerCount: this.#pool.workerCount,
+			readMs,
+			processMs,
+			listMs: this.listMs,
+			writeMs: this.#writes.totalMs,
+			throttledMs: this.#limiter?.throttledMs ?? 0,
+			doneBytes,
+			transferredBytes: this.transferredBytes,
+		});
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		this.fail(new EngineError('cancelled', 'The run has ended.'));
+		await this.#pool[Symbol.asyncDispose]();
+		await Promise.allSettled(this.#pending);
+	}
+}

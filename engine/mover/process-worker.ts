@@ -1,0 +1,210 @@
+/**
+ * The thread that does everything to a block: read, leave out zeros, name, look up, compress. It answers each request when its bytes
+ * are packed or waiting in a group; `flush` packs the rest.
+ */
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { assert, isEngineError, isZero, systemErrorCode } from '../base/index.ts';
+import { type BlockSource, openBlockSource } from '../block/index.ts';
+import { ByteWriter, chunkHash, type Extent, FileIndex, hashBytes, type PlacedChunk, sealRecord, writeExtent, zeroHash } from '../format/index.ts';
+import { openPlatform } from '../platform/index.ts';
+import { SourceFile } from '../source/index.ts';
+import { Chunker, chunkSizes } from './chunker.ts';
+import { Claims } from './claims.ts';
+import { Packer } from './packer.ts';
+import type { FileResult, FileWork, WorkerReply, WorkerRequest, WorkerSetup, WorkerTimes } from './protocol.ts';
+import { Slots } from './slots.ts';
+
+assert(parentPort, 'this file is a worker thread');
+const port: MessagePort = parentPort;
+const setup = workerData as WorkerSetup;
+const platform = openPlatform();
+const slots = new Slots(setup.slots);
+const stop = new Int32Array(setup.stop);
+const shouldStop = (): boolean => Atomics.load(stop, 0) !== 0;
+const known = setup.knownIndexes.map((buffer) => new FileIndex(buffer)).reverse();
+let claims = new Claims(setup.claims);
+
+const chunker = new Chunker(chunkSizes(setup.blockSizeBytes));
+const maxChunk = Math.max(chunker.sizes.maximumBytes, setup.blockSizeBytes);
+/** Holds a file's bytes while they are cut: at least two of the largest chunks, so that few bytes are moved to refill it. */
+const window = Buffer.allocUnsafeSlow(maxChunk * 2);
+const packer = new Packer(maxChunk, sealIntoSlot);
+const isNew = (hash: Uint8Array): boolean => !known.some((index) => index.has(hash)) && claims.claim(hash);
+
+const times = { readMs: 0, processMs: 0, waitMs: 0 };
+const timesNow = (): WorkerTimes => ({ ...times });
+/** Where the stopwatch last stood: every lap goes to one stage. */
+let lapStart = performance.now();
+function lap(stage: keyof typeof times | null): void {
+	const now = performance.now();
+	if (stage) times[stage] += now - lapStart;
+	lapStart = now;
+}
+
+function sealIntoSlot(raw: Uint8Array, chunks: readonly PlacedChunk[]): void {
+	lap('processMs');
+	const slot = slots.acquire(shouldStop);
+	lap('waitMs');
+	if (slot < 0) return; // stopping: the run will not be committed
+	const { header, totalBytes } = sealRecord(slots.bytes(slot), 'chunks', raw, setup.level);
+	const hashes = new Uint8Array(chunks.length * hashBytes);
+	const lengths = new Uint32Array(chunks.length);
+	chunks.forEach((chunk, i) => {
+		hashes.set(chunk.hash, i * hashBytes);
+		lengths[i] = chunk.rawBytes;
+	});
+	reply({
+		type: 'record',
+		slot,
+		totalBytes,
+		storedBytes: header.storedBytes,
+		rawBytes: header.rawBytes,
+		payloadCrc: header.payloadCrc,
+		codec: header.codec,
+		hashes,
+		lengths,
+	});
+	lap('processMs');
+}
+
+const reply = (message: WorkerReply): void => port.postMessage(message);
+
+/** Cuts and packs one range of a file. @returns how many bytes were there */
+function protectRange(file: SourceFile, offset: number, length: number, emit: (extent: Extent) => void): number {
+	let from = 0;
+	let to = 0;
+	let readAt = offset;
+	let isAtEnd = false;
+	while (!shouldStop()) {
+		if (!isAtEnd && to - from < maxChunk) {
+			window.copyWithin(0, from, to);
+			to -= from;
+			from = 0;
+			const wanted = Math.min(window.byteLength - to, offset + length - readAt);
+			lap('processMs');
+			const count = file.read(window.subarray(to, to + wanted), readAt);
+			lap('readMs');
+			readAt += count;
+			to += count;
+			isAtEnd = count < wanted || readAt === offset + length;
+		}
+		if (from === to) break;
+		const end = from + chunker.next(window, from, to);
+		const chunk = window.subarray(from, end);
+		if (isZero(chunk)) emit({ kind: 'zero', lengthBytes: chunk.byteLength });
+		else emit({ kind: 'data', lengthBytes: chunk.byteLength, hash: packer.put(chunk, isNew) });
+		from = end;
+	}
+	return readAt - offset;
+}
+
+type Reading = { readonly extents: Uint8Array; readonly lengthBytes: number; readonly readBytes: number; readonly isStable: boolean; readonly isRacy: boolean };
+const extentWriter = new ByteWriter();
+
+function readOnce(path: Buffer, segment: FileWork['segment']): Reading {
+	using file = new SourceFile(path, platform);
+	lap('readMs');
+	extentWriter.reset();
+	const start = segment?.offset ?? 0;
+	const end = segment ? segment.offset + segment.length : file.sizeBytes;
+	let at = start;
+	let readBytes = 0;
+	// neighbouring zeros become one extent, whatever the chunker made of them
+	let pending: { kind: 'hole' | 'zero'; lengthBytes: number } | null = null;
+	const emit = (extent: Extent): void => {
+		if (pending && extent.kind === pending.kind) pending.lengthBytes += extent.lengthBytes;
+		else {
+			if (pending) writeExtent(extentWriter, pending);
+			pending = extent.kind === 'hole' || extent.kind === 'zero' ? { kind: extent.kind, lengthBytes: extent.lengthBytes } : null;
+			if (!pending) writeExtent(extentWriter, extent);
+		}
+	};
+	for (const extent of file.dataExtents()) {
+		const from = Math.max(extent.offset, start);
+		const to = Math.min(extent.offset + extent.length, end);
+		if (to <= from) continue;
+		if (from > at) emit({ kind: 'hole', lengthBytes: from - at });
+		const count = protectRange(file, from, to - from, emit);
+		readBytes += count;
+		at = from + count;
+		if (count < to - from) break; // it became shorter: what is there is kept, and said
+	}
+	const isStable = file.isStable();
+	if (at < end && isStable) {
+		emit({ kind: 'hole', lengthBytes: end - at });
+		at = end;
+	}
+	if (pending) writeExtent(extentWriter, pending);
+	return { extents: extentWriter.copy(), lengthBytes: at - start, readBytes, isStable, isRacy: file.isRacy };
+}
+
+function protectFile({ id, path, segment }: FileWork): FileResult {
+	try {
+		const name = Buffer.from(path);
+		let reading = readOnce(name, segment);
+		if (!reading.isStable && !segment && !shouldStop()) reading = readOnce(name, segment);
+		const { extents, lengthBytes, readBytes, isStable, isRacy } = reading;
+		return { id, extents, lengthBytes, readBytes, hasMoved: !isStable, isRacy };
+	} catch (error) {
+		const code = systemErrorCode(error);
+		if (code === undefined) throw error;
+		return { id, failure: { code, message: error instanceof Error ? error.message : code } };
+	}
+}
+
+let disk: { readonly path: string; readonly source: BlockSource } | null = null;
+
+function protectBlocks(request: Extract<WorkerRequest, { type: 'blocks' }>): Uint8Array {
+	if (disk?.path !== request.path) {
+		disk?.source.close();
+		disk = { path: request.path, source: openBlockSource(request.path) };
+	}
+	const { blockSizeBytes } = request;
+	const hashes = new Uint8Array(request.blockCount * hashBytes);
+	for (let i = 0; i < request.blockCount && !shouldStop(); i++) {
+		const offset = (request.firstBlock + i) * blockSizeBytes;
+		const block = window.subarray(0, Math.min(blockSizeBytes, request.sizeBytes - offset));
+		lap(null);
+		const count = disk.source.readSync(block, offset);
+		lap('readMs');
+		if (count < block.byteLength) block.fill(0, count); // the image became shorter; what is missing reads as zeros
+		const isEmpty = isZero(block);
+		const hash = isEmpty ? zeroHash : chunkHash(block);
+		if (!isEmpty && isNew(hash)) packer.add(hash, block);
+		hashes.set(hash, i * hashBytes);
+		lap('processMs');
+	}
+	return hashes;
+}
+
+port.on('message', (request: WorkerRequest) => {
+	lap(null);
+	switch (request.type) {
+		case 'files': {
+			const results = request.files.filter(() => !shouldStop()).map(protectFile);
+			lap('processMs');
+			return reply({ type: 'files', results, times: timesNow() });
+		}
+		case 'blocks':
+			try {
+				const hashes = protectBlocks(request);
+				return reply({ type: 'blocks', firstBlock: request.firstBlock, hashes, times: timesNow() });
+			} catch (error) {
+				if (isEngineError(error)) return reply({ type: 'blocks-failed', code: error.code, message: error.message, hint: error.hint });
+				const code = systemErrorCode(error);
+				if (code === undefined) throw error;
+				return reply({
+					type: 'blocks-failed',
+					code: 'source.unreadable',
+					message: `${request.path}: could not be read (${code}).`,
+					hint: 'Check the disk that holds it.',
+				});
+			}
+		case 'claims':
+			claims = new Claims(request.claims);
+			return;
+		case 'flush':
+			packer.flush();
+			return reply({ type: 'flushed', times: timesNow() });
+	}
+});

@@ -1,0 +1,97 @@
+import { type BlockSource, openBlockSource } from '../block/index.ts';
+import { blocksPerSegment, encodeDiskMap, hashBytes, isZeroHash, zeroHash } from '../format/index.ts';
+import { planBlockRuns } from '../source/index.ts';
+import type { Pipe } from './pipe.ts';
+import type { MutableCounters, TaskObserver } from './task.ts';
+
+/** Blocks that a worker is given at a time. */
+const runBytes = 8 * 1024 * 1024;
+
+export type DiskProtection = {
+	readonly pipe: Pipe;
+	readonly path: string;
+	readonly blockSizeBytes: number;
+	readonly counters: MutableCounters;
+	readonly observer: TaskObserver;
+};
+
+/**
+ * Reads a disk by its allocated extents and stores its map. Blocks that the chain holds are recognised by their hash.
+ * @returns the hash of the map's root
+ * @throws `source.*`, `repository.*`
+ */
+export async function protectDisk({
+	pipe,
+	path,
+	blockSizeBytes,
+	counters,
+	observer,
+}: DiskProtection): Promise<{ root: Uint8Array; sizeBytes: number; itemCount: number }> {
+	const { sizeBytes, runs } = planDisk(path, blockSizeBytes);
+	const blocks = Math.ceil(sizeBytes / blockSizeBytes);
+	const bytesOf = (block: number): number => Math.min(blockSizeBytes, sizeBytes - block * blockSizeBytes);
+	const segmentCount = Math.ceil(blocks / blocksPerSegment);
+	const segments = Array.from({ length: segmentCount }, () => zeroHash);
+	/** Blocks that each segment still waits for, and the hashes of segments that have begun: few at a time, whatever the disk measures. */
+	const missing = new Uint16Array(segmentCount);
+	const begun = new Map<number, Uint8Array>();
+	let listed = 0;
+	for (const { firstBlock, blockCount } of runs) {
+		for (let block = firstBlock; block < firstBlock + blockCount; block++) {
+			const segment = Math.floor(block / blocksPerSegment);
+			missing[segment] = (missing[segment] as number) + 1;
+			listed += bytesOf(block);
+		}
+	}
+	let open = missing.filter((count) => count > 0).length;
+	counters.totalBytes = sizeBytes;
+	counters.totalItems = 1;
+	counters.doneBytes = sizeBytes - listed; // holes are known without reading
+	observer.counters({ ...counters });
+
+	const finished = Promise.withResolvers<void>();
+	if (open === 0) finished.resolve();
+	pipe.client = {
+		onBlocks(firstBlock, hashes) {
+			for (let i = 0; i < hashes.byteLength / hashBytes; i++) {
+				const block = firstBlock + i;
+				const segment = Math.floor(block / blocksPerSegment);
+				const segmentHashes = begun.get(segment) ?? new Uint8Array(Math.min(blocksPerSegment, blocks - segment * blocksPerSegment) * hashBytes);
+				begun.set(segment, segmentHashes);
+				segmentHashes.set(hashes.subarray(i * hashBytes, (i + 1) * hashBytes), (block % blocksPerSegment) * hashBytes);
+				counters.readBytes += bytesOf(block);
+				counters.doneBytes += bytesOf(block);
+				missing[segment] = (missing[segment] as number) - 1;
+				if (missing[segment] !== 0) continue;
+				begun.delete(segment);
+				if (!isAllZero(segmentHashes)) segments[segment] = pipe.store(segmentHashes);
+				if (--open === 0) finished.resolve();
+			}
+			observer.counters({ ...counters });
+		},
+	};
+	for (const { firstBlock, blockCount } of runs) {
+		await pipe.room();
+		observer.activity(path);
+		pipe.give({ type: 'blocks', path, firstBlock, blockCount, sizeBytes, blockSizeBytes });
+	}
+	await pipe.orFailure(finished.promise);
+	counters.doneItems = 1;
+	const root = pipe.store(encodeDiskMap({ sizeBytes, blockSizeBytes, segments }));
+	return { root, sizeBytes, itemCount: 1 };
+}
+
+function planDisk(path: string, blockSizeBytes: number): { sizeBytes: number; runs: { firstBlock: number; blockCount: number }[] } {
+	let source: BlockSource | null = null;
+	try {
+		source = openBlockSource(path);
+		return { sizeBytes: source.sizeBytes, runs: [...planBlockRuns(source.extents(), blockSizeBytes, Math.max(1, runBytes / blockSizeBytes))] };
+	} finally {
+		source?.close();
+	}
+}
+
+function isAllZero(hashes: Uint8Array): boolean {
+	for (let at = 0; at < hashes.byteLength; at += hashBytes) if (!isZeroHash(hashes.subarray(at, at + hashBytes))) return false;
+	return true;
+}

@@ -1,0 +1,70 @@
+/** What the coordinating thread and its process workers say to each other. */
+import type { CompressionLevel } from '../format/index.ts';
+import type { SlotMemory } from './slots.ts';
+
+export type WorkerSetup = {
+	/** Indexes of the chain that this run builds on; what they hold is not packed again. */
+	readonly knownIndexes: readonly SharedArrayBuffer[];
+	readonly claims: SharedArrayBuffer;
+	readonly slots: SlotMemory;
+	/** One i32: not zero means stop as soon as possible. */
+	readonly stop: SharedArrayBuffer;
+	readonly blockSizeBytes: number;
+	readonly level: CompressionLevel;
+};
+
+/** A file, or one segment of a large one. */
+export type FileWork = {
+	readonly id: number;
+	readonly path: Uint8Array;
+	/** Null: the whole file. */
+	readonly segment: { readonly offset: number; readonly length: number } | null;
+};
+
+export type WorkerRequest =
+	| { readonly type: 'files'; readonly files: readonly FileWork[] }
+	| {
+			readonly type: 'blocks';
+			readonly path: string;
+			readonly firstBlock: number;
+			readonly blockCount: number;
+			readonly sizeBytes: number;
+			readonly blockSizeBytes: number;
+	  }
+	| { readonly type: 'claims'; readonly claims: SharedArrayBuffer }
+	/** Pack what is still open; answered by `flushed`. */
+	| { readonly type: 'flush' };
+
+export type FileResult =
+	| {
+			readonly id: number;
+			/** Encoded extents (format/content.ts) of the file or segment. */
+			readonly extents: Uint8Array;
+			readonly lengthBytes: number;
+			readonly readBytes: number;
+			/** Its content moved while it was read, also the second time. */
+			readonly hasMoved: boolean;
+			/** Its times cannot prove it unchanged at the next run. */
+			readonly isRacy: boolean;
+	  }
+	| { readonly id: number; readonly failure: { readonly code: string; readonly message: string } };
+
+/** Milliseconds since the worker began. */
+export type WorkerTimes = { readonly readMs: number; readonly processMs: number; readonly waitMs: number };
+
+export type WorkerReply =
+	| {
+			readonly type: 'record';
+			readonly slot: number;
+			readonly totalBytes: number;
+			readonly storedBytes: number;
+			readonly rawBytes: number;
+			readonly payloadCrc: number;
+			readonly codec: 'none' | 'zstd';
+			readonly hashes: Uint8Array;
+			readonly lengths: Uint32Array;
+	  }
+	| { readonly type: 'files'; readonly results: readonly FileResult[]; readonly times: WorkerTimes }
+	| { readonly type: 'blocks'; readonly firstBlock: number; readonly hashes: Uint8Array; readonly times: WorkerTimes }
+	| { readonly type: 'blocks-failed'; readonly code: string; readonly message: string; readonly hint: string | undefined }
+	| { readonly type: 'flushed'; readonly times: WorkerTimes };

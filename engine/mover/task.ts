@@ -1,0 +1,61 @@
+import type { Bottleneck, ChainMethod, Compression, ItemWarning, RunMode, SourceSpec, TaskCounters } from '../contract/index.ts';
+import type { CompressionLevel } from '../format/index.ts';
+
+/** Listens to one object of a run. Called often: implementations only store and thin out. Never throws. */
+export interface TaskObserver {
+	counters(counters: TaskCounters): void;
+	/** What it is doing now: a path, or a word such as "committing". */
+	activity(text: string): void;
+	warning(warning: ItemWarning): void;
+	info(message: string): void;
+	/** Busy shares since the start, whenever they are known. */
+	bottleneck(bottleneck: Bottleneck): void;
+}
+
+export type TaskOptions = { readonly signal?: AbortSignal | undefined };
+
+/** One run into one chain: one object, or all objects of the job where the repository keeps single-file chains. */
+export type BackupRun = {
+	readonly repositoryPath: string;
+	readonly job: { readonly id: string; readonly name: string };
+	readonly sessionId: string;
+	readonly objects: readonly SourceSpec[];
+	readonly exclude: readonly string[];
+	readonly method: ChainMethod;
+	readonly singleFile: boolean;
+	readonly blockSizeBytes: number;
+	readonly compression: Compression;
+	/** `full` begins a new chain. An increment falls back to a full when there is no chain to build on; the outcome says why. */
+	readonly requested: 'full' | 'increment';
+	/** Why a full is requested; goes into the mode of the points. */
+	readonly reason: string;
+	/** Begin a new chain when the current one holds this many points (null: never). */
+	readonly renewAfterPoints: number | null;
+	/** Bytes per second; null: no limit. */
+	readonly readLimit: number | null;
+	readonly writeLimit: number | null;
+};
+
+export type ObjectOutcome = {
+	readonly object: SourceSpec;
+	readonly pointId: string;
+	readonly mode: RunMode;
+	readonly counters: TaskCounters;
+	readonly bottleneck: Bottleneck;
+};
+
+export const compressionLevels: Readonly<Record<Compression, CompressionLevel>> = { none: null, fast: 1, optimal: 3, high: 9 };
+
+export const noCounters: TaskCounters = {
+	totalBytes: null,
+	doneBytes: 0,
+	readBytes: 0,
+	transferredBytes: 0,
+	storedBytes: 0,
+	totalItems: null,
+	doneItems: 0,
+	unchangedItems: 0,
+	warningCount: 0,
+};
+
+export type MutableCounters = { -readonly [Key in keyof TaskCounters]: TaskCounters[Key] };

@@ -1,0 +1,115 @@
+/**
+ * Work in a thread of its own, so that the thread that serves a face never waits for it. The far side is a module that calls `serveTask`;
+ * the near side is `runInThread`. Observers are relayed, and so is cancelling.
+ */
+import { type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads';
+import { assert, EngineError, toErrorShape } from '../base/index.ts';
+import type { Bottleneck, ErrorShape, ItemWarning, TaskCounters } from '../contract/index.ts';
+import type { TaskObserver, TaskOptions } from './task.ts';
+
+type Report =
+	| { readonly type: 'counters'; readonly observer: number; readonly counters: TaskCounters }
+	| { readonly type: 'activity'; readonly observer: number; readonly text: string }
+	| { readonly type: 'warning'; readonly observer: number; readonly warning: ItemWarning }
+	| { readonly type: 'info'; readonly observer: number; readonly message: string }
+	| { readonly type: 'bottleneck'; readonly observer: number; readonly bottleneck: Bottleneck }
+	| { readonly type: 'done'; readonly result: unknown }
+	| { readonly type: 'failed'; readonly shape: ErrorShape; readonly isDefect: boolean; readonly stack: string | undefined };
+
+type TaskData = { readonly input: unknown; readonly observerCount: number };
+const cancelMessage = 'cancel';
+/** How long a cancelled task may take to clean up before its thread is ended. */
+const cleanUpMs = 30_000;
+
+/**
+ * Runs the task that `module` serves.
+ * @throws what the task throws; the signal's reason when it was cancelled
+ */
+export function runInThread<Result>(module: URL, input: unknown, observers: readonly TaskObserver[], { signal }: TaskOptions = {}): Promise<Result> {
+	return new Promise((resolve, reject) => {
+		if (signal?.aborted) return reject(signal.reason);
+		const worker = new Worker(module, { workerData: { input, observerCount: observers.length } satisfies TaskData });
+		let patience: NodeJS.Timeout | undefined;
+		const onAbort = (): void => {
+			worker.postMessage(cancelMessage);
+			patience = setTimeout(() => void worker.terminate(), cleanUpMs);
+		};
+		const finish = (settle: () => void): void => {
+			signal?.removeEventListener('abort', onAbort);
+			clearTimeout(patience);
+			worker.removeAllListeners();
+			worker.on('error', () => undefined); // already settled; an error while it ends tells nothing new
+			void worker.terminate().then(settle);
+		};
+		signal?.addEventListener('abort', onAbort, { once: true });
+		worker.on('message', (report: Report) => {
+			switch (report.type) {
+				case 'counters':
+					return observers[report.observer]?.counters(report.counters);
+				case 'activity':
+					return observers[report.observer]?.activity(report.text);
+				case 'warning':
+					return observers[report.observer]?.warning(report.warning);
+				case 'info':
+					return observers[report.observer]?.info(report.message);
+				case 'bottleneck':
+					return observers[report.observer]?.bottleneck(report.bottleneck);
+				case 'done':
+					return finish(() => resolve(report.result as Result));
+				case 'failed':
+					return finish(() => reject(signal?.aborted ? signal.reason : report.isDefect ? defect(report) : EngineError.from(report.shape)));
+			}
+		});
+		worker.on('error', (error) => finish(() => reject(error)));
+		worker.on('exit', (code) => finish(() => reject(signal?.aborted ? signal.reason : new Error(`Defect: a task thread ended by itself (${code})`))));
+	});
+}
+
+const defect = (report: { readonly shape: ErrorShape; readonly stack: string | undefined }): Error =>
+	Object.assign(new Error(report.shape.message), report.stack ? { stack: report.stack } : {});
+
+/** The far side: runs `task` with the input that `runInThread` was given. Call once, at the top of a module. */
+export function serveTask<Input>(
+	task: (input: Input, observers: readonly TaskObserver[], options: { readonly signal: AbortSignal }) => Promise<unknown>,
+): void {
+	assert(parentPort, 'a task module runs in a thread');
+	const port: MessagePort = parentPort;
+	const { input, observerCount } = workerData as TaskData;
+	const controller = new AbortController();
+	port.on('message', (message) => {
+		if (message === cancelMessage) controller.abort(new EngineError('cancelled', 'Cancelled.'));
+	});
+	const send = (report: Report): void => port.postMessage(report);
+	const observers = Array.from({ length: observerCount }, (_, observer) => relay(observer, send));
+	task(input as Input, observers, { signal: controller.signal }).then(
+		(result) => send({ type: 'done', result }),
+		(error: unknown) =>
+			send({ type: 'failed', shape: toErrorShape(error), isDefect: !(error instanceof EngineError), stack: error instanceof Error ? error.stack : undefined }),
+	);
+}
+
+/** Counters and activity are thinned to ten a second; the last of them before the end is always sent by the task itself as a result. */
+const thinMs = 100;
+
+function relay(observer: number, send: (report: Report) => void): TaskObserver {
+	let countersAt = 0;
+	let activityAt = 0;
+	return {
+		counters(counters) {
+			const now = performance.now();
+			const isComplete = counters.totalBytes !== null && counters.doneBytes >= counters.totalBytes;
+			if (now - countersAt < thinMs && !isComplete) return;
+			countersAt = now;
+			send({ type: 'counters', observer, counters });
+		},
+		activity(text) {
+			const now = performance.now();
+			if (now - activityAt < thinMs) return;
+			activityAt = now;
+			send({ type: 'activity', observer, text });
+		},
+		warning: (warning) => send({ type: 'warning', observer, warning }),
+		info: (message) => send({ type: 'info', observer, message }),
+		bottleneck: (bottleneck) => send({ type: 'bottleneck', observer, bottleneck }),
+	};
+}

@@ -1,0 +1,192 @@
+import { Worker } from 'node:worker_threads';
+import { EngineError } from '../base/index.ts';
+import { type CompressionLevel, codecs, hashBytes, type PlacedChunk, type RecordHeader } from '../format/index.ts';
+import { Chunker, chunkSizes } from './chunker.ts';
+import { Claims } from './claims.ts';
+import { sealedRecordLimit } from './packer.ts';
+import type { FileResult, WorkerReply, WorkerRequest, WorkerSetup, WorkerTimes } from './protocol.ts';
+import { createSlots, Slots } from './slots.ts';
+
+/** Requests that wait in each worker while it works on one: enough that it never idles, few enough that memory stays bounded. */
+const queuedPerWorker = 2;
+const slotsPerWorker = 4;
+const firstClaims = 1 << 16;
+
+export type SealedRecord = { readonly sealed: Uint8Array; readonly header: RecordHeader; readonly chunks: readonly PlacedChunk[] };
+
+export type PoolOptions = {
+	readonly workerCount: number;
+	readonly knownIndexes: readonly SharedArrayBuffer[];
+	readonly blockSizeBytes: number;
+	readonly level: CompressionLevel;
+	/** Takes a sealed record; its bytes are given back to the worker when the promise settles. */
+	readonly onRecord: (record: SealedRecord) => Promise<void>;
+	readonly onFiles: (results: readonly FileResult[]) => void;
+	readonly onBlocks: (firstBlock: number, hashes: Uint8Array) => void;
+	/** The pool is useless afterwards. */
+	readonly onFailure: (error: unknown) => void;
+};
+
+type Member = { readonly worker: Worker; readonly slots: Slots; times: WorkerTimes; outstanding: number; flushed: (() => void) | null };
+
+/** Process workers of one run: gives them work, takes their records, tells when there is room for more. */
+export class WorkerPool implements AsyncDisposable {
+	readonly #options: PoolOptions;
+	readonly #members: Member[];
+	readonly #stop = new SharedArrayBuffer(4);
+	/** Also used by the coordinating thread for its own chunks. */
+	claims = Claims.create(firstClaims);
+	#claimedCount = 0;
+	#roomWaiters: (() => void)[] = [];
+	#isFailed = false;
+
+	constructor(options: PoolOptions) {
+		this.#options = options;
+		const largestChunk = Math.max(new Chunker(chunkSizes(options.blockSizeBytes)).sizes.maximumBytes, options.blockSizeBytes);
+		this.#members = Array.from({ length: options.workerCount }, () => {
+			const memory = createSlots(slotsPerWorker, sealedRecordLimit(largestChunk));
+			const setup: WorkerSetup = {
+				knownIndexes: options.knownIndexes,
+				claims: this.claims.buffer,
+				slots: memory,
+				stop: this.#stop,
+				blockSizeBytes: options.blockSizeBytes,
+				level: options.level,
+			};
+			const worker = new Worker(new URL('./process-worker.ts', import.meta.url), { workerData: setup });
+			const member: Member = { worker, slots: new Slots(memory), times: { readMs: 0, processMs: 0, waitMs: 0 }, outstanding: 0, flushed: null };
+			worker.on('message', (reply: WorkerReply) => {
+				try {
+					this.#take(member, reply);
+				} catch (error) {
+					this.#fail(error);
+				}
+			});
+			worker.on('error', (error) => this.#fail(error));
+			return member;
+		});
+	}
+
+	get workerCount(): number {
+		return this.#members.length;
+	}
+
+	/** Sums over all workers. */
+	get times(): WorkerTimes {
+		const sum = { readMs: 0, processMs: 0, waitMs: 0 };
+		for (const { times } of this.#members) {
+			sum.readMs += times.readMs;
+			sum.processMs += times.processMs;
+			sum.waitMs += times.waitMs;
+		}
+		return sum;
+	}
+
+	get hasRoom(): boolean {
+		return this.#isFailed || this.#members.some(({ outstanding }) => outstanding < queuedPerWorker);
+	}
+
+	/** Resolves when a request can be given without piling up. */
+	async room(): Promise<void> {
+		while (!this.hasRoom) await new Promise<void>((resolve) => this.#roomWaiters.push(resolve));
+	}
+
+	/** Gives a request to the worker with the least to do. Call when there is room. */
+	give(request: WorkerRequest): void {
+		const least = this.#members.reduce((a, b) => (b.outstanding < a.outstanding ? b : a));
+		least.outstanding++;
+		least.worker.postMessage(request);
+	}
+
+	/** Resolves when every worker has packed what it held and all records have been handed to `onRecord`. */
+	async flush(): Promise<void> {
+		await Promise.all(
+			this.#members.map(
+				(member) =>
+					new Promise<void>((resolve) => {
+						if (this.#isFailed) return resolve();
+						member.flushed = resolve;
+						member.worker.postMessage({ type: 'flush' } satisfies WorkerRequest);
+					}),
+			),
+		);
+	}
+
+	/** Workers end their present request early; what they still answer is of no use. */
+	stop(): void {
+		Atomics.store(new Int32Array(this.#stop), 0, 1);
+	}
+
+	#take(member: Member, reply: WorkerReply): void {
+		if (this.#isFailed) return;
+		switch (reply.type) {
+			case 'record':
+				this.#takeRecord(member, reply);
+				break;
+			case 'files':
+			case 'blocks':
+				member.times = reply.times;
+				member.outstanding--;
+				if (reply.type === 'files') this.#options.onFiles(reply.results);
+				else this.#options.onBlocks(reply.firstBlock, reply.hashes);
+				this.#wake();
+				break;
+			case 'blocks-failed':
+				this.#fail(new EngineError(reply.code as 'source.unreadable', reply.message, { hint: reply.hint }));
+				break;
+			case 'flushed':
+				member.times = reply.times;
+				member.flushed?.();
+				member.flushed = null;
+		}
+	}
+
+	#takeRecord(member: Member, reply: Extract<WorkerReply, { type: 'record' }>): void {
+		let rawOffset = 0;
+		const chunks = Array.from(reply.lengths, (rawBytes, i) => {
+			const chunk = { hash: reply.hashes.subarray(i * hashBytes, (i + 1) * hashBytes), rawOffset, rawBytes };
+			rawOffset += rawBytes;
+			return chunk;
+		});
+		this.#claimedCount += chunks.length;
+		if (this.#claimedCount > this.claims.capacity * 0.6) this.#growClaims();
+		const header: RecordHeader = {
+			type: 'chunks',
+			codec: codecs[reply.codec] === codecs.zstd ? 'zstd' : 'none',
+			storedBytes: reply.storedBytes,
+			rawBytes: reply.rawBytes,
+			payloadCrc: reply.payloadCrc,
+		};
+		this.#options
+			.onRecord({ sealed: member.slots.bytes(reply.slot, reply.totalBytes), header, chunks })
+			.catch((error) => this.#fail(error))
+			.finally(() => member.slots.release(reply.slot));
+	}
+
+	#growClaims(): void {
+		this.claims = this.claims.grown();
+		for (const { worker } of this.#members) worker.postMessage({ type: 'claims', claims: this.claims.buffer } satisfies WorkerRequest);
+	}
+
+	#wake(): void {
+		const waiters = this.#roomWaiters;
+		this.#roomWaiters = [];
+		for (const wake of waiters) wake();
+	}
+
+	#fail(error: unknown): void {
+		if (this.#isFailed) return;
+		this.#isFailed = true;
+		this.stop();
+		for (const member of this.#members) member.flushed?.();
+		this.#wake();
+		this.#options.onFailure(error);
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		this.#isFailed = true;
+		this.stop();
+		this.#wake();
+		await Promise.all(this.#members.map(({ worker }) => worker.terminate()));
+	}
+}
