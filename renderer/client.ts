@@ -64,22 +64,21 @@ function webSocketLink(): TRPCLink<AppRouter> {
 	url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
 	url.hash = '';
 	const lost = (): void => {
-		const { state, lostAt } = useConnection.getState();
-		if (state === 'sign-in') return;
+		const { lostAt } = useConnection.getState();
 		useConnection.setState({ state: 'lost', lostAt: lostAt ?? Date.now() });
-		// A refused upgrade tells a page nothing; an ordinary request to the same place has a status.
-		void fetch('/api').then(
-			(response) => (response.status === 401 || response.status === 403) && useConnection.setState({ state: 'sign-in' }),
-			() => undefined,
-		);
+		// A refused upgrade tells a page nothing; an ordinary request says whether the session is over.
+		void isSignedIn().then((signedIn) => {
+			if (signedIn !== false) return;
+			useConnection.setState({ state: 'sign-in' });
+			void socket.close();
+		});
 	};
 	const socket = createWSClient({
 		url: url.href,
 		retryDelayMs: (attempt) => Math.min(5000, 250 * 2 ** attempt),
 		keepAlive: { enabled: true, intervalMs: 10_000, pongTimeoutMs: 5_000 },
 		onOpen: () => useConnection.setState({ state: 'open', lostAt: null }),
-		onClose: lost,
-		onError: lost,
+		onClose: () => useConnection.getState().state !== 'sign-in' && lost(),
 	});
 	return wsLink({ client: socket });
 }
@@ -111,12 +110,28 @@ export async function signIn(token: string): Promise<ErrorShape | null> {
 	}
 }
 
-/** A link with `#token=…` signs in; the token leaves the address bar and the history before anything else happens. */
-export async function signInFromAddress(): Promise<void> {
+/** Null: the server does not answer. */
+async function isSignedIn(): Promise<boolean | null> {
+	try {
+		const response = await fetch('/session');
+		return response.ok ? ((await response.json()) as { signedIn: boolean }).signedIn : null;
+	} catch {
+		return null;
+	}
+}
+
+/**
+ * Before anything else in a browser: a link with `#token=…` signs in, and the token leaves the address bar and the history;
+ * without a session the page asks for the token instead of connecting in vain.
+ */
+export async function beginSession(): Promise<void> {
+	if (isDesktop()) return;
 	const token = /^#\/?token=([^&]+)/.exec(location.hash)?.[1];
-	if (token === undefined) return;
-	history.replaceState(null, '', `${location.pathname}#/`);
-	if (await signIn(decodeURIComponent(token))) useConnection.setState({ state: 'sign-in' });
+	if (token !== undefined) {
+		history.replaceState(null, '', `${location.pathname}#/`);
+		await signIn(decodeURIComponent(token));
+	}
+	if ((await isSignedIn()) === false) useConnection.setState({ state: 'sign-in' });
 }
 
 /** Whatever a query or mutation threw, in the contract's form. */
@@ -134,13 +149,20 @@ export async function download(input: { point: string; paths: string[] }): Promi
 		await window.holdfast.saveDownload(input);
 		return;
 	}
-	const query = new URLSearchParams({ point: input.point });
-	for (const path of input.paths) query.append('path', path);
+	const query = [`point=${encodeBytes(input.point)}`, ...input.paths.map((path) => `path=${encodeBytes(path)}`)].join('&');
 	const anchor = document.createElement('a');
 	anchor.href = `/download?${query}`;
 	anchor.download = '';
 	anchor.click();
 }
+
+/** Percent-encodes the bytes that a name had: a byte that is no UTF-8 is a lone surrogate in the contract (U+DC80 + byte − 0x80). */
+const encodeBytes = (text: string): string =>
+	[...text]
+		.map((character) =>
+			/[\uDC80-\uDCFF]/.test(character) && character.length === 1 ? `%${(character.charCodeAt(0) - 0xdc00).toString(16)}` : encodeURIComponent(character),
+		)
+		.join('');
 
 /** Mount once. Turns the engine's events into stale queries; after a reconnect everything counts as stale, since events were missed. */
 export function useEngineEvents(): void {

@@ -7,20 +7,31 @@ import './app/theme.css';
 import { MantineProvider } from '@mantine/core';
 import { Notifications } from '@mantine/notifications';
 import { QueryClientProvider } from '@tanstack/react-query';
-import { type ReactNode, StrictMode } from 'react';
+import { type ReactNode, StrictMode, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Frame } from './app/frame.tsx';
 import { SignIn } from './app/sign-in.tsx';
 import { theme, variables } from './app/theme.ts';
-import { createClient, createQueryClient, signInFromAddress, TRPCProvider, useConnection } from './client.ts';
+import { beginSession, createClient, createQueryClient, TRPCProvider, useConnection } from './client.ts';
 
-await signInFromAddress();
-const queryClient = createQueryClient();
-const trpcClient = createClient();
+await beginSession();
+
+/** Connects when it is first drawn, which is not before the server would let it in. */
+function Connected(): ReactNode {
+	const [queryClient] = useState(createQueryClient);
+	const [trpcClient] = useState(createClient);
+	return (
+		<QueryClientProvider client={queryClient}>
+			<TRPCProvider trpcClient={trpcClient} queryClient={queryClient}>
+				<Frame />
+			</TRPCProvider>
+		</QueryClientProvider>
+	);
+}
 
 function Console(): ReactNode {
 	const mustSignIn = useConnection(({ state }) => state === 'sign-in');
-	return mustSignIn ? <SignIn /> : <Frame />;
+	return mustSignIn ? <SignIn /> : <Connected />;
 }
 
 const root = document.getElementById('root');
@@ -28,12 +39,8 @@ if (!root) throw new Error('Defect: the page has no root.');
 createRoot(root).render(
 	<StrictMode>
 		<MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto">
-			<QueryClientProvider client={queryClient}>
-				<TRPCProvider trpcClient={trpcClient} queryClient={queryClient}>
-					<Notifications position="bottom-right" autoClose={6000} />
-					<Console />
-				</TRPCProvider>
-			</QueryClientProvider>
+			<Notifications position="bottom-right" autoClose={6000} />
+			<Console />
 		</MantineProvider>
 	</StrictMode>,
 );

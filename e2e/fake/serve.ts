@@ -23,7 +23,7 @@ const mediaTypes: Record<string, string> = {
 };
 /** The same policy as the real server's: what breaks under it must break here. */
 const policy =
-	"default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
+	"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 export type FakeServer = { readonly url: string; close(): Promise<void> };
 
@@ -33,6 +33,7 @@ export async function serveFake(scenario: Scenario, port = 0): Promise<FakeServe
 		void (async () => {
 			const url = new URL(request.url ?? '/', 'http://localhost');
 			if (url.pathname === '/api') return response.writeHead(426).end();
+			if (url.pathname === '/session') return response.writeHead(200, { 'content-type': 'application/json' }).end('{"signedIn":true}');
 			if (url.pathname === '/login') return response.writeHead(204).end();
 			if (url.pathname === '/download') {
 				const { fileName, content } = await engine.downloads.open({ point: url.searchParams.get('point') ?? '', paths: url.searchParams.getAll('path') }, {});

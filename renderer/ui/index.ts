@@ -9,6 +9,7 @@ export {
 	formatDateTime,
 	formatDuration,
 	formatFull,
+	formatHour,
 	formatNumber,
 	formatRate,
 	formatTime,

@@ -1,0 +1,83 @@
+import { Button } from '@mantine/core';
+import { type ReactNode, useMemo, useState } from 'react';
+import type { ProtectedObject } from '../../../engine/contract/index.ts';
+import { navigate } from '../../app/router.tsx';
+import { Bytes, formatFull, formatTimeAgo, plural, Section, StatusBadge, type TableColumn, TimeAgo, Unknown, useNow, VirtualTable } from '../../ui/index.ts';
+import classes from './objects.module.css';
+
+const urgency: Record<ProtectedObject['state'], number> = { overdue: 0, never: 1, failing: 2, protected: 3, paused: 4 };
+const rowHeight = 32;
+const atFirst = 8;
+
+/** Each object against its own objective: a green job does not make an old point young. */
+function Due({ object }: { readonly object: ProtectedObject }): ReactNode {
+	const now = useNow();
+	if (object.dueAt === null) return <Unknown title="No objective: run by hand only" />;
+	const isLate = object.dueAt < now;
+	return (
+		<span title={formatFull(object.dueAt)} data-late={isLate || undefined} className={classes.due}>
+			{isLate ? `${formatTimeAgo(object.dueAt, now)}` : formatTimeAgo(object.dueAt, now)}
+		</span>
+	);
+}
+
+const columns: readonly TableColumn<ProtectedObject>[] = [
+	{
+		id: 'object',
+		header: 'Object',
+		width: 'minmax(170px, 3fr)',
+		cell: ({ object }) => <span title={object}>{object.slice(object.indexOf(':') + 1)}</span>,
+		sortBy: ({ object }) => object,
+	},
+	{ id: 'job', header: 'Job', width: 'minmax(100px, 2fr)', cell: ({ job }) => job, sortBy: ({ job }) => job },
+	{ id: 'state', header: 'State', width: 'minmax(104px, 1fr)', cell: ({ state }) => <StatusBadge status={state} />, sortBy: ({ state }) => urgency[state] },
+	{
+		id: 'point',
+		header: 'Newest point',
+		width: 'minmax(100px, 1fr)',
+		cell: ({ lastPointAt }) => <TimeAgo at={lastPointAt} none="None" />,
+		sortBy: ({ lastPointAt }) => lastPointAt,
+	},
+	{ id: 'due', header: 'Next one due', width: 'minmax(100px, 1fr)', cell: (object) => <Due object={object} />, sortBy: ({ dueAt }) => dueAt },
+	{
+		id: 'verified',
+		header: 'Verified',
+		width: 'minmax(90px, 1fr)',
+		cell: ({ lastVerifiedAt }) => <TimeAgo at={lastVerifiedAt} none="Never" />,
+		sortBy: ({ lastVerifiedAt }) => lastVerifiedAt,
+	},
+	{
+		id: 'size',
+		header: 'Size',
+		width: '84px',
+		align: 'end',
+		cell: ({ sourceBytes }) => <Bytes value={sourceBytes || null} />,
+		sortBy: ({ sourceBytes }) => sourceBytes,
+	},
+];
+
+export function Objects({ objects }: { readonly objects: readonly ProtectedObject[] }): ReactNode {
+	const [isOpen, setOpen] = useState(false);
+	// The worst first; a column's heading sorts otherwise.
+	const worstFirst = useMemo(() => objects.toSorted((a, b) => urgency[a.state] - urgency[b.state] || (a.dueAt ?? Infinity) - (b.dueAt ?? Infinity)), [objects]);
+	const rows = useMemo(() => (isOpen ? worstFirst : worstFirst.slice(0, atFirst)), [worstFirst, isOpen]);
+	return (
+		<Section title="Protected objects">
+			<div className={classes.table} style={{ height: 34 + Math.min(rows.length, 14) * rowHeight }}>
+				<VirtualTable
+					label="Protected objects"
+					rows={rows}
+					columns={columns}
+					rowId={({ jobId, object }) => `${jobId} ${object}`}
+					rowHeight={rowHeight}
+					onOpen={({ jobId }) => navigate(`/jobs/${encodeURIComponent(jobId)}`)}
+				/>
+			</div>
+			{objects.length > atFirst && (
+				<Button variant="subtle" size="compact-xs" mt={6} onClick={() => setOpen(!isOpen)}>
+					{isOpen ? 'Show fewer' : `Show ${plural(objects.length - atFirst, 'more', 'more')}`}
+				</Button>
+			)}
+		</Section>
+	);
+}
