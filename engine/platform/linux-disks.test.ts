@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { parseMountInfo, selectVolumes } from './linux-disks.ts';
+
+const select = (lines: string): string[] =>
+	selectVolumes(parseMountInfo(Buffer.from(lines, 'latin1'))).map(({ mountPoint, device }) => `${mountPoint} ${device}`);
+
+test('volumes are real file systems, one line each however often they are mounted', () => {
+	const lines = [
+		'21 1 259:2 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw',
+		'22 21 0:20 / /proc rw - proc proc rw',
+		'23 21 0:21 / /dev rw - devtmpfs udev rw',
+		'24 21 0:22 / /run rw - tmpfs tmpfs rw',
+		'25 21 259:2 /var/lib/data /srv/data rw - ext4 /dev/nvme0n1p2 rw',
+		'26 21 8:1 / /mnt/usb\\040disk\\134x rw,nosuid shared:7 master:2 - vfat /dev/sda1 rw',
+		'27 21 7:0 / /snap/core ro - squashfs /dev/loop0 ro',
+		'28 21 0:40 / /home/a/.cache/doc rw - fuse.portal portal rw',
+		'29 21 0:41 / /mnt/fuse rw - fuse /dev/fuse rw',
+		'30 21 0:42 / /mnt/nas rw - nfs4 nas:/export rw,vers=4.2',
+		'31 21 0:43 /@home /home rw - btrfs /dev/sdb1 rw,subvol=/@home',
+		'32 21 0:43 / /mnt/pool rw - btrfs /dev/sdb1 rw',
+		'33 21 0:44 / /tank rw - zfs tank rw',
+		'nonsense',
+		'',
+	];
+	assert.deepEqual(select(lines.join('\n')), ['/ /dev/nvme0n1p2', '/mnt/usb disk\\x /dev/sda1', '/mnt/nas nas:/export', '/mnt/pool /dev/sdb1', '/tank tank']);
+});
+
+test('a mount that another one hides is not offered', () => {
+	assert.deepEqual(select('1 0 8:1 / /mnt rw - ext4 /dev/sda1 rw\n2 1 8:2 / /mnt rw - xfs /dev/sdb1 rw'), ['/mnt /dev/sdb1']);
+});
+
+test('of a read-only and a writable mount the writable one is taken', () => {
+	assert.deepEqual(select('1 0 8:1 / /a ro - ext4 /dev/sda1 rw\n2 1 8:1 /sub /a/longer rw - ext4 /dev/sda1 rw'), ['/a/longer /dev/sda1']);
+	const [mount] = parseMountInfo(Buffer.from('1 0 8:1 / /a rw - ext4 /dev/sda1 ro,errors=remount-ro'));
+	assert.equal(mount?.readOnly, true);
+});
+
+test('a mount point that is not UTF-8 keeps its bytes', () => {
+	const [mount] = parseMountInfo(Buffer.from('1 0 8:1 / /mnt/\xff rw - ext4 /dev/sda1 rw', 'latin1'));
+	assert.deepEqual(mount?.mountPoint, Buffer.from('/mnt/\xff', 'latin1'));
+});
