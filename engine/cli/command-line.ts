@@ -1,0 +1,109 @@
+/** What a command gets, and how it is run: from the parsed options to the exit code. */
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { type Clock, EngineError } from '../base/index.ts';
+import { defaultDataFolder } from '../config/index.ts';
+import { tokenPath } from '../server/index.ts';
+import type { Announcement } from './background.ts';
+import { type Client, type Connection, connectToDataFolder, connectToServer, type OpenEngine } from './connection.ts';
+import { type ExitCode, exitCode, exitCodeOfError } from './exit-code.ts';
+import { Interrupts } from './interrupt.ts';
+import { Output, type Streams } from './output.ts';
+import { parseServerUrl } from './parse.ts';
+import { problemOf } from './problem.ts';
+
+/** What the process around the command line gives it. */
+export type Surroundings = Streams & {
+	readonly openEngine: OpenEngine;
+	readonly environment: Readonly<Record<string, string | undefined>>;
+	readonly workingFolder: string;
+	readonly clock: Clock;
+	/** The built console. */
+	readonly rendererFolder: string;
+	/** The file that starts the program, for a process of its own in the background. */
+	readonly program: string;
+	/** Tells the process that started this one, if it listens. */
+	announce(message: Announcement): void;
+};
+
+export type GlobalOptions = { readonly data?: string; readonly server?: string; readonly tokenFile?: string; readonly json?: boolean };
+
+export type CommandContext = {
+	readonly surroundings: Surroundings;
+	readonly output: Output;
+	readonly interrupts: Interrupts;
+	/** Of the options; what the engine holds may be elsewhere when `--server` is given. */
+	readonly dataFolder: string;
+	/** The engine, opened or reached at the first call and let go of when the command has ended. */
+	connect(): Promise<Connection>;
+	/** Lets go of the engine early. */
+	disconnect(): Promise<void>;
+	/** `connect`, and only the client of it. */
+	client(): Promise<Client>;
+};
+
+export class CommandLine {
+	readonly surroundings: Surroundings;
+	exitCode: ExitCode = exitCode.success;
+
+	constructor(surroundings: Surroundings) {
+		this.surroundings = surroundings;
+	}
+
+	/** Runs the body of a command; its problems are printed here and nowhere else. */
+	async run(command: Command, body: (context: CommandContext) => Promise<ExitCode | undefined>): Promise<void> {
+		const options = command.optsWithGlobals<GlobalOptions>();
+		const output = new Output(this.surroundings, options.json ?? false);
+		using interrupts = new Interrupts();
+		let connection: Promise<Connection> | undefined;
+		const connect = (): Promise<Connection> => {
+			connection ??= this.#connect(options).then((opened) => {
+				opened.lost.catch((error) => lose(error));
+				return opened;
+			});
+			return connection;
+		};
+		const disconnect = async (): Promise<void> => {
+			const opened = await connection?.catch(() => undefined);
+			connection = undefined;
+			await opened?.[Symbol.asyncDispose]();
+		};
+		const { promise: lost, reject: lose } = Promise.withResolvers<never>();
+		lost.catch(() => undefined);
+		const context: CommandContext = {
+			surroundings: this.surroundings,
+			output,
+			interrupts,
+			dataFolder: this.#dataFolder(options),
+			connect,
+			disconnect,
+			client: async () => (await connect()).client,
+		};
+		try {
+			this.exitCode = (await Promise.race([body(context), interrupts.rejection, lost])) ?? exitCode.success;
+		} catch (error) {
+			const problem = problemOf(error);
+			output.failure(problem);
+			this.exitCode = exitCodeOfError(problem);
+		} finally {
+			await disconnect();
+		}
+	}
+
+	#dataFolder({ data }: GlobalOptions): string {
+		return data === undefined ? defaultDataFolder(this.surroundings.environment) : resolve(this.surroundings.workingFolder, data);
+	}
+
+	async #connect(options: GlobalOptions): Promise<Connection> {
+		const dataFolder = this.#dataFolder(options);
+		if (options.server === undefined) {
+			if (options.tokenFile !== undefined)
+				throw new EngineError('usage.invalid', '--token-file: it belongs to --server.', { hint: 'Without --server the data folder holds the token.' });
+			return connectToDataFolder(dataFolder, this.surroundings.openEngine, this.surroundings.clock);
+		}
+		if (options.data !== undefined)
+			throw new EngineError('usage.conflict', '--server and --data exclude each other.', { hint: 'A server has its own data folder.' });
+		const tokenFile = options.tokenFile === undefined ? tokenPath(dataFolder) : resolve(this.surroundings.workingFolder, options.tokenFile);
+		return connectToServer(parseServerUrl(options.server), tokenFile);
+	}
+}

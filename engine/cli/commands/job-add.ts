@@ -1,0 +1,37 @@
+import type { Command } from 'commander';
+import type { JobSettingsInput } from '../../contract/index.ts';
+import type { CommandLine } from '../command-line.ts';
+import { jobJson } from '../json.ts';
+import { withExample } from './group.ts';
+import { addJobOptions, type JobOptions, jobChanges } from './job-options.ts';
+import { jobLines } from './job-show.ts';
+
+export function addJobAdd(group: Command, line: CommandLine): void {
+	const command = addJobOptions(
+		withExample(
+			group
+				.command('add')
+				.description('Create a job: what to protect, where to, how and when.')
+				.argument('<NAME>', 'name of the job')
+				.requiredOption('--source <spec...>', 'what to protect: folder:/path or disk:/path (raw image, qcow2 or device); may be given several times')
+				.requiredOption('--repository <name>', 'where its backup files go')
+				.option('--disabled', 'create it without letting its schedule run'),
+			'job add Web --source folder:/etc folder:/srv/www --repository Main --schedule "0 22 * * *" --retain 30',
+			"job add Database --source disk:/vm/db.qcow2 --repository Main --exclude '*.tmp' --compression fast",
+		),
+	);
+	command.action((name: string, options: JobOptions & { disabled?: boolean }) =>
+		line.run(command, async ({ client, output, surroundings }) => {
+			const engine = await client();
+			const changes = await jobChanges(engine, { ...options, name }, { workingFolder: surroundings.workingFolder });
+			// Both are required options; the contract has the last word on everything.
+			const settings: JobSettingsInput = { name, sources: [], repositoryId: '', ...changes, enabled: !options.disabled };
+			const job = await engine.jobs.create.mutate(settings);
+			output.result(
+				() => ({ job: jobJson(job) }),
+				() => jobLines(job, surroundings.clock.now()),
+			);
+			return undefined;
+		}),
+	);
+}

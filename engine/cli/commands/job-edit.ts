@@ -1,0 +1,38 @@
+import type { Command } from 'commander';
+import type { CommandLine } from '../command-line.ts';
+import { jobJson } from '../json.ts';
+import { findJob } from '../lookup.ts';
+import { withExample } from './group.ts';
+import { addJobOptions, type JobOptions, jobChanges } from './job-options.ts';
+import { jobLines } from './job-show.ts';
+
+export function addJobEdit(group: Command, line: CommandLine): void {
+	const command = addJobOptions(
+		withExample(
+			group
+				.command('edit')
+				.description('Change settings of a job; what is not named stays. Lists (--source, --exclude) are replaced.')
+				.argument('<NAME>', 'name or id')
+				.option('--name <new>', 'a new name')
+				.option('--source <spec...>', 'what to protect: folder:/path or disk:/path')
+				.option('--repository <name>', 'where its backup files go from now on'),
+			'job edit Web --retain 60 --no-schedule',
+		),
+	)
+		.option('--no-exclude', 'leave nothing out')
+		.option('--no-schedule', 'run only by hand')
+		.option('--no-active-full', 'no active fulls by schedule');
+	command.action((name: string, options: JobOptions) =>
+		line.run(command, async ({ client, output, surroundings }) => {
+			const engine = await client();
+			const { id, revision, settings } = await findJob(engine, name);
+			const changes = await jobChanges(engine, options, { workingFolder: surroundings.workingFolder, present: settings });
+			const job = await engine.jobs.update.mutate({ id, revision, settings: { ...settings, ...changes } });
+			output.result(
+				() => ({ job: jobJson(job) }),
+				() => jobLines(job, surroundings.clock.now()),
+			);
+			return undefined;
+		}),
+	);
+}

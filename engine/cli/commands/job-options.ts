@@ -1,0 +1,111 @@
+import { type Command, Option } from 'commander';
+import { EngineError } from '../../base/index.ts';
+import {
+	type BlockSize,
+	blockSize,
+	type ChainMethod,
+	type Compression,
+	chainMethod,
+	compression,
+	type JobSettings,
+	type Repository,
+	type Schedule,
+} from '../../contract/index.ts';
+import type { Client } from '../connection.ts';
+import { addLaterOptions } from '../later.ts';
+import { findRepository } from '../lookup.ts';
+import { localTimeZone, parseCount, parseDuration, parseSource, parseTimeZone } from '../parse.ts';
+
+export type JobOptions = {
+	readonly name?: string;
+	readonly source?: readonly string[];
+	readonly repository?: string;
+	readonly description?: string;
+	readonly method?: ChainMethod;
+	readonly retain?: string;
+	readonly blockSize?: BlockSize;
+	readonly compression?: Compression;
+	/** False when an edit removes them all. */
+	readonly exclude?: readonly string[] | false;
+	/** False when an edit removes it. */
+	readonly schedule?: string | false;
+	readonly activeFull?: string | false;
+	readonly timeZone?: string;
+	readonly retries?: string;
+	readonly retryWait?: string;
+	readonly objective?: string;
+};
+
+/** The settings of a job, the same for adding and editing. */
+export function addJobOptions(command: Command): Command {
+	command
+		.option('--description <text>', 'what the job is for')
+		.addOption(new Option('--method <method>', 'how the chain of backup files grows').choices(chainMethod.options))
+		.option('--retain <n>', 'restore points to keep, per object (default: 14)')
+		.addOption(new Option('--block-size <size>', 'unit in which disks are compared (default: 1m)').choices(blockSize.options))
+		.addOption(new Option('--compression <level>', 'effort spent on compression (default: optimal)').choices(compression.options))
+		.option('--exclude <glob...>', 'leave out what matches, below the source; a pattern without a slash matches at any depth')
+		.option('--schedule <cron>', 'when to run: five cron fields, e.g. "0 22 * * mon-fri" (default: only by hand)')
+		.option('--active-full <cron>', 'when to begin a new chain with a full')
+		.option('--time-zone <name>', 'zone of both schedules (default: that of this machine)')
+		.option('--retries <n>', 'attempts after a failed scheduled run (default: 3)')
+		.option('--retry-wait <minutes>', 'pause before each of them (default: 10)')
+		.option('--objective <hours>', 'age at which the newest point counts as too old (default: from the schedule)');
+	addLaterOptions(command, [
+		'--encrypt',
+		'--password-file <file>',
+		'--synthetic-full <cron>',
+		'--retain-days <n>',
+		'--gfs <rule>',
+		'--differential',
+		'--proxy <machine>',
+		'--mode <mode>',
+		'--connections <n>',
+		'--snapshot <provider>',
+		'--quiesce <mode>',
+		'--require-consistent',
+		'--writer <spec...>',
+		'--exclude-disk <name...>',
+	]);
+	return command;
+}
+
+/** What the options say, over what is there already. */
+export async function jobChanges(
+	client: Client,
+	options: JobOptions,
+	{ workingFolder, present }: { workingFolder: string; present?: JobSettings },
+): Promise<Partial<JobSettings>> {
+	if (options.method !== undefined && options.method !== 'forward') {
+		throw new EngineError('usage.unsupported', `--method: "${options.method}" is not available in this version of Holdfast.`, {
+			hint: 'Use --method forward.',
+		});
+	}
+	const schedule = scheduleChange(options.schedule, options.timeZone, present?.schedule ?? null);
+	const activeFull = scheduleChange(options.activeFull, options.timeZone, present?.activeFull ?? null);
+	const repository: Repository | undefined = options.repository === undefined ? undefined : await findRepository(client, options.repository);
+	return {
+		...(options.name !== undefined && { name: options.name }),
+		...(options.source !== undefined && { sources: options.source.map((spec) => parseSource(spec, workingFolder)) }),
+		...(repository !== undefined && { repositoryId: repository.id }),
+		...(options.description !== undefined && { description: options.description }),
+		...(options.method !== undefined && { method: options.method }),
+		...(options.retain !== undefined && { retainPoints: parseCount('--retain', options.retain, { min: 1, max: 9999 }) }),
+		...(options.blockSize !== undefined && { blockSize: options.blockSize }),
+		...(options.compression !== undefined && { compression: options.compression }),
+		...(options.exclude !== undefined && { exclude: options.exclude === false ? [] : [...options.exclude] }),
+		...(schedule !== undefined && { schedule }),
+		...(activeFull !== undefined && { activeFull }),
+		...(options.retries !== undefined && { retryCount: parseCount('--retries', options.retries, { min: 0, max: 10 }) }),
+		...(options.retryWait !== undefined && { retryWaitMs: parseDuration('--retry-wait', options.retryWait, 60_000) }),
+		...(options.objective !== undefined && { recoveryPointObjectiveMs: parseDuration('--objective', options.objective, 3_600_000) || null }),
+	};
+}
+
+/** Undefined: stays. Only the engine judges the expression, as it is the one that will follow it. */
+function scheduleChange(cron: string | false | undefined, zone: string | undefined, present: Schedule | null): Schedule | null | undefined {
+	if (cron === false) return null;
+	const timeZone = zone === undefined ? undefined : parseTimeZone(zone);
+	if (cron !== undefined) return { cron, timeZone: timeZone ?? present?.timeZone ?? localTimeZone() };
+	return timeZone !== undefined && present !== null ? { ...present, timeZone } : undefined;
+}

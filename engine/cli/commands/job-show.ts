@@ -1,0 +1,49 @@
+import type { Command } from 'commander';
+import type { JobSummary, Schedule } from '../../contract/index.ts';
+import type { CommandLine } from '../command-line.ts';
+import { formatDuration, formatFields, formatSize, formatTime } from '../format.ts';
+import { jobJson } from '../json.ts';
+import { findJob } from '../lookup.ts';
+import { stateWords } from '../output.ts';
+import { withExample } from './group.ts';
+
+export function addJobShow(group: Command, line: CommandLine): void {
+	const command = withExample(group.command('show').description('Show settings and state of a job.').argument('<NAME>', 'name or id'), 'job show Web');
+	command.action((name: string) =>
+		line.run(command, async ({ client, output, surroundings }) => {
+			const job = await findJob(await client(), name);
+			output.result(
+				() => ({ job: jobJson(job) }),
+				() => jobLines(job, surroundings.clock.now()),
+			);
+			return undefined;
+		}),
+	);
+}
+
+const scheduleText = (schedule: Schedule | null, none: string): string => (schedule === null ? none : `${schedule.cron} (${schedule.timeZone})`);
+
+export function jobLines(
+	{ settings, repositoryName, lastSession, activeSessionId, lastPointAt, nextRunAt, pointCount, storedBytes }: JobSummary,
+	nowMs: number,
+): string[] {
+	return formatFields([
+		['Name', settings.name],
+		...(settings.description ? ([['Description', settings.description]] as const) : []),
+		...settings.sources.map(({ kind, path }, index) => [index === 0 ? 'Sources' : '', `${kind}:${path}`] as const),
+		...(settings.exclude.length > 0 ? ([['Left out', settings.exclude.join('  ')]] as const) : []),
+		['Repository', repositoryName],
+		['Chain', `${settings.method}, ${settings.retainPoints} restore points, blocks of ${settings.blockSize}, compression ${settings.compression}`],
+		['Active full', scheduleText(settings.activeFull, 'when the chain is renewed')],
+		['Schedule', settings.enabled ? scheduleText(settings.schedule, 'by hand') : `disabled (${scheduleText(settings.schedule, 'by hand')})`],
+		...(nextRunAt === null ? [] : ([['Next run', formatTime(nextRunAt, nowMs)]] as const)),
+		[
+			'Last result',
+			lastSession === null
+				? 'never ran'
+				: `${stateWords[lastSession.state]} after ${formatDuration(lastSession.durationMs)}, ${formatTime(lastSession.startedAt, nowMs)}`,
+		],
+		...(activeSessionId === null ? [] : ([['Running', `session ${activeSessionId}`]] as const)),
+		['Points', `${pointCount}, ${formatSize(storedBytes)} stored, newest ${formatTime(lastPointAt, nowMs)}`],
+	]);
+}

@@ -1,0 +1,32 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { CommandLine } from '../command-line.ts';
+import { repositoryJson } from '../json.ts';
+import { withExample } from './group.ts';
+import { addRepositoryOptions, type RepositoryOptions, repositoryChanges } from './repository-options.ts';
+import { repositoryLines } from './repository-show.ts';
+
+export function addRepositoryAdd(group: Command, line: CommandLine): void {
+	const command = addRepositoryOptions(
+		withExample(
+			group
+				.command('add')
+				.description('Make a folder known as a place for backup files. It is created if its parent exists, and tried out.')
+				.argument('<NAME>', 'name of the repository')
+				.requiredOption('--path <dir>', 'the folder'),
+			'repository add Main --path /mnt/backup --max-tasks 2 --write-limit 80',
+		),
+	);
+	command.action((name: string, options: RepositoryOptions & { path: string }) =>
+		line.run(command, async ({ client, output, surroundings }) => {
+			const path = resolve(surroundings.workingFolder, options.path);
+			const settings = { name, path, ...repositoryChanges(options, surroundings.workingFolder) };
+			const repository = await (await client()).repositories.add.mutate(settings);
+			output.result(
+				() => ({ repository: repositoryJson(repository) }),
+				() => repositoryLines(repository),
+			);
+			return undefined;
+		}),
+	);
+}

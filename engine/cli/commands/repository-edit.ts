@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import type { CommandLine } from '../command-line.ts';
+import { repositoryJson } from '../json.ts';
+import { findRepository } from '../lookup.ts';
+import { withExample } from './group.ts';
+import { addRepositoryOptions, type RepositoryOptions, repositoryChanges } from './repository-options.ts';
+import { repositoryLines } from './repository-show.ts';
+
+export function addRepositoryEdit(group: Command, line: CommandLine): void {
+	const command = addRepositoryOptions(
+		withExample(
+			group
+				.command('edit')
+				.description('Change settings of a repository; what is not named stays.')
+				.argument('<NAME>', 'name or id')
+				.option('--name <new>', 'a new name')
+				.option('--path <dir>', 'where the folder lies now; its files are not moved')
+				.option('--no-single-file', 'one chain per object'),
+			'repository edit Main --max-tasks 8 --write-limit 0',
+		),
+	);
+	command.action((name: string, options: RepositoryOptions & { name?: string }) =>
+		line.run(command, async ({ client, output, surroundings }) => {
+			const engine = await client();
+			const { id, revision, settings } = await findRepository(engine, name);
+			const changes = { ...repositoryChanges(options, surroundings.workingFolder), ...(options.name !== undefined && { name: options.name }) };
+			const repository = await engine.repositories.update.mutate({ id, revision, settings: { ...settings, ...changes } });
+			output.result(
+				() => ({ repository: repositoryJson(repository) }),
+				() => repositoryLines(repository),
+			);
+			return undefined;
+		}),
+	);
+}

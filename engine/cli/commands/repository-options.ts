@@ -1,0 +1,32 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { RepositorySettings } from '../../contract/index.ts';
+import { addLaterOptions } from '../later.ts';
+import { parseCount, parseRate } from '../parse.ts';
+
+export type RepositoryOptions = {
+	readonly path?: string;
+	readonly singleFile?: boolean;
+	readonly maxTasks?: string;
+	readonly readLimit?: string;
+	readonly writeLimit?: string;
+};
+
+/** The settings of a repository, the same for adding and editing. */
+export function addRepositoryOptions(command: Command): Command {
+	command
+		.option('--single-file', 'one chain for all objects of a job instead of one per object')
+		.option('--max-tasks <n>', 'tasks that may write at the same time (1 to 64)')
+		.option('--read-limit <MB/s>', 'read at most this much from it; 0 removes the limit')
+		.option('--write-limit <MB/s>', 'write at most this much to it; 0 removes the limit');
+	addLaterOptions(command, ['--on <machine>']);
+	return command;
+}
+
+export const repositoryChanges = (options: RepositoryOptions, workingFolder: string): Partial<RepositorySettings> => ({
+	...(options.path !== undefined && { path: resolve(workingFolder, options.path) }),
+	...(options.singleFile !== undefined && { singleFile: options.singleFile }),
+	...(options.maxTasks !== undefined && { maxTasks: parseCount('--max-tasks', options.maxTasks, { min: 1, max: 64 }) }),
+	...(options.readLimit !== undefined && { readLimit: parseRate('--read-limit', options.readLimit) }),
+	...(options.writeLimit !== undefined && { writeLimit: parseRate('--write-limit', options.writeLimit) }),
+});

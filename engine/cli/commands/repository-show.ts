@@ -1,0 +1,55 @@
+import type { Command } from 'commander';
+import type { Repository } from '../../contract/index.ts';
+import type { CommandLine } from '../command-line.ts';
+import { formatFields, formatRate, formatSize, isoTime } from '../format.ts';
+import { repositoryJson } from '../json.ts';
+import { findRepository } from '../lookup.ts';
+import { withExample } from './group.ts';
+
+export function addRepositoryShow(group: Command, line: CommandLine): void {
+	const command = withExample(
+		group.command('show').description('Show settings, state and room of a repository.').argument('<NAME>', 'name or id'),
+		'repository show Main',
+	);
+	command.action((name: string) =>
+		line.run(command, async ({ client, output }) => {
+			const repository = await findRepository(await client(), name);
+			output.result(
+				() => ({ repository: repositoryJson(repository) }),
+				() => repositoryLines(repository),
+			);
+			return undefined;
+		}),
+	);
+}
+
+const limit = (bytesPerSec: number | null): string => (bytesPerSec === null ? 'none' : formatRate(bytesPerSec));
+
+export function repositoryLines({
+	settings,
+	state,
+	problem,
+	isDefault,
+	capacityBytes,
+	freeBytes,
+	usedBytes,
+	sourceBytes,
+	jobCount,
+	chainCount,
+	pointCount,
+	fullAt,
+}: Repository): string[] {
+	return formatFields([
+		['Name', `${settings.name}${isDefault ? ' (default)' : ''}`],
+		['Path', settings.path],
+		['State', problem === null ? state : `${state}: ${problem.message}`],
+		['Room', capacityBytes === null || freeBytes === null ? 'unknown' : `${formatSize(freeBytes)} free of ${formatSize(capacityBytes)}`],
+		['Used', `${formatSize(usedBytes)} for ${formatSize(sourceBytes)} of protected data`],
+		['Holds', `${jobCount} jobs, ${chainCount} chains, ${pointCount} restore points`],
+		['Chains', settings.singleFile ? 'one per job' : 'one per object'],
+		['Tasks', `${settings.maxTasks} at the same time`],
+		['Read limit', limit(settings.readLimit)],
+		['Write limit', limit(settings.writeLimit)],
+		...(fullAt === null ? [] : ([['Full by', isoTime(fullAt).slice(0, 10)]] as const)),
+	]);
+}

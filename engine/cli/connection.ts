@@ -1,0 +1,136 @@
+import { join } from 'node:path';
+import { createTRPCClient, createWSClient, type TRPCClient, unstable_localLink, wsLink } from '@trpc/client';
+import WebSocket from 'ws';
+import { type Clock, EngineError, isEngineError, systemErrorCode } from '../base/index.ts';
+import { type AppRouter, appRouter } from '../contract/index.ts';
+import { type HostedEngine, readToken, startServer } from '../server/index.ts';
+
+export type Client = TRPCClient<AppRouter>;
+
+/** An engine in this process. */
+export interface OpenedEngine extends HostedEngine, AsyncDisposable {}
+export type OpenEngine = (options: {
+	readonly dataFolder: string;
+	/** False for an engine that ends with its command: what a schedule began in it would be cut off. */
+	readonly runSchedules: boolean;
+}) => Promise<OpenedEngine>;
+
+/** One door to an engine, wherever it runs. */
+export interface Connection extends AsyncDisposable {
+	readonly client: Client;
+	/** True when the engine lives in this process and ends with it. */
+	readonly isEmbedded: boolean;
+	/** Rejects with `connection.lost` when the engine is gone. Never resolves. */
+	readonly lost: Promise<never>;
+	/**
+	 * Lets other faces reach an embedded engine (to follow, to cancel) as long as the connection lives; nothing where a
+	 * server does that already.
+	 */
+	serve(): Promise<void>;
+}
+
+/** How long an engine that serves nobody may hold the data folder before we give up: most commands are done in a moment. */
+const patienceMs = 5_000;
+const pollMs = 100;
+
+/** The engine of a data folder: in this process, or in the server that holds the folder. */
+export async function connectToDataFolder(dataFolder: string, openEngine: OpenEngine, clock: Clock): Promise<Connection> {
+	const giveUpAt = clock.monotonic() + patienceMs;
+	for (;;) {
+		try {
+			return embed(await openEngine({ dataFolder, runSchedules: false }));
+		} catch (error) {
+			if (!isEngineError(error, 'busy.data-folder')) throw error;
+			const address = addressOfHolder(error.data?.holder);
+			if (address !== undefined) {
+				const connection = await connectToServer(address, join(dataFolder, 'token')).catch((cause: unknown) => {
+					// It may have ended in this very moment: then the folder is free at the next try.
+					if (isEngineError(cause, 'connection.refused') && clock.monotonic() < giveUpAt) return undefined;
+					throw cause;
+				});
+				if (connection !== undefined) return connection;
+			} else if (clock.monotonic() >= giveUpAt) throw error;
+		}
+		await clock.sleep(pollMs);
+	}
+}
+
+function addressOfHolder(holder: unknown): string | undefined {
+	const isHolder = typeof holder === 'object' && holder !== null && 'address' in holder;
+	return isHolder && typeof holder.address === 'string' ? holder.address : undefined;
+}
+
+function embed(engine: OpenedEngine): Connection {
+	const open = new AsyncDisposableStack();
+	open.use(engine);
+	const client = createTRPCClient<AppRouter>({ links: [unstable_localLink({ router: appRouter, createContext: async () => engine.context })] });
+	return {
+		client,
+		isEmbedded: true,
+		lost: new Promise(() => undefined),
+		async serve() {
+			open.use(await startServer({ engine, listen: { host: '127.0.0.1', port: 0 }, rendererFolder: null }));
+		},
+		[Symbol.asyncDispose]: () => open.disposeAsync(),
+	};
+}
+
+/** A running server. `connection.refused` when nobody answers, `auth.refused` when it has another token. */
+export async function connectToServer(address: string | URL, tokenFile: string): Promise<Connection> {
+	const token = await readToken(tokenFile);
+	const authorization = `Bearer ${token}`;
+	await checkServer(new URL('/session', address), authorization);
+
+	class SignedInWebSocket extends WebSocket {
+		constructor(url: string | URL) {
+			super(url, { headers: { authorization } });
+		}
+	}
+	const { promise: lost, reject: lose } = Promise.withResolvers<never>();
+	lost.catch(() => undefined); // nobody may be waiting
+	const url = new URL('/api', address);
+	url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+	let isClosing = false;
+	const socket = createWSClient({
+		url: url.href,
+		WebSocket: SignedInWebSocket as unknown as typeof globalThis.WebSocket, // the part that is used is the same
+		// A command that lost its engine says so; whether to begin again is for its user to decide.
+		onClose: () => {
+			if (!isClosing)
+				lose(
+					new EngineError('connection.lost', `The server at ${url.host} has gone away.`, {
+						hint: 'Sessions that were running there are shown by "holdfast session list" once it is back.',
+					}),
+				);
+			isClosing = true;
+			void socket.close();
+		},
+	});
+	return {
+		client: createTRPCClient<AppRouter>({ links: [wsLink({ client: socket })] }),
+		isEmbedded: false,
+		lost,
+		serve: () => Promise.resolve(),
+		async [Symbol.asyncDispose]() {
+			isClosing = true;
+			await socket.close();
+		},
+	};
+}
+
+async function checkServer(url: URL, authorization: string): Promise<void> {
+	const hint = 'Start it with "holdfast server start", or check the address.';
+	const answer = await fetch(url, { headers: { authorization }, redirect: 'error', signal: AbortSignal.timeout(10_000) }).catch((cause: unknown) => {
+		const reason = systemErrorCode(cause instanceof Error ? cause.cause : undefined) ?? (cause instanceof Error ? cause.message : String(cause));
+		throw new EngineError('connection.refused', `No server answers at ${url.host} (${reason}).`, { hint, cause });
+	});
+	const body: unknown = await answer.json().catch(() => undefined);
+	if (typeof body !== 'object' || body === null || !('signedIn' in body)) {
+		throw new EngineError('connection.refused', `What answers at ${url.host} is not a server of Holdfast.`, { hint });
+	}
+	if (body.signedIn !== true) {
+		throw new EngineError('auth.refused', `The server at ${url.host} does not accept this token.`, {
+			hint: 'Name the file "token" of its data folder with --token-file.',
+		});
+	}
+}

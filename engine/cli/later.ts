@@ -1,0 +1,35 @@
+/** Wishes that the product knows and this version cannot fulfil: they get a clear answer instead of "unknown option". */
+import { type Command, Option } from 'commander';
+import { EngineError } from '../base/index.ts';
+import type { CommandLine } from './command-line.ts';
+
+const unsupported = (what: string): EngineError =>
+	new EngineError('usage.unsupported', `${what} is not available in this version of Holdfast.`, { hint: 'See "holdfast --help" for what is.' });
+
+/** Options by their flags (`--gfs <rule>`), refused when they are given. */
+export function addLaterOptions(command: Command, flags: readonly string[]): void {
+	for (const flag of flags) {
+		command.addOption(
+			new Option(flag).hideHelp().argParser((): never => {
+				throw unsupported(flag.split(' ')[0] ?? flag);
+			}),
+		);
+	}
+	// Flags without a value have no parser that could refuse them.
+	command.hook('preAction', (_program, action) => {
+		for (const option of action.options) {
+			if (!option.required && !option.optional && flags.includes(option.flags) && action.getOptionValue(option.attributeName()) !== undefined)
+				throw unsupported(option.flags);
+		}
+	});
+}
+
+/** A command that is known by name only, whatever follows it. */
+export function addLaterCommand(parent: Command, line: CommandLine, name: string): void {
+	const command = parent.command(name, { hidden: true }).argument('[anything...]').allowUnknownOption().allowExcessArguments();
+	command.action(() => line.run(command, () => Promise.reject(unsupported(`"${parent.parent ? `${parent.name()} ` : ''}${name}"`))));
+}
+
+export function refuse(isWished: boolean, what: string): void {
+	if (isWished) throw unsupported(what);
+}

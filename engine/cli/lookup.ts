@@ -1,0 +1,59 @@
+/** From the names that people use to what the contract asks for. Names win over ids, since they are what was typed. */
+import { EngineError } from '../base/index.ts';
+import type { JobSummary, Point, Repository } from '../contract/index.ts';
+import type { Client } from './connection.ts';
+
+function pick<Item extends { readonly id: string }>(items: readonly Item[], nameOf: (item: Item) => string, wanted: string): Item | undefined {
+	return (
+		items.find((item) => nameOf(item) === wanted) ??
+		items.find(({ id }) => id === wanted) ??
+		items.find((item) => nameOf(item).toLowerCase() === wanted.toLowerCase())
+	);
+}
+
+const known = (names: readonly string[], none: string): string =>
+	names.length === 0 ? none : `There is: ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''}.`;
+
+export async function findJob(client: Client, name: string): Promise<JobSummary> {
+	const jobs = await client.jobs.list.query();
+	const job = pick(jobs, ({ settings }) => settings.name, name);
+	if (job === undefined) {
+		throw new EngineError('not-found.job', `There is no job "${name}".`, {
+			hint: known(
+				jobs.map(({ settings }) => settings.name),
+				'Create one with "holdfast job add".',
+			),
+		});
+	}
+	return job;
+}
+
+export async function findRepository(client: Client, name: string): Promise<Repository> {
+	const repositories = await client.repositories.list.query();
+	const repository = pick(repositories, ({ settings }) => settings.name, name);
+	if (repository === undefined) {
+		throw new EngineError('not-found.repository', `There is no repository "${name}".`, {
+			hint: known(
+				repositories.map(({ settings }) => settings.name),
+				'Create one with "holdfast repository add NAME --path DIR".',
+			),
+		});
+	}
+	return repository;
+}
+
+/** What carries a job's name: also what is left of a job that was removed. */
+export async function ofJob<Item extends { readonly job: string; readonly jobId: string | null }>(
+	client: Client,
+	items: readonly Item[],
+	name: string | undefined,
+): Promise<Item[]> {
+	if (name === undefined) return [...items];
+	const left = items.filter(({ job }) => job === name);
+	if (left.length > 0) return left;
+	const job = await findJob(client, name);
+	return items.filter(({ jobId }) => jobId === job.id);
+}
+
+/** The point that a session has just made; for sessions of one object. */
+export const findPoint = (client: Client, point: string): Promise<Point> => client.points.get.query({ point });

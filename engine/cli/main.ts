@@ -1,0 +1,105 @@
+/** The commands, joined to one program, and the answer to what cannot be parsed. */
+import { Command, CommanderError } from 'commander';
+import { CommandLine, type Surroundings } from './command-line.ts';
+import { addChainCheck } from './commands/chain-check.ts';
+import { addChainList } from './commands/chain-list.ts';
+import { addJobAdd } from './commands/job-add.ts';
+import { addJobCancel } from './commands/job-cancel.ts';
+import { addJobEdit } from './commands/job-edit.ts';
+import { addJobSwitch } from './commands/job-enable.ts';
+import { addJobList } from './commands/job-list.ts';
+import { addJobRemove } from './commands/job-remove.ts';
+import { addJobRun } from './commands/job-run.ts';
+import { addJobShow } from './commands/job-show.ts';
+import { addPointBrowse } from './commands/point-browse.ts';
+import { addPointList } from './commands/point-list.ts';
+import { addPointShow } from './commands/point-show.ts';
+import { addPointVerify } from './commands/point-verify.ts';
+import { addQuickstart } from './commands/quickstart.ts';
+import { addRepositoryAdd } from './commands/repository-add.ts';
+import { addRepositoryCheck } from './commands/repository-check.ts';
+import { addRepositoryEdit } from './commands/repository-edit.ts';
+import { addRepositoryList } from './commands/repository-list.ts';
+import { addRepositoryRemove } from './commands/repository-remove.ts';
+import { addRepositoryShow } from './commands/repository-show.ts';
+import { addRestoreDisk } from './commands/restore-disk.ts';
+import { addRestoreFiles } from './commands/restore-files.ts';
+import { addServerStart } from './commands/server-start.ts';
+import { addSessionFollow } from './commands/session-follow.ts';
+import { addSessionList } from './commands/session-list.ts';
+import { addSessionShow } from './commands/session-show.ts';
+import { type ExitCode, exitCode } from './exit-code.ts';
+import { addLaterCommand } from './later.ts';
+import { Output } from './output.ts';
+import { problemOf } from './problem.ts';
+
+/** Runs one command (`args` without program and script) and resolves with the exit code. Never rejects. */
+export async function runCommandLine(args: readonly string[], surroundings: Surroundings, version: string): Promise<ExitCode> {
+	const line = new CommandLine(surroundings);
+	const program = createProgram(line, version);
+	try {
+		await program.parseAsync(args, { from: 'user' });
+		return line.exitCode;
+	} catch (error) {
+		if (error instanceof CommanderError && error.exitCode === 0) return exitCode.success; // help or version was asked for
+		const end = args.indexOf('--');
+		const isJson = args.slice(0, end === -1 ? undefined : end).includes('--json');
+		new Output(surroundings, isJson).failure(problemOf(error));
+		return exitCode.usage;
+	}
+}
+
+function createProgram(line: CommandLine, version: string): Command {
+	const { stdout, stderr } = line.surroundings;
+	const program = new Command('holdfast')
+		.description('Protects folders and disks, and gives them back.')
+		.version(version, '--version', 'print the version')
+		.option('--data <dir>', 'data folder (default: HOLDFAST_DATA, else that of this user); a server that runs on it is used')
+		.option('--server <url>', 'use the server at this address instead')
+		.option('--token-file <file>', 'file with the token of --server (default: "token" in the data folder)')
+		.option('--json', 'print exactly one JSON document on standard output')
+		.helpCommand(true)
+		.showHelpAfterError(false)
+		.showSuggestionAfterError(true)
+		.configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+		// Problems are printed once, in one form, by runCommandLine.
+		.configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: (text) => void stderr.write(text), outputError: () => undefined })
+		.exitOverride();
+
+	const group = (name: string, description: string): Command => program.command(name).description(description);
+
+	const server = group('server', 'Backup server: API and browser console.');
+	addServerStart(server, line);
+
+	const repository = group('repository', 'Places for backup files.');
+	for (const add of [addRepositoryAdd, addRepositoryList, addRepositoryShow, addRepositoryEdit, addRepositoryRemove, addRepositoryCheck]) add(repository, line);
+	addLaterCommand(repository, line, 'import');
+
+	const job = group('job', 'What is protected, where to, how and when.');
+	for (const add of [addJobAdd, addJobList, addJobShow, addJobEdit, addJobRemove]) add(job, line);
+	addJobSwitch(job, line, true);
+	addJobSwitch(job, line, false);
+	addJobRun(job, line);
+	addJobCancel(job, line);
+	addLaterCommand(job, line, 'map');
+
+	const session = group('session', 'What runs and what ran.');
+	for (const add of [addSessionList, addSessionShow, addSessionFollow]) add(session, line);
+
+	const point = group('point', 'Restore points: what can be given back.');
+	for (const add of [addPointList, addPointShow, addPointBrowse, addPointVerify]) add(point, line);
+
+	const restore = group('restore', 'Give back files and disks.');
+	addRestoreFiles(restore, line);
+	addRestoreDisk(restore, line);
+	addLaterCommand(restore, line, 'vm');
+
+	const chain = group('chain', 'Chains of backup files.');
+	addChainList(chain, line);
+	addChainCheck(chain, line);
+	addLaterCommand(chain, line, 'compact');
+
+	addQuickstart(program, line);
+	for (const name of ['machine', 'mover', 'throttle', 'host', 'volume']) addLaterCommand(program, line, name);
+	return program;
+}

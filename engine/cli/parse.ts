@@ -1,0 +1,61 @@
+/** Values of options and arguments. Every refusal names the option and shows how it is written. */
+import { resolve } from 'node:path';
+import { EngineError } from '../base/index.ts';
+import type { SourceSpec } from '../contract/index.ts';
+
+const invalid = (option: string, message: string, hint?: string): EngineError =>
+	new EngineError('usage.invalid', `${option}: ${message}`, { hint, data: { field: option } });
+
+/** `folder:/path` or `disk:/path`; a relative path is taken from `cwd`. */
+export function parseSource(text: string, cwd: string): SourceSpec {
+	const [, kind, path] = /^([a-z][a-z-]*):(.*)$/s.exec(text) ?? [];
+	const hint = 'Write folder:/path or disk:/path, for example --source folder:/etc';
+	if (kind === 'vm')
+		throw new EngineError('usage.unsupported', `--source: "${text}": virtual machines cannot be protected yet.`, {
+			hint: 'Protect its disks with disk:/path, or its files with folder:/path.',
+		});
+	if (kind !== 'folder' && kind !== 'disk') throw invalid('--source', `"${text}" does not say what it is.`, hint);
+	if (!path) throw invalid('--source', `"${text}" has no path.`, hint);
+	return { kind, path: resolve(cwd, path) };
+}
+
+export function parseCount(option: string, text: string, { min, max }: { min: number; max: number }): number {
+	const value = Number(text);
+	if (!/^\d+$/.test(text) || value < min || value > max) throw invalid(option, `"${text}" is not a whole number from ${min} to ${max}.`);
+	return value;
+}
+
+/** A number of hours or minutes, fractions allowed, as milliseconds. */
+export function parseDuration(option: string, text: string, unitMs: number): number {
+	const value = Number(text);
+	if (text.trim() === '' || !Number.isFinite(value) || value < 0)
+		throw invalid(option, `"${text}" is not a number of ${unitMs === 60_000 ? 'minutes' : 'hours'}.`);
+	return Math.round(value * unitMs);
+}
+
+/** Megabytes (10⁶ bytes) per second as bytes per second; 0 means no limit. */
+export function parseRate(option: string, text: string): number | null {
+	const value = Number(text);
+	if (text.trim() === '' || !Number.isFinite(value) || value < 0)
+		throw invalid(option, `"${text}" is not a number of megabytes per second.`, 'For example 50 or 0.5; 0 removes the limit.');
+	return value === 0 ? null : Math.max(1, Math.round(value * 1e6));
+}
+
+/** The zone that this machine's clock shows. */
+export const localTimeZone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+export function parseTimeZone(text: string): string {
+	try {
+		return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone;
+	} catch {
+		throw invalid('--time-zone', `"${text}" is not a time zone.`, 'Use a name such as Europe/Berlin or UTC.');
+	}
+}
+
+/** `http://HOST:PORT`, as the server prints it; what follows the address (the token) is not taken over. */
+export function parseServerUrl(text: string): URL {
+	const url = URL.canParse(text) ? new URL(text) : undefined;
+	if (url?.protocol !== 'http:' && url?.protocol !== 'https:')
+		throw invalid('--server', `"${text}" is not an address.`, 'Write it as the server printed it, for example http://127.0.0.1:9470');
+	return url;
+}

@@ -1,0 +1,141 @@
+import cliProgress, { type MultiBar, type SingleBar } from 'cli-progress';
+import type { Clock } from '../base/index.ts';
+import { isFinal, type Session, type SessionTask } from '../contract/index.ts';
+import { formatDuration, formatRate, formatSize, printable, shorten } from './format.ts';
+import { type Output, stateWords } from './output.ts';
+
+/** Shows a session while it runs. `update` is called with each state, `close` when nothing more is to be shown. */
+export interface Progress extends Disposable {
+	update(session: Session): void;
+}
+
+/** Bars on a terminal, now and then a line elsewhere. */
+export const createProgress = (output: Output, clock: Clock): Progress => (output.stderr.isTTY ? new Bars(output, clock) : new Lines(output, clock));
+
+/** Rate of one task, smoothed over about five seconds, from counters that only grow. */
+export class RateMeter {
+	readonly #clock: Clock;
+	#at: number | undefined;
+	#bytes = 0;
+	#rate: number | undefined;
+
+	constructor(clock: Clock) {
+		this.#clock = clock;
+	}
+
+	/** Bytes per second; null until there are two samples. */
+	sample(bytes: number): number | null {
+		const now = this.#clock.monotonic();
+		if (this.#at === undefined) {
+			this.#at = now;
+			this.#bytes = bytes;
+			return null;
+		}
+		const elapsedMs = now - this.#at;
+		if (elapsedMs < 100) return this.#rate ?? null;
+		const current = ((bytes - this.#bytes) * 1000) / elapsedMs;
+		const weight = 1 - Math.exp(-elapsedMs / 5000);
+		this.#rate = this.#rate === undefined ? current : this.#rate + weight * (current - this.#rate);
+		this.#at = now;
+		this.#bytes = bytes;
+		return this.#rate;
+	}
+}
+
+const share = ({ counters, state }: SessionTask): number => {
+	if (isFinal(state)) return 1;
+	return counters.totalBytes ? Math.min(1, counters.doneBytes / counters.totalBytes) : 0;
+};
+
+const barLimit = 8;
+const barWidth = 20;
+
+class Bars implements Progress {
+	readonly #bars: MultiBar;
+	readonly #clock: Clock;
+	readonly #output: Output;
+	readonly #tasks = new Map<string, { bar: SingleBar; meter: RateMeter }>();
+
+	constructor(output: Output, clock: Clock) {
+		this.#output = output;
+		this.#clock = clock;
+		this.#bars = new cliProgress.MultiBar({
+			stream: output.stderr,
+			format: '{label} {bar} {percent} {detail}',
+			formatBar: (progress) => '█'.repeat(Math.round(progress * barWidth)).padEnd(barWidth, '░'),
+			hideCursor: true,
+			clearOnComplete: true,
+			gracefulExit: false, // the command line has its own answer to Ctrl+C
+			fps: 8,
+		});
+	}
+
+	update(session: Session): void {
+		for (const task of session.tasks) {
+			let shown = this.#tasks.get(task.object);
+			if (shown === undefined) {
+				if (task.state === 'queued' || this.#tasks.size >= barLimit) continue;
+				shown = { bar: this.#bars.create(1000, 0, { label: '', percent: '', detail: '' }), meter: new RateMeter(this.#clock) };
+				this.#tasks.set(task.object, shown);
+			}
+			const done = share(task);
+			shown.bar.update(Math.round(done * 1000), {
+				label: shorten(printable(task.name), 24).padEnd(24),
+				percent: `${String(Math.floor(done * 100)).padStart(3)} %`,
+				detail: this.#detail(task, shown.meter),
+			});
+		}
+	}
+
+	#detail(task: SessionTask, meter: RateMeter): string {
+		if (isFinal(task.state)) return stateWords[task.state];
+		const rate = meter.sample(task.counters.doneBytes);
+		const rest = task.counters.totalBytes === null ? null : task.counters.totalBytes - task.counters.doneBytes;
+		const eta = rate && rest !== null && rest > 0 ? `${formatDuration((rest / rate) * 1000)} left` : '';
+		const parts = [formatSize(task.counters.doneBytes), rate === null ? '' : formatRate(rate), eta].filter(Boolean).join(' · ');
+		const room = (this.#output.stderr.columns ?? 80) - 24 - barWidth - 9 - parts.length - 3;
+		return room < 8 ? parts : `${parts} · ${shorten(printable(task.activity), room)}`;
+	}
+
+	[Symbol.dispose](): void {
+		this.#bars.stop();
+	}
+}
+
+const lineEveryMs = 5_000;
+
+class Lines implements Progress {
+	readonly #output: Output;
+	readonly #clock: Clock;
+	readonly #states = new Map<string, string>();
+	readonly #meter: RateMeter;
+	#lastLineAt: number;
+
+	constructor(output: Output, clock: Clock) {
+		this.#output = output;
+		this.#clock = clock;
+		this.#meter = new RateMeter(clock);
+		this.#lastLineAt = clock.monotonic();
+	}
+
+	update(session: Session): void {
+		for (const task of session.tasks) {
+			const before = this.#states.get(task.object);
+			this.#states.set(task.object, task.state);
+			if (before === task.state || task.state === 'queued') continue;
+			const mode = task.mode && task.state === 'running' ? ` (${task.mode.actual})` : '';
+			this.#output.note(`${printable(task.object)}: ${stateWords[task.state]}${mode}`);
+		}
+		const { totalBytes, doneBytes } = session.counters;
+		const rate = this.#meter.sample(doneBytes);
+		if (isFinal(session.state) || this.#clock.monotonic() - this.#lastLineAt < lineEveryMs) return;
+		this.#lastLineAt = this.#clock.monotonic();
+		const percent = totalBytes ? `${Math.floor((doneBytes / totalBytes) * 100)} % of ${formatSize(totalBytes)}` : formatSize(doneBytes);
+		const left = session.remainingMs === null ? '' : `, ${formatDuration(session.remainingMs)} left`;
+		this.#output.note(`${percent}${rate === null ? '' : `, ${formatRate(rate)}`}${left}`);
+	}
+
+	[Symbol.dispose](): void {
+		// Nothing is held.
+	}
+}

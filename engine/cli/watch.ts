@@ -1,0 +1,113 @@
+/** A running session, seen from the command line: followed to its end, cancelled by Ctrl+C, told when it is over. */
+import { isFinal, type Session } from '../contract/index.ts';
+import type { CommandContext } from './command-line.ts';
+import type { Client } from './connection.ts';
+import { type ExitCode, exitCodeOfState } from './exit-code.ts';
+import { formatBottleneck, formatDuration, formatRate, formatSize, formatTable, printable } from './format.ts';
+import { errorJson, sessionError, sessionJson } from './json.ts';
+import { stateWords } from './output.ts';
+import { createProgress } from './progress.ts';
+
+/** Hands on each state of a session and resolves with the last one. */
+export function followSession(client: Client, id: string, onUpdate: (session: Session) => void): Promise<Session> {
+	return new Promise((resolve, reject) => {
+		let last: Session | undefined;
+		client.sessions.follow.subscribe(
+			{ id },
+			{
+				onData(session) {
+					last = session;
+					onUpdate(session);
+				},
+				onError: reject,
+				// Without a last word (the engine let go of it first) the stored state is as good.
+				onComplete: () => (last !== undefined && isFinal(last.state) ? resolve(last) : client.sessions.get.query({ id }).then(resolve, reject)),
+			},
+		);
+	});
+}
+
+/** Follows a session that this command has started; Ctrl+C cancels it, and the session itself tells how that went. */
+export async function watchSession(context: CommandContext, sessionId: string): Promise<Session> {
+	const { output, interrupts, surroundings } = context;
+	const { client, isEmbedded, serve } = await context.connect();
+	using progress = createProgress(output, surroundings.clock);
+	using _cancel = interrupts.handle(() => {
+		output.note('Cancelling… (Ctrl+C once more quits at once)');
+		client.sessions.cancel.mutate({ id: sessionId }).catch(() => undefined); // it has just ended: its result says how
+	});
+	if (isEmbedded) await serve();
+	surroundings.announce({ sessionId });
+	return await followSession(client, sessionId, (state) => progress.update(state));
+}
+
+/** An engine in this process must not end under a session that another face has started through it meanwhile. */
+export async function waitForOthers(context: CommandContext): Promise<void> {
+	const { client, isEmbedded } = await context.connect();
+	if (!isEmbedded) return;
+	for (;;) {
+		const { sessions } = await client.sessions.list.query({ states: ['queued', 'running', 'cancelling'], limit: 1 });
+		const [other] = sessions;
+		if (other === undefined) return;
+		context.output.note(`Waiting for "${printable(other.title)}", which was started meanwhile.`);
+		await followSession(client, other.id, () => undefined);
+	}
+}
+
+/** Result and exit code of a session that has ended (or is shown as it is). */
+export function reportSession({ output, surroundings }: CommandContext, session: Session, more: Readonly<Record<string, unknown>> = {}): ExitCode {
+	const now = surroundings.clock.now();
+	const error = sessionError(session);
+	output.result(
+		() => ({ session: sessionJson(session, now), ...more, ...(error && session.state === 'failed' && { error: errorJson(error) }) }),
+		() => sessionLines(session, now),
+	);
+	return exitCodeOfState(session.state);
+}
+
+const warningLimit = 20;
+
+export function sessionLines(session: Session, nowMs: number): string[] {
+	const durationMs = session.startedAt === null ? 0 : (session.endedAt ?? nowMs) - session.startedAt;
+	const error = sessionError(session);
+	const { readBytes, transferredBytes, storedBytes, doneBytes } = session.counters;
+	const lines = [`${printable(session.title)} ${stateWords[session.state]} after ${formatDuration(durationMs)} (session ${session.id}).`];
+	if (error) lines.push(`${printable(error.message)}${error.hint ? ` ${printable(error.hint)}` : ''} [${error.code}]`);
+	if (session.tasks.length > 0) {
+		lines.push(
+			'',
+			...formatTable(
+				session.tasks,
+				[
+					{ title: 'Object', value: ({ object }) => object },
+					{ title: 'Result', value: ({ state }) => stateWords[state] },
+					{ title: 'Mode', value: ({ mode }) => mode?.actual ?? '–' },
+					{ title: 'Size', value: ({ counters }) => (counters.totalBytes === null ? '–' : formatSize(counters.totalBytes)), alignRight: true },
+					{ title: 'Read', value: ({ counters }) => formatSize(counters.readBytes), alignRight: true },
+					{ title: 'Sent', value: ({ counters }) => formatSize(counters.transferredBytes), alignRight: true },
+					{ title: 'Stored', value: ({ counters }) => formatSize(counters.storedBytes), alignRight: true },
+					{ title: 'Warnings', value: ({ counters }) => String(counters.warningCount), alignRight: true },
+				],
+				'',
+			),
+			'',
+		);
+	}
+	for (const { mode, object } of session.tasks)
+		if (mode?.reason) lines.push(`${printable(object)}: ${mode.actual}, because ${printable(mode.reason).replace(/\.$/, '')}.`);
+	const rate = durationMs > 0 ? ` · ${formatRate((doneBytes / durationMs) * 1000)}` : '';
+	lines.push(`Read ${formatSize(readBytes)} · sent ${formatSize(transferredBytes)} · stored ${formatSize(storedBytes)}${rate}`);
+	if (session.bottleneck) lines.push(`Bottleneck: ${printable(formatBottleneck(session.bottleneck))}`);
+	const points = session.tasks.flatMap(({ pointId }) => pointId ?? []);
+	if (points.length > 0) lines.push(`Restore ${points.length === 1 ? 'point' : 'points'}: ${points.join(', ')}`);
+	const warnings = session.tasks.flatMap((task) => task.warnings);
+	if (warnings.length > 0) {
+		lines.push('', `Warnings (${session.counters.warningCount}):`);
+		for (const { code, message, path } of warnings.slice(0, warningLimit)) {
+			lines.push(`  ${code}: ${printable(path === null || message.includes(path) ? message : `${path}: ${message}`)}`);
+		}
+		if (session.counters.warningCount > warningLimit)
+			lines.push(`  … and ${session.counters.warningCount - warningLimit} more; see "holdfast session show ${session.id}".`);
+	}
+	return lines;
+}
