@@ -24,7 +24,8 @@ export type { CachedCatalogue, CatalogueProblem, CatalogueStore } from './catalo
 export { type DataFolder, type DataFolderHolder, defaultDataFolder, openDataFolder } from './data-folder.ts';
 export type { Entity, EntityStore } from './entity-store.ts';
 export type { ScheduleState, ScheduleStateStore, UsageSample, UsageStore, Verification, VerificationStore } from './history-stores.ts';
-export type { SessionQuery, SessionStore, StoredSession, StoredSessionItem } from './session-store.ts';
+export { type LogFile, openLogFile } from './log-file.ts';
+export type { SessionOutcome, SessionQuery, SessionStore, StoredSession, StoredSessionItem } from './session-store.ts';
 
 export interface Configuration<Chain extends CachedChain> extends AsyncDisposable {
 	readonly jobs: EntityStore<JobSettings>;

@@ -12,6 +12,7 @@ export type StoredSession = Omit<Session, 'rateBytesPerSec' | 'remainingMs'> & {
 	readonly result: unknown;
 };
 export type StoredSessionItem = Omit<SessionListItem, 'rateBytesPerSec' | 'remainingMs'>;
+export type SessionOutcome = Pick<Session, 'id' | 'state' | 'queuedAt' | 'startedAt' | 'endedAt'> & { readonly jobId: string };
 export type SessionQuery = Partial<SessionFilter>;
 
 export interface SessionStore {
@@ -21,8 +22,12 @@ export interface SessionStore {
 	/** `not-found.session`. */
 	get(id: string): Promise<StoredSession>;
 	log(id: string, afterSeq: number, limit: number): Promise<LogEntry[]>;
+	/** Number of its last log entry, 0 when it has none. */
+	lastLogSeq(id: string): Promise<number>;
 	/** Newest first. */
 	list(query: SessionQuery): Promise<{ total: number; sessions: StoredSessionItem[] }>;
+	/** Backups of jobs that still exist, queued at or after `fromMs`, newest first: only how they went and how long they took. */
+	listOutcomes(fromMs: number): Promise<SessionOutcome[]>;
 	/** Those whose state is not final: left by an engine that died. */
 	listUnfinished(): Promise<StoredSession[]>;
 	/** Forgets sessions that ended before `endedBefore`, except the newest `keepPerJob` of each job; says how many. */
@@ -148,6 +153,14 @@ export function createSessionStore(db: Database): SessionStore {
 				.execute();
 			return rows.map((row) => ({ ...row, severity: row.severity as LogEntry['severity'], code: row.code as LogEntry['code'] }));
 		},
+		async lastLogSeq(id) {
+			const row = await db
+				.selectFrom('session_log')
+				.select((eb) => eb.fn.max<number | null>('seq').as('last'))
+				.where('session_id', '=', id)
+				.executeTakeFirst();
+			return row?.last ?? 0;
+		},
 		async list(query) {
 			const { total } = await filtered(
 				db.selectFrom('sessions').select((eb) => eb.fn.countAll<number>().as('total')),
@@ -160,6 +173,24 @@ export function createSessionStore(db: Database): SessionStore {
 				.offset(query.offset ?? 0)
 				.execute();
 			return { total, sessions: rows.map(toItem) };
+		},
+		async listOutcomes(fromMs) {
+			const rows = await db
+				.selectFrom('sessions')
+				.select(['id', 'job_id', 'state', 'queued_at', 'started_at', 'ended_at'])
+				.where('kind', '=', 'backup')
+				.where('queued_at', '>=', fromMs)
+				.where('job_id', 'is not', null)
+				.orderBy('queued_at', 'desc')
+				.execute();
+			return rows.map((row) => ({
+				id: row.id,
+				jobId: row.job_id ?? '',
+				state: row.state,
+				queuedAt: row.queued_at,
+				startedAt: row.started_at,
+				endedAt: row.ended_at,
+			}));
 		},
 		async listUnfinished() {
 			return (await db.selectFrom('sessions').selectAll().where('state', 'in', unfinished).execute()).map(toSession);

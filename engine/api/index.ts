@@ -1,0 +1,30 @@
+/**
+ * The contract's use cases over configuration, jobs and the data plane.
+ *
+ * Guarantees: whatever is refused is refused before anything has changed, with an error that names the field; what one face saves is never
+ * overwritten by another that did not see it; every change is announced as an event.
+ * Does not: know transports, users or where a call comes from.
+ */
+import type { Downloads, EngineApi } from '../contract/index.ts';
+import { createJobsApi } from './jobs-api.ts';
+import type { ApiParts } from './parts.ts';
+import { createPlacesApi } from './places-api.ts';
+import { createPointsApi } from './points-api.ts';
+import { createRepositoriesApi } from './repositories-api.ts';
+import { createSessionsApi } from './sessions-api.ts';
+import { createSystemApi } from './system-api.ts';
+
+export type { ApiParts } from './parts.ts';
+
+export function createApi(parts: ApiParts): EngineApi & Downloads {
+	const { downloads, ...points } = createPointsApi(parts);
+	return {
+		...points,
+		system: createSystemApi(parts),
+		jobs: createJobsApi(parts),
+		sessions: createSessionsApi(parts, points),
+		repositories: createRepositoriesApi(parts),
+		places: createPlacesApi(parts),
+		open: downloads.open,
+	};
+}

@@ -1,0 +1,76 @@
+import { EngineError } from '../base/index.ts';
+import type { Entity, Verification } from '../config/index.ts';
+import type { Chain, JobSettings, Point, RepositorySettings } from '../contract/index.ts';
+import { type CatalogueView, type PointContext, resolvePoint, toChains, toPoint } from '../jobs/index.ts';
+import type { ApiParts } from './parts.ts';
+
+/** Everything that is configured and stored, as of one moment. */
+export type Inventory = {
+	readonly jobs: readonly Entity<JobSettings>[];
+	readonly repositories: readonly Entity<RepositorySettings>[];
+	readonly views: ReadonlyMap<string, CatalogueView>;
+	readonly chains: readonly Chain[];
+	/** Newest first. */
+	readonly points: readonly Point[];
+};
+
+type Reads = Pick<ApiParts, 'config' | 'catalogue'>;
+
+export async function loadInventory({ config, catalogue }: Reads): Promise<Inventory> {
+	const [jobs, repositories, views, verifications] = await Promise.all([
+		config.jobs.list(),
+		config.repositories.list(),
+		catalogue.all(),
+		config.verifications.list(),
+	]);
+	const jobNames = new Map(jobs.map(({ id, settings }) => [id, settings.name]));
+	const retainPoints = new Map(jobs.map(({ id, settings }) => [id, settings.retainPoints]));
+	const lastChecks = new Map(
+		verifications
+			.filter(({ target }) => target === 'chain')
+			.map(({ targetId, at, damagedCount, unreadableCount }) => [targetId, { at, damagedCount, unreadableCount }]),
+	);
+	const chains: Chain[] = [];
+	const points: Point[] = [];
+	for (const view of views) {
+		const repositoryName = repositories.find(({ id }) => id === view.repositoryId)?.settings.name ?? '';
+		const context: PointContext = { repositoryName, jobNames, retainPoints, verifiedAt: verificationTimes(view, verifications), lastChecks };
+		chains.push(...toChains(view, context));
+		for (const chain of view.chains) points.push(...chain.points.map((point) => toPoint({ view, chain, context }, point)));
+	}
+	points.sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
+	return { jobs, repositories, views: new Map(views.map((view) => [view.repositoryId, view])), chains, points };
+}
+
+/** A clean check of a chain vouches for the points that it held then. */
+function verificationTimes(view: CatalogueView, verifications: readonly Verification[]): Map<string, number> {
+	const times = new Map<string, number>();
+	const vouch = (pointId: string, at: number) => times.set(pointId, Math.max(at, times.get(pointId) ?? 0));
+	const clean = verifications.filter(({ damagedCount, unreadableCount }) => damagedCount + unreadableCount === 0);
+	for (const { target, targetId, at } of clean) if (target === 'point') vouch(targetId, at);
+	const checkedAt = new Map(clean.filter(({ target }) => target === 'chain').map(({ targetId, at }) => [targetId, at]));
+	for (const chain of view.chains) {
+		const at = checkedAt.get(chain.id);
+		if (at !== undefined) for (const point of chain.points) if (point.createdAt <= at) vouch(point.id, at);
+	}
+	return times;
+}
+
+export type PointFilter = { readonly jobId?: string | undefined; readonly object?: string | undefined; readonly repositoryId?: string | undefined };
+
+export const matchesFilter = (entry: Pick<Point, 'jobId' | 'object' | 'repositoryId'>, { jobId, object, repositoryId }: PointFilter): boolean =>
+	(jobId === undefined || entry.jobId === jobId) &&
+	(object === undefined || entry.object === object) &&
+	(repositoryId === undefined || entry.repositoryId === repositoryId);
+
+/** The point that a reference means, with the repository that it lies in. */
+export async function findPoint(
+	reads: Reads,
+	reference: string,
+): Promise<{ readonly point: Point; readonly repository: Entity<RepositorySettings>; readonly inventory: Inventory }> {
+	const inventory = await loadInventory(reads);
+	const point = resolvePoint(reference, inventory.points);
+	const repository = inventory.repositories.find(({ id }) => id === point.repositoryId);
+	if (repository === undefined) throw new EngineError('not-found.repository', `The repository of ${reference} was removed.`);
+	return { point, repository, inventory };
+}

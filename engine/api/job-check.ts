@@ -1,0 +1,149 @@
+/** What is wrong with a job before it is saved, per field and in words. */
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
+import { EngineError, isEngineError, systemErrorCode } from '../base/index.ts';
+import { type DraftProblems, type ErrorCode, entityName, type JobDraft, type JobSettings, jobSettings, type SourceSpec } from '../contract/index.ts';
+import { parseSchedule, refuseUnsupported, sourceKey } from '../jobs/index.ts';
+import type { ApiParts } from './parts.ts';
+import { isInside, realPathOf } from './paths.ts';
+
+type Findings = { readonly errors: Map<string, EngineError>; readonly warnings: Map<string, string> };
+
+/** Checks the fields that the draft has; what is not there yet is no error. `saved`: the job as it was before, whose sources may be away for a while. */
+export async function checkJobDraft(parts: Pick<ApiParts, 'config' | 'clock'>, draft: JobDraft, saved?: JobSettings): Promise<Findings> {
+	const findings: Findings = { errors: new Map(), warnings: new Map() };
+	checkShape(draft, findings);
+	await checkName(parts, draft, findings);
+	const repositoryPath = await checkRepository(parts, draft, findings);
+	await checkSources(draft.sources ?? [], repositoryPath, saved, findings);
+	for (const field of ['schedule', 'activeFull'] as const) {
+		const value = draft[field];
+		if (value) attempt(findings, field, () => void parseSchedule(value, parts.clock.now()));
+	}
+	if (draft.method !== undefined) attempt(findings, 'method', () => refuseUnsupported({ method: draft.method ?? 'forward' }, null));
+	if (draft.enabled === false && draft.schedule) findings.warnings.set('enabled', 'The job is switched off: its schedule does not start it.');
+	return findings;
+}
+
+/** Throws the first error: for saving. */
+export function refuseErrors({ errors }: Findings): void {
+	const [first] = errors.values();
+	if (first !== undefined) throw first;
+}
+
+const wordsOf = ({ message, hint }: EngineError): string => [message, hint].filter(Boolean).join(' ');
+export const toDraftProblems = ({ errors, warnings }: Findings): DraftProblems => ({
+	errors: Object.fromEntries([...errors].map(([field, error]) => [field, wordsOf(error)])),
+	warnings: Object.fromEntries(warnings),
+});
+
+function report({ errors }: Findings, field: string, code: ErrorCode, message: string, hint?: string): void {
+	if (!errors.has(field)) errors.set(field, new EngineError(code, message, { hint, data: { field } }));
+}
+
+function attempt(findings: Findings, field: string, work: () => void): void {
+	try {
+		work();
+	} catch (error) {
+		if (!isEngineError(error)) throw error;
+		report(findings, field, error.code, error.message, error.hint);
+	}
+}
+
+/** A draft need not be complete, so that the wizard can ask step by step; but what is there has the shape of the settings. */
+function checkShape({ id: _, ...fields }: JobDraft, findings: Findings): void {
+	const parsed = jobSettings.partial().safeParse(fields);
+	for (const issue of parsed.error?.issues ?? []) report(findings, issue.path.join('.'), 'usage.invalid', issue.message);
+	if (fields.sources?.length === 0) report(findings, 'sources', 'usage.invalid', 'Choose at least one folder or disk.');
+}
+
+async function checkName({ config }: Pick<ApiParts, 'config'>, { id, name }: JobDraft, findings: Findings): Promise<void> {
+	const parsed = entityName.safeParse(name);
+	if (name === undefined || !parsed.success) return;
+	const other = await config.jobs.findByName(parsed.data);
+	if (other !== undefined && other.id !== id)
+		report(findings, 'name', 'exists.name', `A job named “${other.settings.name}” exists already.`, 'Choose another name.');
+}
+
+async function checkRepository({ config }: Pick<ApiParts, 'config'>, { repositoryId }: JobDraft, findings: Findings): Promise<string | null> {
+	if (repositoryId === undefined) return null;
+	const repository = await config.repositories.find(repositoryId);
+	if (repository !== undefined) return repository.settings.path;
+	report(findings, 'repositoryId', 'not-found.repository', `There is no repository ${repositoryId}.`, 'Choose one of the list, or add it first.');
+	return null;
+}
+
+async function checkSources(sources: readonly SourceSpec[], repositoryPath: string | null, saved: JobSettings | undefined, findings: Findings): Promise<void> {
+	const before = new Set((saved?.sources ?? []).map(sourceKey));
+	const seen = new Map<string, number>();
+	const realPaths: (string | null)[] = [];
+	for (const [i, source] of sources.entries()) {
+		const field = `sources.${i}.path`;
+		const key = sourceKey(source);
+		realPaths.push(null);
+		if (seen.has(key)) {
+			report(findings, field, 'usage.conflict', `${source.path} is in the list twice.`, 'Remove one of the two.');
+			continue;
+		}
+		seen.set(key, i);
+		if (!isAbsolute(source.path)) {
+			report(findings, field, 'usage.invalid', `“${source.path}” is not an absolute path.`, 'Write the path from the root.');
+			continue;
+		}
+		const problem = await sourceProblem(source);
+		if (problem !== null && before.has(key)) findings.warnings.set(field, problem.message);
+		else if (problem !== null) report(findings, field, problem.code, problem.message, problem.hint);
+		const realPath = await realPathOf(source.path);
+		realPaths[i] = realPath;
+		if (repositoryPath !== null) await compareWithRepository(source, realPath, repositoryPath, field, findings);
+	}
+	warnOfNesting(sources, realPaths, findings);
+}
+
+async function sourceProblem({ kind, path }: SourceSpec): Promise<EngineError | null> {
+	try {
+		const facts = await stat(path);
+		if (kind === 'folder' && !facts.isDirectory()) {
+			return new EngineError('source.unsupported', `${path} is not a folder.`, {
+				hint: facts.isFile() ? 'Choose its folder, or protect it as a disk if it is a disk image.' : undefined,
+			});
+		}
+		if (kind === 'disk' && !facts.isFile() && !facts.isBlockDevice()) {
+			return new EngineError('source.unsupported', `${path} is neither a disk image nor a block device.`, { hint: 'Choose a file or a device.' });
+		}
+		await access(path, constants.R_OK);
+		return null;
+	} catch (cause) {
+		const code = systemErrorCode(cause);
+		if (code === 'ENOENT' || code === 'ENOTDIR') return new EngineError('source.missing', `${path} does not exist.`, { hint: 'Check the spelling.', cause });
+		return new EngineError('source.unreadable', `${path} cannot be read${code === undefined ? '' : ` (${code})`}.`, {
+			hint: 'Run Holdfast as a user who may read it.',
+			cause,
+		});
+	}
+}
+
+async function compareWithRepository({ kind, path }: SourceSpec, realPath: string, repositoryPath: string, field: string, findings: Findings): Promise<void> {
+	const repository = await realPathOf(repositoryPath);
+	if (isInside(realPath, repository)) {
+		report(
+			findings,
+			field,
+			'usage.conflict',
+			`${path} lies inside the repository ${repositoryPath}: it would back up its own backup files.`,
+			'Choose another source or another repository.',
+		);
+	} else if (kind === 'folder' && isInside(repository, realPath)) {
+		findings.warnings.set(field, `The repository ${repositoryPath} lies inside ${path}. It is left out of the backup.`);
+	}
+}
+
+function warnOfNesting(sources: readonly SourceSpec[], realPaths: readonly (string | null)[], findings: Findings): void {
+	for (const [i, inner] of realPaths.entries()) {
+		const outer = realPaths.findIndex(
+			(path, j) => j !== i && path !== null && inner !== null && sources[j]?.kind === 'folder' && path !== inner && isInside(inner, path),
+		);
+		if (outer >= 0) findings.warnings.set(`sources.${i}.path`, `${sources[i]?.path} lies inside ${sources[outer]?.path} and is kept twice.`);
+	}
+}

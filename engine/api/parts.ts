@@ -1,0 +1,23 @@
+import type { Clock, Log } from '../base/index.ts';
+import type { Configuration } from '../config/index.ts';
+import type { Catalogue, ChainRecord, ChainStore, DataPlane, EventBus, JobRunner, ReadingSessions, Scheduler, Sessions } from '../jobs/index.ts';
+import type { Platform } from '../platform/index.ts';
+
+/** Everything that the use cases of the contract are made of. */
+export type ApiParts = {
+	readonly config: Configuration<ChainRecord>;
+	readonly sessions: Sessions;
+	readonly runner: JobRunner;
+	readonly reading: ReadingSessions;
+	readonly scheduler: Pick<Scheduler, 'poke' | 'nextRuns'>;
+	readonly catalogue: Catalogue;
+	readonly plane: DataPlane;
+	readonly chainStore: ChainStore;
+	readonly bus: EventBus;
+	readonly platform: Platform;
+	readonly clock: Clock;
+	readonly log: Log;
+	readonly dataFolder: string;
+	readonly startedAt: number;
+	readonly version: string;
+};

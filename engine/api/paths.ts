@@ -1,0 +1,25 @@
+import { realpath } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { EngineError } from '../base/index.ts';
+
+/** `usage.invalid` naming the field, unless the path is absolute: the engine's own folder means nothing to whoever asks. */
+export function requireAbsolute(path: string, field: string): string {
+	if (isAbsolute(path)) return resolve(path);
+	throw new EngineError('usage.invalid', `“${path}” is not an absolute path.`, { hint: 'Write the path from the root.', data: { field } });
+}
+
+export function isInside(path: string, folder: string): boolean {
+	const way = relative(folder, path);
+	return way === '' || (!way.startsWith(`..${sep}`) && way !== '..' && !isAbsolute(way));
+}
+
+/** The path without symbolic links, as far as it exists. */
+export async function realPathOf(path: string): Promise<string> {
+	try {
+		return await realpath(path);
+	} catch {
+		const parent = dirname(path);
+		// Does not exist yet: its parent may be reached through a link all the same.
+		return parent === path ? path : join(await realPathOf(parent), path.slice(parent.length));
+	}
+}

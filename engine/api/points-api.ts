@@ -1,0 +1,119 @@
+import { basename } from 'node:path';
+import { EngineError } from '../base/index.ts';
+import { type CheckResult, type Downloads, type EngineApi, isFinal, type Point } from '../contract/index.ts';
+import { findPoint, loadInventory, matchesFilter } from './inventory.ts';
+import type { ApiParts } from './parts.ts';
+import { requireAbsolute } from './paths.ts';
+
+type Areas = Pick<EngineApi, 'chains' | 'points' | 'restore'>;
+
+/** Points asked at the same time for one path: enough to hide latency, few enough to leave the repository to others. */
+const STATS_AT_ONCE = 4;
+
+/** Everything that reads restore points. */
+export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: Downloads } {
+	const { sessions, reading, plane } = parts;
+	const locate = async (reference: string) => {
+		const { point, repository, inventory } = await findPoint(parts, reference);
+		return { point, repository, inventory, place: { repositoryPath: repository.settings.path, pointId: point.id } };
+	};
+
+	return {
+		chains: {
+			async list(filter) {
+				// A chain of several objects matches each of them.
+				const { chains } = await loadInventory(parts);
+				return chains.filter((chain) => {
+					const isOfObject = filter.object === undefined || chain.object.split(', ').includes(filter.object);
+					return isOfObject && matchesFilter(chain, { ...filter, object: undefined });
+				});
+			},
+			async check({ id }) {
+				const { chains, repositories } = await loadInventory(parts);
+				const chain = chains.find((candidate) => candidate.id === id);
+				const repository = repositories.find((candidate) => candidate.id === chain?.repositoryId);
+				if (chain === undefined || repository === undefined) {
+					throw new EngineError('not-found.chain', `There is no chain ${id}.`, { hint: 'List the chains to see their ids.', data: { id } });
+				}
+				const session = await reading.check({ repository, chainId: id, jobId: chain.jobId, title: `${chain.job}/${chain.object}` });
+				return { sessionId: session.id };
+			},
+			async checkResult({ sessionId }) {
+				const session = await sessions.record(sessionId);
+				if (session.kind !== 'check' && session.kind !== 'verify')
+					throw new EngineError('usage.invalid', `The session ${sessionId} is no check.`, { data: { field: 'sessionId' } });
+				if (!isFinal(session.state))
+					throw new EngineError('busy.chain', `The check of ${session.title} has not ended yet.`, { hint: 'Follow the session until it has.' });
+				if (session.result === null)
+					throw new EngineError('not-found.session', `The check of ${session.title} ended without a result.`, { hint: session.error?.message });
+				return session.result as CheckResult;
+			},
+		},
+		points: {
+			async list(filter) {
+				const { points } = await loadInventory(parts);
+				return points.filter((point) => matchesFilter(point, filter));
+			},
+			async get({ point }) {
+				return (await findPoint(parts, point)).point;
+			},
+			async browse({ point, path, offset, limit }, { signal }) {
+				return plane.browse({ ...(await locate(point)).place, path, offset, limit }, { signal });
+			},
+			async versions({ point: reference, path }, { signal }) {
+				const { point, inventory } = await locate(reference);
+				const paths = new Map(inventory.repositories.map(({ id, settings }) => [id, settings.path]));
+				const related = inventory.points.filter((other) => other.restorable && other.object === point.object && other.job === point.job);
+				const versions: Awaited<ReturnType<EngineApi['points']['versions']>> = [];
+				for (let from = 0; from < related.length; from += STATS_AT_ONCE) {
+					const found = await Promise.all(
+						related.slice(from, from + STATS_AT_ONCE).map(async (other) => {
+							const facts = await plane.stat({ repositoryPath: paths.get(other.repositoryId) ?? '', pointId: other.id, path }, { signal });
+							return facts && { pointId: other.id, createdAt: other.createdAt, ...facts };
+						}),
+					);
+					versions.push(...found.filter((version) => version !== null));
+				}
+				return versions;
+			},
+			async verify({ point: reference }) {
+				const { point, repository } = await locate(reference);
+				return { sessionId: (await reading.verify({ repository, point })).id };
+			},
+		},
+		restore: {
+			async plan({ point, paths, to, overwrite }, { signal }) {
+				const target = to === null ? null : requireAbsolute(to, 'to');
+				return plane.planRestore({ ...(await locate(point)).place, paths, to: target, overwrite }, { signal });
+			},
+			async files(input) {
+				const to = input.to === null ? null : requireAbsolute(input.to, 'to');
+				const { point, repository } = await locate(input.point);
+				return { sessionId: (await reading.restoreFiles({ repository, point, input: { ...input, to } })).id };
+			},
+			async disk(input) {
+				const to = requireAbsolute(input.to, 'to');
+				const { point, repository } = await locate(input.point);
+				refuseOtherDisk(point, input.disk);
+				return { sessionId: (await reading.restoreDisk({ repository, point, input: { ...input, to } })).id };
+			},
+		},
+		downloads: {
+			async open({ point, paths }, { signal }) {
+				return plane.openDownload({ ...(await locate(point)).place, paths }, { signal });
+			},
+		},
+	};
+}
+
+function refuseOtherDisk(point: Point, disk: string | null): void {
+	if (point.objectKind !== 'disk') {
+		throw new EngineError('usage.invalid', `${point.object} is a folder, not a disk.`, { hint: 'Restore files of it instead.', data: { field: 'point' } });
+	}
+	const path = point.object.slice('disk:'.length);
+	if (disk === null || disk === path || disk === basename(path)) return;
+	throw new EngineError('not-found.disk', `The restore point ${point.id} holds no disk “${disk}”.`, {
+		hint: `It holds ${basename(path)}.`,
+		data: { field: 'disk' },
+	});
+}

@@ -1,0 +1,172 @@
+import { constants } from 'node:fs';
+import { access, stat, statfs } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { EngineError, isEngineError, toErrorShape } from '../base/index.ts';
+import type { Entity } from '../config/index.ts';
+import type { EngineApi, Repository, RepositorySettings } from '../contract/index.ts';
+import { LEAST_FREE_BYTES, planFullAt, usedBytes } from '../jobs/index.ts';
+import { type Inventory, loadInventory } from './inventory.ts';
+import type { ApiParts } from './parts.ts';
+import { isInside, realPathOf, requireAbsolute } from './paths.ts';
+
+const GROWTH_DAYS = 90;
+
+/** A repository as faces see it. Asks its storage for the room that is left, so it may take as long as that takes. */
+export async function describeRepository(
+	{ config, chainStore, clock }: Pick<ApiParts, 'config' | 'chainStore' | 'clock'>,
+	{ id, revision, settings }: Entity<RepositorySettings>,
+	inventory: Inventory,
+): Promise<Repository> {
+	const view = inventory.views.get(id);
+	const [space, growth] = await Promise.all([
+		chainStore.space(settings.path).then(
+			(room) => ({ ...room, error: null }),
+			(error: unknown) => ({ capacityBytes: null, freeBytes: null, error: toErrorShape(error) }),
+		),
+		config.usage.list(id, GROWTH_DAYS),
+	]);
+	const problem = space.error ?? view?.error ?? view?.problems[0]?.error ?? null;
+	const isUnreachable = (space.error ?? view?.error ?? null) !== null;
+	const points = inventory.points.filter(({ repositoryId }) => repositoryId === id);
+	// Points come newest first, so the first one of an object is its newest.
+	const newest = new Map(points.toReversed().map((point) => [`${point.jobId ?? point.job} ${point.object}`, point.sourceBytes]));
+	return {
+		id,
+		revision,
+		settings,
+		isDefault: inventory.repositories[0]?.id === id,
+		state: isUnreachable ? 'unreachable' : space.freeBytes !== null && space.freeBytes < LEAST_FREE_BYTES ? 'full' : 'ready',
+		problem,
+		capacityBytes: space.capacityBytes,
+		freeBytes: space.freeBytes,
+		usedBytes: usedBytes(view?.chains ?? []),
+		sourceBytes: [...newest.values()].reduce((sum, size) => sum + size, 0),
+		jobCount: inventory.jobs.filter((job) => job.settings.repositoryId === id).length,
+		chainCount: view?.chains.length ?? 0,
+		pointCount: points.length,
+		fullAt: planFullAt(growth, space.freeBytes, clock.now()),
+		growth,
+	};
+}
+
+export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'] {
+	const { config, catalogue, chainStore, sessions, platform, bus, clock, dataFolder } = parts;
+
+	async function get(id: string): Promise<Repository> {
+		return describeRepository(parts, await config.repositories.get(id), await loadInventory(parts));
+	}
+
+	function announce(id: string): void {
+		bus.emit({ kind: 'repository', id });
+		bus.emit({ kind: 'overview', id: null });
+	}
+
+	/** Refuses a place that cannot be a repository, before anything is created there. */
+	async function checkPlace(path: string, ownId: string | null): Promise<void> {
+		const refuse = (message: string, hint: string) => new EngineError('usage.conflict', message, { hint, data: { field: 'path' } });
+		const realPath = await realPathOf(path);
+		if (isInside(realPath, await realPathOf(dataFolder)))
+			throw refuse(`${path} lies in the data folder of the engine.`, 'Choose a folder of its own, best on another disk.');
+		for (const other of await config.repositories.list()) {
+			if (other.id === ownId) continue;
+			const otherPath = await realPathOf(other.settings.path);
+			if (realPath === otherPath) throw refuse(`${path} is the repository “${other.settings.name}” already.`, 'Use that one, or choose another folder.');
+			if (isInside(realPath, otherPath) || isInside(otherPath, realPath)) {
+				throw refuse(`${path} and the repository “${other.settings.name}” (${other.settings.path}) lie one inside the other.`, 'Choose a folder beside it.');
+			}
+		}
+		const parent = await stat(dirname(path)).catch(() => undefined); // Whatever the reason: the folder cannot be made there.
+		if (parent === undefined || !parent.isDirectory()) {
+			throw new EngineError('not-found.path', `The folder ${dirname(path)}, in which the repository would lie, does not exist.`, {
+				hint: 'Create it, or mount its volume, then try again.',
+				data: { field: 'path', path: dirname(path) },
+			});
+		}
+	}
+
+	async function isInUse(id: string): Promise<boolean> {
+		const jobs = await config.jobs.list();
+		return sessions.active().some(({ spec }) => jobs.some((job) => job.id === spec.jobId && job.settings.repositoryId === id));
+	}
+
+	return {
+		async list() {
+			const inventory = await loadInventory(parts);
+			return Promise.all(inventory.repositories.map((repository) => describeRepository(parts, repository, inventory)));
+		},
+		get: ({ id }) => get(id),
+		async suggest() {
+			const volumes = platform.disks.volumes().filter(({ readOnly }) => !readOnly);
+			for (const { mountPoint, freeBytes } of volumes.toSorted((a, b) => b.freeBytes - a.freeBytes)) {
+				if (await isWritable(mountPoint)) return { path: join(mountPoint, 'Backup'), freeBytes };
+			}
+			// An ordinary user may write to no volume's root.
+			const { bavail, bsize } = await statfs(homedir());
+			return { path: join(homedir(), 'Backup'), freeBytes: bavail * bsize };
+		},
+		async add(settings) {
+			const path = requireAbsolute(settings.path, 'path');
+			await refuseTakenName(settings.name);
+			await checkPlace(path, null);
+			await chainStore.prepare(path);
+			const repository = await config.repositories.insert({ ...settings, path });
+			const view = await catalogue.refresh(repository.id);
+			await config.usage.put(repository.id, { at: clock.now(), usedBytes: usedBytes(view.chains) });
+			announce(repository.id);
+			return get(repository.id);
+		},
+		async update({ id, revision, settings }) {
+			const saved = await config.repositories.get(id);
+			const path = requireAbsolute(settings.path, 'path');
+			if (saved.revision === revision && path !== saved.settings.path) {
+				if (await isInUse(id))
+					throw new EngineError('busy.repository', `The repository “${saved.settings.name}” is in use.`, { hint: 'Wait until its sessions have ended.' });
+				await checkPlace(path, id);
+				await chainStore.prepare(path);
+			}
+			try {
+				await config.repositories.update(id, revision, { ...settings, path });
+			} catch (error) {
+				if (!isEngineError(error, 'stale.revision')) throw error;
+				throw new EngineError(error.code, error.message, { hint: error.hint, data: { current: await get(id) }, cause: error });
+			}
+			await catalogue.refresh(id);
+			announce(id);
+			return get(id);
+		},
+		async remove({ id, revision }) {
+			const { settings } = await config.repositories.get(id);
+			const users = (await config.jobs.list()).filter((job) => job.settings.repositoryId === id);
+			if (users.length > 0) {
+				throw new EngineError('busy.repository', `The repository “${settings.name}” is used by ${users.map((job) => `“${job.settings.name}”`).join(', ')}.`, {
+					hint: 'Give these jobs another repository, or remove them first.',
+					data: { jobIds: users.map((job) => job.id) },
+				});
+			}
+			await config.repositories.remove(id, revision);
+			catalogue.forget(id);
+			announce(id);
+			bus.emit({ kind: 'point', id: null });
+		},
+		async rescan({ id }) {
+			await catalogue.refresh(id);
+			return get(id);
+		},
+	};
+
+	async function refuseTakenName(name: string): Promise<void> {
+		const other = await config.repositories.findByName(name);
+		if (other === undefined) return;
+		throw new EngineError('exists.name', `A repository named “${other.settings.name}” exists already.`, {
+			hint: 'Choose another name.',
+			data: { field: 'name', id: other.id },
+		});
+	}
+}
+
+const isWritable = (path: string): Promise<boolean> =>
+	access(path, constants.W_OK).then(
+		() => true,
+		() => false,
+	);

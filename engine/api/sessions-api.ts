@@ -1,0 +1,39 @@
+import { EngineError } from '../base/index.ts';
+import { type EngineApi, isFinal } from '../contract/index.ts';
+import type { ReadingInput } from '../jobs/index.ts';
+import type { ApiParts } from './parts.ts';
+
+export function createSessionsApi({ sessions, runner }: ApiParts, api: Pick<EngineApi, 'restore' | 'points' | 'chains'>): EngineApi['sessions'] {
+	/** The same work once more. The input was written by this program, in the shape of its kind. */
+	function again(input: ReadingInput): Promise<{ sessionId: string }> {
+		switch (input.kind) {
+			case 'restore-files':
+				return api.restore.files(input.input, {});
+			case 'restore-disk':
+				return api.restore.disk(input.input, {});
+			case 'verify':
+				return api.points.verify({ point: input.pointId }, {});
+			case 'check':
+				return api.chains.check({ id: input.chainId }, {});
+		}
+	}
+
+	return {
+		list: (filter) => sessions.list(filter),
+		get: ({ id }) => sessions.get(id),
+		log: ({ id, afterSeq, limit }) => sessions.log(id, afterSeq, limit),
+		follow: ({ id }, { signal }) => sessions.follow(id, { signal }),
+		cancel: ({ id }) => sessions.cancel(id),
+		async retry({ id }) {
+			const session = await sessions.record(id);
+			if (!isFinal(session.state)) {
+				throw new EngineError('busy.job', `“${session.title}” has not ended yet.`, {
+					hint: 'Cancel it first, or wait until it has ended.',
+					data: { sessionId: id },
+				});
+			}
+			if (session.kind === 'backup') return { sessionId: (await runner.retry(session)).id };
+			return again(session.input as ReadingInput);
+		},
+	};
+}

@@ -1,0 +1,115 @@
+import { cpus, hostname, totalmem } from 'node:os';
+import { EngineError } from '../base/index.ts';
+import { type EngineApi, isFinal, type Overview, type ProtectedObject, type Session } from '../contract/index.ts';
+import { HEAT_MAP_DAYS, planAttention, planHeatMap, planProtection, planUpcoming } from '../jobs/index.ts';
+import { platformLimits } from '../platform/index.ts';
+import { mergeEvents } from './event-merge.ts';
+import { type Inventory, loadInventory } from './inventory.ts';
+import type { ApiParts } from './parts.ts';
+import { describeRepository } from './repositories-api.ts';
+
+const DAY_MS = 86_400_000;
+/** So many of the newest backups are looked through for the last result of each object: a retry covers only some of them. */
+const RECENT_SESSIONS = 5;
+
+export function createSystemApi(parts: ApiParts): EngineApi['system'] {
+	const { config, sessions, scheduler, bus, clock, platform } = parts;
+
+	/** The newest backups of a job that have ended, in full, newest first. */
+	async function recentBackups(jobId: string): Promise<Session[]> {
+		const { sessions: items } = await sessions.list({ jobId, kinds: ['backup'], limit: RECENT_SESSIONS });
+		return Promise.all(items.filter(({ state }) => isFinal(state)).map(({ id }) => sessions.get(id)));
+	}
+
+	async function buildOverview(timeZone: string): Promise<Overview> {
+		const now = clock.now();
+		const [inventory, nextRuns, outcomes] = await Promise.all([
+			loadInventory(parts),
+			scheduler.nextRuns(),
+			config.sessions.listOutcomes(now - (HEAT_MAP_DAYS + 1) * DAY_MS),
+		]);
+		const recent = new Map(await Promise.all(inventory.jobs.map(async ({ id }) => [id, await recentBackups(id)] as const)));
+		const repositories = await Promise.all(inventory.repositories.map((repository) => describeRepository(parts, repository, inventory)));
+		const objects = protectedObjects(inventory, recent, now);
+		const verifiedAt = objects.flatMap(({ lastVerifiedAt }) => (lastVerifiedAt === null ? [] : [lastVerifiedAt]));
+		return {
+			objects,
+			lastVerifiedAt: verifiedAt.length === 0 ? null : Math.max(...verifiedAt),
+			attention: planAttention(
+				{
+					jobs: inventory.jobs.map(({ id, settings }) => ({
+						id,
+						name: settings.name,
+						enabled: settings.enabled,
+						hasSchedule: settings.schedule !== null,
+						lastBackup: recent.get(id)?.[0] ?? null,
+						isRunning: sessions.activeOfJob(id) !== undefined,
+					})),
+					objects,
+					repositories,
+					chains: inventory.chains,
+					points: inventory.points,
+				},
+				now,
+			),
+			runningSessionIds: sessions.active().map(({ id }) => id),
+			heatMap: planHeatMap(
+				inventory.jobs.map(({ id, settings }) => ({ id, name: settings.name })),
+				outcomes,
+				now,
+				timeZone,
+			),
+			upcoming: planUpcoming(
+				inventory.jobs.map(({ id, settings }) => ({
+					id,
+					settings,
+					nextRunAt: nextRuns.get(id) ?? null,
+					sessions: outcomes.filter(({ jobId }) => jobId === id).slice(0, 10),
+				})),
+				now,
+			),
+			repositories: repositories.map(({ id, settings, capacityBytes, freeBytes, usedBytes, fullAt }) => ({
+				id,
+				name: settings.name,
+				capacityBytes,
+				freeBytes,
+				usedBytes,
+				fullAt,
+			})),
+		};
+	}
+
+	return {
+		async info() {
+			return {
+				product: 'Holdfast',
+				version: parts.version,
+				node: process.versions.node,
+				platform: `${process.platform} ${process.arch}`,
+				hostName: hostname(),
+				timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+				dataFolder: parts.dataFolder,
+				startedAt: parts.startedAt,
+				processors: cpus().length,
+				memoryBytes: totalmem(),
+				limits: [...platformLimits(platform)],
+			};
+		},
+		async overview({ timeZone }) {
+			try {
+				new Intl.DateTimeFormat('en', { timeZone });
+			} catch (cause) {
+				throw new EngineError('usage.invalid', `“${timeZone}” is not a known time zone.`, { data: { field: 'timeZone' }, cause });
+			}
+			return buildOverview(timeZone);
+		},
+		events: ({ signal }) => mergeEvents(bus, clock, signal),
+	};
+}
+
+function protectedObjects(inventory: Inventory, recent: ReadonlyMap<string, readonly Session[]>, nowMs: number): ProtectedObject[] {
+	const points = Map.groupBy(inventory.points, ({ jobId }) => jobId);
+	return inventory.jobs.flatMap(({ id, settings }) =>
+		planProtection({ jobId: id, settings, points: points.get(id) ?? [], recentTasks: (recent.get(id) ?? []).flatMap(({ tasks }) => tasks) }, nowMs),
+	);
+}

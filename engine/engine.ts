@@ -1,0 +1,123 @@
+/**
+ * The composition root: the only file that names concrete adapters. Whoever hosts an engine (desktop, server, command line)
+ * opens it here and talks to it through the contract.
+ */
+import { pino } from 'pino';
+import packageJson from '../package.json' with { type: 'json' };
+import { createApi } from './api/index.ts';
+import { assert, type Clock, type Log, systemClock } from './base/index.ts';
+import { type DataFolder, defaultDataFolder, type LogFile, openConfiguration, openDataFolder, openLogFile } from './config/index.ts';
+import type { Downloads, EngineApi, RouterContext } from './contract/index.ts';
+import {
+	type ChainRecord,
+	type ChainStore,
+	createCatalogue,
+	createChainUse,
+	createEventBus,
+	createJobRunner,
+	createReadingSessions,
+	createSessions,
+	createTaskSlots,
+	type DataPlane,
+	startScheduler,
+} from './jobs/index.ts';
+import { openPlatform } from './platform/index.ts';
+
+export { defaultDataFolder };
+
+export type EngineOptions = {
+	readonly dataFolder: string;
+	readonly clock?: Clock;
+	/** Instead of the log file in the data folder. */
+	readonly logger?: Log;
+	readonly plane?: DataPlane;
+	readonly chainStore?: ChainStore;
+};
+
+/** An engine with its data folder. Disposing cancels what runs, waits for it for a bounded time, and gives the folder back. */
+export interface Engine extends AsyncDisposable {
+	readonly api: EngineApi;
+	readonly downloads: Downloads;
+	readonly context: RouterContext;
+	readonly dataFolder: string;
+	/** Written into the lock file: where another face finds the server. */
+	setAddress(address: string | null): void;
+}
+
+/** How long a session may take to stop when the engine closes; the next start cleans up after those that take longer. */
+const CLOSE_TIMEOUT_MS = 15_000;
+/** Sessions are history for a year, and the newest of each job for ever. */
+const KEEP_SESSIONS_MS = 365 * 86_400_000;
+const KEEP_SESSIONS_PER_JOB = 100;
+
+/** `busy.data-folder`, `data-folder.unusable`, `database.newer`, `database.damaged`. */
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+	const clock = options.clock ?? systemClock;
+	const startedAt = clock.now();
+	const platform = openPlatform();
+	await using stack = new AsyncDisposableStack();
+	const folder = stack.use(await openDataFolder(options.dataFolder, platform.locks, startedAt));
+	const log = options.logger ?? createLogger(folder, stack);
+	const config = stack.use(await openConfiguration<ChainRecord>(folder.databasePath, clock));
+	const { plane, chainStore } = options;
+	assert(plane !== undefined && chainStore !== undefined, 'an engine needs a data plane and a chain store');
+
+	const bus = createEventBus();
+	const sessions = createSessions({ store: config.sessions, clock, bus, log });
+	const catalogue = createCatalogue({ ...config, cache: config.catalogue, chainStore, clock, bus, log });
+	const chainUse = createChainUse();
+	const slots = createTaskSlots();
+	const runner = createJobRunner({ config, sessions, catalogue, chainUse, slots, plane, chainStore, clock, log });
+	const reading = createReadingSessions({ sessions, plane, catalogue, chainUse, slots, verifications: config.verifications, clock });
+
+	await config.sessions.prune({ endedBefore: clock.now() - KEEP_SESSIONS_MS, keepPerJob: KEEP_SESSIONS_PER_JOB });
+	const interrupted = await runner.recover();
+	stack.defer(async () => {
+		const left = await sessions.close(CLOSE_TIMEOUT_MS);
+		if (left > 0) log.error({ sessions: left }, 'The engine closed before all sessions had stopped.');
+	});
+	const scheduler = stack.use(
+		startScheduler({ jobs: config.jobs, states: config.schedules, clock, log, run: async (job, due) => void (await runner.runDue(job, due)) }),
+	);
+	const planRetry = (session: (typeof interrupted)[number]) =>
+		scheduler.onEnded(session).catch((error: unknown) => log.error({ err: error, sessionId: session.id }, 'A retry could not be planned.'));
+	for (const session of interrupted) {
+		log.warn({ sessionId: session.id, title: session.title }, 'A session was interrupted by the end of the engine before this one.');
+		await planRetry(session);
+	}
+	sessions.onEnded((session) => void planRetry(session));
+
+	const api = createApi({
+		config,
+		sessions,
+		runner,
+		reading,
+		scheduler,
+		catalogue,
+		plane,
+		chainStore,
+		bus,
+		platform,
+		clock,
+		log,
+		dataFolder: folder.path,
+		startedAt,
+		version: packageJson.version,
+	});
+	log.info({ version: packageJson.version, node: process.versions.node, dataFolder: folder.path }, 'The engine is open.');
+	const resources = stack.move();
+	let closing: Promise<void> | undefined;
+	return {
+		api,
+		downloads: api,
+		context: { api },
+		dataFolder: folder.path,
+		setAddress: (address) => folder.setAddress(address),
+		[Symbol.asyncDispose]: () => (closing ??= resources.disposeAsync()),
+	};
+}
+
+function createLogger(folder: DataFolder, stack: AsyncDisposableStack): Log {
+	const file: LogFile = stack.use(openLogFile(folder.logPath));
+	return pino({ base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }, file);
+}

@@ -1,0 +1,93 @@
+import { type Clock, type Log, toErrorShape } from '../base/index.ts';
+import type { CatalogueProblem, CatalogueStore, EntityStore, SessionStore, VerificationStore } from '../config/index.ts';
+import type { CheckResult, ErrorShape, RepositorySettings } from '../contract/index.ts';
+import { withFindings } from './damage.ts';
+import type { EventBus } from './events.ts';
+import type { ChainRecord, ChainStore } from './ports.ts';
+
+/** One repository as it was when it was last read, with what checks found since. */
+export type CatalogueView = {
+	readonly repositoryId: string;
+	readonly chains: readonly ChainRecord[];
+	/** Chains that could not be read. */
+	readonly problems: readonly CatalogueProblem[];
+	/** Why the last reading failed; the chains are then those of the reading before. */
+	readonly error: ErrorShape | null;
+};
+
+/** What the repositories hold. Reads each of them once per engine, then when told to. */
+export interface Catalogue {
+	view(repositoryId: string): Promise<CatalogueView>;
+	/** Reads the repository again. Never fails for the repository's sake: that is in the view. `not-found.repository`. */
+	refresh(repositoryId: string): Promise<CatalogueView>;
+	all(): Promise<CatalogueView[]>;
+	forget(repositoryId: string): void;
+}
+
+export type CatalogueParts = {
+	readonly repositories: EntityStore<RepositorySettings>;
+	readonly cache: CatalogueStore<ChainRecord>;
+	readonly verifications: VerificationStore;
+	readonly sessions: SessionStore;
+	readonly chainStore: ChainStore;
+	readonly clock: Clock;
+	readonly bus: EventBus;
+	readonly log: Log;
+};
+
+export function createCatalogue({ repositories, cache, verifications, sessions, chainStore, clock, bus, log }: CatalogueParts): Catalogue {
+	const views = new Map<string, CatalogueView>();
+	/** The last reading that was begun, per repository: one at a time, and none is shared that began before it was asked for. */
+	const readings = new Map<string, Promise<CatalogueView>>();
+
+	async function findings(): Promise<Pick<CheckResult, 'damaged'>[]> {
+		const bad = (await verifications.list()).filter(({ damagedCount }) => damagedCount > 0);
+		const results: Pick<CheckResult, 'damaged'>[] = [];
+		for (const sessionId of new Set(bad.map((verification) => verification.sessionId))) {
+			const { result } = await sessions.get(sessionId).catch(() => ({ result: null })); // A pruned session took its findings with it.
+			if (result !== null) results.push(result as CheckResult);
+		}
+		return results;
+	}
+
+	async function read(repositoryId: string): Promise<CatalogueView> {
+		const { settings } = await repositories.get(repositoryId);
+		let view: CatalogueView;
+		try {
+			const listed = await chainStore.list(settings.path);
+			await cache.replace(repositoryId, { readAt: clock.now(), chains: [...listed.chains], problems: [...listed.problems] });
+			view = { repositoryId, ...listed, error: null };
+		} catch (cause) {
+			log.warn({ err: cause, repositoryId }, 'A repository could not be read.');
+			const before = await cache.read(repositoryId);
+			view = { repositoryId, chains: before?.chains ?? [], problems: before?.problems ?? [], error: toErrorShape(cause) };
+		}
+		const found = await findings();
+		view = { ...view, chains: view.chains.map((chain) => withFindings(chain, found)) };
+		views.set(repositoryId, view);
+		for (const kind of ['repository', 'chain', 'point'] as const) bus.emit({ kind, id: kind === 'repository' ? repositoryId : null });
+		return view;
+	}
+
+	const catalogue: Catalogue = {
+		async view(repositoryId) {
+			return views.get(repositoryId) ?? readings.get(repositoryId) ?? catalogue.refresh(repositoryId);
+		},
+		refresh(repositoryId) {
+			const before = readings.get(repositoryId) ?? Promise.resolve();
+			const reading = before.then(
+				() => read(repositoryId),
+				() => read(repositoryId),
+			);
+			readings.set(repositoryId, reading);
+			const settle = () => void (readings.get(repositoryId) === reading && readings.delete(repositoryId));
+			reading.then(settle, settle);
+			return reading;
+		},
+		async all() {
+			return Promise.all((await repositories.list()).map(({ id }) => catalogue.view(id)));
+		},
+		forget: (repositoryId) => void views.delete(repositoryId),
+	};
+	return catalogue;
+}

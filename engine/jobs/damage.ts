@@ -1,0 +1,25 @@
+/** What checks found, laid over what the repository says of itself. Pure. */
+import type { CheckResult, Damage } from '../contract/index.ts';
+import type { ChainRecord } from './ports.ts';
+
+/** Everything of the chain's later life that a damaged file takes with it: its own points and those that build on it. */
+function pointsHurtBy(chain: ChainRecord, damage: Damage): readonly string[] {
+	if (damage.point !== null) return [damage.point];
+	const at = chain.files.findIndex((file) => file.path === damage.file);
+	return at < 0 ? [] : chain.files.slice(at).flatMap((file) => file.pointIds);
+}
+
+/** The chain with the findings as problems of its files and points; the same chain when there are none. */
+export function withFindings(chain: ChainRecord, findings: readonly Pick<CheckResult, 'damaged'>[]): ChainRecord {
+	const damages = findings.flatMap(({ damaged }) => damaged);
+	if (damages.length === 0) return chain;
+	const hurtPoints = new Map(damages.flatMap((damage) => pointsHurtBy(chain, damage).map((point) => [point, damage.reason] as const)));
+	const hurtFiles = new Map(damages.map((damage) => [damage.file, damage.reason]));
+	if (![...hurtPoints.keys()].some((id) => chain.points.some((point) => point.id === id)) && !chain.files.some((file) => hurtFiles.has(file.path)))
+		return chain;
+	return {
+		...chain,
+		files: chain.files.map((file) => ({ ...file, problem: file.problem ?? hurtFiles.get(file.path) ?? null })),
+		points: chain.points.map((point) => ({ ...point, problem: point.problem ?? hurtPoints.get(point.id) ?? null })),
+	};
+}

@@ -1,0 +1,29 @@
+/**
+ * Jobs: sessions and their life, the backup use case, the timetable, retention, and what follows from all of it.
+ *
+ * Guarantees: one backup session per job at a time; a repository works on no more tasks than it allows; an occurrence of a schedule runs at most
+ * once; a failed object does not stop the others; retention never takes the last restorable points; every session is written down before it works.
+ * Does not: move data (that is behind `DataPlane`), read repositories (`ChainStore`), or know who asks.
+ */
+export { type AttentionFacts, planAttention } from './attention.ts';
+export { type BackupParts, usedBytes } from './backup.ts';
+export { type Catalogue, type CatalogueView, createCatalogue } from './catalogue.ts';
+export { type ChainUse, createChainUse } from './chain-use.ts';
+export { createEventBus, type EventBus } from './events.ts';
+export { refuseUnsupported } from './full-or-increment.ts';
+export { planFullAt } from './growth.ts';
+export { HEAT_MAP_DAYS, planHeatMap } from './heat-map.ts';
+export { createJobRunner, type JobRunner } from './job-runner.ts';
+export type { LiveSession } from './live-session.ts';
+export type { BackupRun, ChainRecord, ChainStore, DataPlane, ObjectOutcome, PointRecord, RunOptions, TaskObserver } from './ports.ts';
+export { planProtection } from './protection.ts';
+export { createReadingSessions, type ReadingInput, type ReadingSessions } from './reading-sessions.ts';
+export { type LocatedChain, type PointContext, resolvePoint, toChains, toPoint } from './restore-points.ts';
+export { currentChainIds, planRetention } from './retention.ts';
+export { nextOccurrences, type Occurrences, parseSchedule } from './schedule.ts';
+export { type Scheduler, startScheduler } from './scheduler.ts';
+export { createSessions, type Sessions } from './sessions.ts';
+export { createTaskSlots, type TaskSlots } from './slots.ts';
+export { sourceKey } from './source-key.ts';
+export { LEAST_FREE_BYTES } from './space-check.ts';
+export { expectedDurationMs, findOverlaps, planUpcoming } from './upcoming.ts';

@@ -1,0 +1,115 @@
+import { type Clock, EngineError, type Log } from '../base/index.ts';
+import type { Configuration, Entity, StoredSession } from '../config/index.ts';
+import type { JobSettings, SourceSpec } from '../contract/index.ts';
+import { type BackupParts, runBackup } from './backup.ts';
+import { refuseUnsupported } from './full-or-increment.ts';
+import type { LiveSession } from './live-session.ts';
+import type { ChainRecord, ChainStore } from './ports.ts';
+import { cleanUpAfter, endInterruptedSessions } from './recovery.ts';
+import type { Sessions } from './sessions.ts';
+import { sourceKey } from './source-key.ts';
+import type { DueRun } from './timetable.ts';
+
+/** What a backup session was asked; kept with it, so that a retry knows. */
+export type BackupInput = { readonly kind: 'backup'; readonly objects: readonly SourceSpec[]; readonly full: 'active' | 'synthetic' | null };
+
+export interface JobRunner {
+	/** By hand. `not-found.job`, `busy.job`, `usage.unsupported`. */
+	run(jobId: string, full: 'active' | 'synthetic' | null): Promise<LiveSession>;
+	/** By the timetable. */
+	runDue(job: Entity<JobSettings>, due: DueRun): Promise<LiveSession>;
+	/** Once more, for the objects that have no point from the given session and are still in the job. */
+	retry(failed: StoredSession): Promise<LiveSession>;
+	/**
+	 * Called once, before anything runs: ends the sessions that another engine left, and begins to clean up after them.
+	 * A job starts only after its own clean-up. Returns the sessions that were ended.
+	 */
+	recover(): Promise<StoredSession[]>;
+}
+
+export type JobRunnerParts = Omit<BackupParts, 'usage'> & {
+	readonly config: Configuration<ChainRecord>;
+	readonly sessions: Sessions;
+	readonly chainStore: ChainStore;
+	readonly clock: Clock;
+	readonly log: Log;
+};
+
+export function createJobRunner(parts: JobRunnerParts): JobRunner {
+	const { config, sessions, chainStore, clock, log } = parts;
+	const cleanUps = new Map<string, Promise<void>>();
+
+	type Start = {
+		readonly objects: readonly SourceSpec[];
+		readonly full: BackupInput['full'];
+		readonly trigger: LiveSession['spec']['trigger'];
+		readonly attempt: number;
+	};
+	async function start(job: Entity<JobSettings>, { objects, full, trigger, attempt }: Start): Promise<LiveSession> {
+		refuseUnsupported(job.settings, full);
+		const repository = await config.repositories.get(job.settings.repositoryId);
+		const input: BackupInput = { kind: 'backup', objects, full };
+		return sessions.start(
+			{
+				kind: 'backup',
+				jobId: job.id,
+				title: job.settings.name,
+				trigger,
+				attempt,
+				input,
+				objects: objects.map((object) => ({ object: sourceKey(object), name: sourceKey(object) })),
+			},
+			async (session) => {
+				await cleanUps.get(job.id);
+				await runBackup({ ...parts, usage: config.usage }, { job, repository, objects, full }, session);
+			},
+		);
+	}
+
+	/** The objects of a session that made no point, as far as the job still has them. */
+	function objectsWithoutPoint(failed: StoredSession, settings: JobSettings): SourceSpec[] {
+		const done = new Set(failed.tasks.filter(({ pointId }) => pointId !== null).map(({ object }) => object));
+		const asked = new Set(failed.tasks.map(({ object }) => object));
+		return settings.sources.filter((source) => asked.has(sourceKey(source)) && !done.has(sourceKey(source)));
+	}
+
+	return {
+		async run(jobId, full) {
+			const job = await config.jobs.get(jobId);
+			return start(job, { objects: job.settings.sources, full, trigger: 'manual', attempt: 1 });
+		},
+		async runDue(job, { trigger, attempt, failedSessionId }) {
+			const failed = failedSessionId === null ? null : await config.sessions.get(failedSessionId).catch(() => null); // Forgotten meanwhile: all objects then.
+			const objects = failed === null ? [] : objectsWithoutPoint(failed, job.settings);
+			return start(job, { objects: objects.length > 0 ? objects : job.settings.sources, full: failed === null ? null : askedFull(failed), trigger, attempt });
+		},
+		async retry(failed) {
+			if (failed.jobId === null)
+				throw new EngineError('not-found.job', `The job “${failed.title}” does not exist any more.`, { data: { sessionId: failed.id } });
+			const job = await config.jobs.get(failed.jobId);
+			const objects = objectsWithoutPoint(failed, job.settings);
+			if (objects.length === 0) {
+				throw new EngineError('usage.invalid', 'Nothing of this session is left to retry: every object has its restore point, or has left the job.', {
+					hint: 'Run the job instead.',
+				});
+			}
+			return start(job, { objects, full: askedFull(failed), trigger: 'manual', attempt: failed.attempt + 1 });
+		},
+		async recover() {
+			const ended = await endInterruptedSessions(config.sessions, clock);
+			const repositories = new Map((await config.repositories.list()).map((repository) => [repository.id, repository]));
+			for (const job of await config.jobs.list()) {
+				const repository = repositories.get(job.settings.repositoryId);
+				if (repository === undefined) continue;
+				const session = ended.findLast(({ kind, jobId }) => kind === 'backup' && jobId === job.id);
+				cleanUps.set(job.id, cleanUpAfter({ chainStore, sessions: config.sessions, clock, log }, job, repository, session));
+			}
+			return ended;
+		},
+	};
+}
+
+function askedFull({ input }: StoredSession): BackupInput['full'] {
+	const full = typeof input === 'object' && input !== null && 'full' in input ? input.full : null;
+	return full === 'active' ? full : null;
+}

@@ -1,0 +1,129 @@
+import type { Bottleneck, ErrorShape, ItemWarning, LogEntry, RunMode, SessionState, SessionTask, TaskCounters } from '../contract/index.ts';
+import { noCounters } from './counters.ts';
+import type { ObjectOutcome, TaskObserver } from './ports.ts';
+
+/** Warnings beyond these are in the log only. */
+const MAX_TASK_WARNINGS = 100;
+
+/** Where a task reports: its session. */
+export type TaskListener = {
+	now(): number;
+	changed(): void;
+	log(entry: Omit<LogEntry, 'seq' | 'at'>): void;
+};
+
+/** One object of a session while it is worked on. Is the observer that the data plane reports to. */
+export class LiveTask implements TaskObserver {
+	readonly object: string;
+	readonly name: string;
+	readonly #listener: TaskListener;
+	#state: SessionState = 'queued';
+	#mode: RunMode | null = null;
+	#counters: TaskCounters = noCounters;
+	#bottleneck: Bottleneck | null = null;
+	#startedAt: number | null = null;
+	#endedAt: number | null = null;
+	#activity = '';
+	#warnings: ItemWarning[] = [];
+	#warningCount = 0;
+	#error: ErrorShape | null = null;
+	#pointId: string | null = null;
+
+	constructor(object: string, name: string, listener: TaskListener) {
+		this.object = object;
+		this.name = name;
+		this.#listener = listener;
+	}
+
+	get state(): SessionState {
+		return this.#state;
+	}
+
+	get currentCounters(): TaskCounters {
+		return { ...this.#counters, warningCount: Math.max(this.#counters.warningCount, this.#warningCount) };
+	}
+
+	counters(counters: TaskCounters): void {
+		this.#counters = counters;
+		this.#listener.changed();
+	}
+
+	activity(text: string): void {
+		this.#activity = text;
+		this.#listener.changed();
+	}
+
+	warning(warning: ItemWarning): void {
+		this.#warningCount++;
+		if (this.#warnings.length < MAX_TASK_WARNINGS) this.#warnings.push(warning);
+		this.#listener.log({ severity: 'warning', ...warning });
+		this.#listener.changed();
+	}
+
+	info(message: string): void {
+		this.#listener.log({ severity: 'info', code: null, message: `${this.name}: ${message}`, path: null });
+	}
+
+	bottleneck(bottleneck: Bottleneck): void {
+		this.#bottleneck = bottleneck;
+		this.#listener.changed();
+	}
+
+	start(requested: RunMode | null): void {
+		this.#state = 'running';
+		this.#startedAt = this.#listener.now();
+		this.#mode = requested;
+		this.#listener.changed();
+	}
+
+	cancelling(): void {
+		if (this.#state !== 'running') return;
+		this.#state = 'cancelling';
+		this.#listener.changed();
+	}
+
+	/** Ends well: with a point for a backup, without one for the other kinds. */
+	succeed(outcome: Pick<ObjectOutcome, 'pointId' | 'mode' | 'counters' | 'bottleneck'> | null): void {
+		if (outcome !== null) {
+			this.#counters = outcome.counters;
+			this.#mode = outcome.mode;
+			this.#bottleneck = outcome.bottleneck;
+			this.#pointId = outcome.pointId;
+		}
+		this.#end(this.currentCounters.warningCount > 0 ? 'warning' : 'success');
+	}
+
+	fail(error: ErrorShape): void {
+		this.#error = error;
+		this.#listener.log({ severity: 'error', code: error.code, message: error.message, path: null });
+		this.#end('failed');
+	}
+
+	cancel(): void {
+		this.#end('cancelled');
+	}
+
+	snapshot(): SessionTask {
+		return {
+			object: this.object,
+			name: this.name,
+			state: this.#state,
+			mode: this.#mode,
+			counters: this.currentCounters,
+			bottleneck: this.#bottleneck,
+			startedAt: this.#startedAt,
+			endedAt: this.#endedAt,
+			activity: this.#activity,
+			warnings: [...this.#warnings],
+			error: this.#error,
+			pointId: this.#pointId,
+		};
+	}
+
+	#end(state: SessionState): void {
+		this.#state = state;
+		this.#activity = '';
+		this.#endedAt = this.#listener.now();
+		this.#listener.changed();
+	}
+}

@@ -1,0 +1,172 @@
+/** Sessions that read the repository: restore of files and disks, verification of a point, check of a chain. */
+import type { Clock } from '../base/index.ts';
+import type { Entity, VerificationStore } from '../config/index.ts';
+import type { CheckResult, Point, RepositorySettings, RestoreDiskInput, RestoreFilesInput } from '../contract/index.ts';
+import type { Catalogue } from './catalogue.ts';
+import type { ChainUse } from './chain-use.ts';
+import type { LiveSession } from './live-session.ts';
+import type { LiveTask } from './live-task.ts';
+import type { DataPlane, RunOptions, TaskObserver } from './ports.ts';
+import type { Sessions } from './sessions.ts';
+import type { TaskSlots } from './slots.ts';
+
+export type ReadingParts = {
+	readonly sessions: Sessions;
+	readonly plane: DataPlane;
+	readonly catalogue: Catalogue;
+	readonly chainUse: ChainUse;
+	readonly slots: TaskSlots;
+	readonly verifications: VerificationStore;
+	readonly clock: Clock;
+};
+type In = { readonly repository: Entity<RepositorySettings> };
+
+/** What such a session was asked; kept with it, so that it can be run again. */
+export type ReadingInput =
+	| { readonly kind: 'restore-files'; readonly input: RestoreFilesInput }
+	| { readonly kind: 'restore-disk'; readonly input: RestoreDiskInput }
+	| { readonly kind: 'verify'; readonly pointId: string }
+	| { readonly kind: 'check'; readonly repositoryId: string; readonly chainId: string };
+
+export interface ReadingSessions {
+	restoreFiles(asked: In & { readonly point: Point; readonly input: RestoreFilesInput }): Promise<LiveSession>;
+	restoreDisk(asked: In & { readonly point: Point; readonly input: RestoreDiskInput }): Promise<LiveSession>;
+	verify(asked: In & { readonly point: Point }): Promise<LiveSession>;
+	check(asked: In & { readonly chainId: string; readonly jobId: string | null; readonly title: string }): Promise<LiveSession>;
+}
+
+type Reading = {
+	readonly input: ReadingInput;
+	readonly jobId: string | null;
+	readonly title: string;
+	readonly object: string;
+	readonly chainId: string;
+	/** Checks wait for a slot of the repository; somebody who restores does not wait behind backups. */
+	readonly slotIn: Entity<RepositorySettings> | null;
+	work(observer: TaskObserver, options: RunOptions, session: LiveSession, task: LiveTask): Promise<void>;
+};
+
+export function createReadingSessions({ sessions, plane, catalogue, chainUse, slots, verifications, clock }: ReadingParts): ReadingSessions {
+	async function start(reading: Reading): Promise<LiveSession> {
+		// Taken now, so that retention which begins before the session does cannot remove the chain under it.
+		const use = chainUse.read(reading.chainId);
+		try {
+			return await sessions.start(
+				{
+					kind: reading.input.kind,
+					jobId: reading.jobId,
+					title: reading.title,
+					trigger: 'manual',
+					attempt: 1,
+					input: reading.input,
+					objects: [{ object: reading.object, name: reading.title }],
+				},
+				async (session) => {
+					using _use = use;
+					const { slotIn } = reading;
+					using _slot = slotIn === null ? undefined : await slots.take(slotIn.id, slotIn.settings.maxTasks, { signal: session.signal });
+					session.signal.throwIfAborted();
+					session.begin();
+					const task = session.tasks[0] as LiveTask;
+					task.start(null);
+					await reading.work(task, { signal: session.signal }, session, task);
+				},
+			);
+		} catch (error) {
+			use[Symbol.dispose]();
+			throw error;
+		}
+	}
+
+	async function keepFindings(
+		result: CheckResult,
+		session: LiveSession,
+		task: LiveTask,
+		target: 'point' | 'chain',
+		targetId: string,
+		repositoryId: string,
+	): Promise<void> {
+		session.setResult(result);
+		const [damagedCount, unreadableCount] = [result.damaged.length, result.unreadable.length];
+		for (const { file, path, reason } of result.damaged)
+			session.note('error', `Damaged: ${[file, path].filter(Boolean).join(', ')}: ${reason}`, 'repository.damaged');
+		for (const { file, path, reason } of result.unreadable)
+			session.note('error', `Could not be read: ${[file, path].filter(Boolean).join(', ')}: ${reason}`, 'repository.io');
+		if (damagedCount > 0) {
+			task.fail({
+				code: 'repository.damaged',
+				message: `${damagedCount} places are damaged.`,
+				hint: 'The restore points that are hurt are marked. Run the job with an active full to have a good point again.',
+				data: { damagedCount, unreadableCount },
+			});
+		} else if (unreadableCount > 0) {
+			task.fail({
+				code: 'repository.io',
+				message: `${unreadableCount} places could not be read, so nothing is known about them.`,
+				hint: 'Check the storage of the repository, then check again.',
+				data: { damagedCount, unreadableCount },
+			});
+		} else task.succeed(null);
+		await session.save();
+		await verifications.put({ target, targetId, sessionId: session.id, at: clock.now(), damagedCount, unreadableCount });
+		await catalogue.refresh(repositoryId);
+	}
+
+	const subject = (point: Point) => `${point.job}/${point.object}`;
+	return {
+		restoreFiles: ({ repository, point, input }) =>
+			start({
+				input: { kind: 'restore-files', input: { ...input, point: point.id } },
+				jobId: point.jobId,
+				title: subject(point),
+				object: point.object,
+				chainId: point.chainId,
+				slotIn: null,
+				async work(observer, options, _session, task) {
+					const { paths, to, overwrite } = input;
+					await plane.restoreFiles({ repositoryPath: repository.settings.path, pointId: point.id, paths, to, overwrite }, observer, options);
+					task.succeed(null);
+				},
+			}),
+		restoreDisk: ({ repository, point, input }) =>
+			start({
+				input: { kind: 'restore-disk', input: { ...input, point: point.id } },
+				jobId: point.jobId,
+				title: subject(point),
+				object: point.object,
+				chainId: point.chainId,
+				slotIn: null,
+				async work(observer, options, _session, task) {
+					const { to, overwrite } = input;
+					await plane.restoreDisk({ repositoryPath: repository.settings.path, pointId: point.id, to, overwrite }, observer, options);
+					task.succeed(null);
+				},
+			}),
+		verify: ({ repository, point }) =>
+			start({
+				input: { kind: 'verify', pointId: point.id },
+				jobId: point.jobId,
+				title: subject(point),
+				object: point.object,
+				chainId: point.chainId,
+				slotIn: repository,
+				async work(observer, options, session, task) {
+					const result = await plane.verifyPoint({ repositoryPath: repository.settings.path, pointId: point.id }, observer, options);
+					await keepFindings(result, session, task, 'point', point.id, repository.id);
+				},
+			}),
+		check: ({ repository, chainId, jobId, title }) =>
+			start({
+				input: { kind: 'check', repositoryId: repository.id, chainId },
+				jobId,
+				title,
+				object: chainId,
+				chainId,
+				slotIn: repository,
+				async work(observer, options, session, task) {
+					const result = await plane.checkChain({ repositoryPath: repository.settings.path, chainId }, observer, options);
+					await keepFindings(result, session, task, 'chain', chainId, repository.id);
+				},
+			}),
+	};
+}

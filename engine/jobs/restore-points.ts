@@ -1,0 +1,148 @@
+/** Restore points as faces see them, and the forms in which people name one. Pure. */
+import { EngineError } from '../base/index.ts';
+import type { Chain, Point } from '../contract/index.ts';
+import type { CatalogueView } from './catalogue.ts';
+import type { ChainRecord, PointRecord } from './ports.ts';
+import { currentChainIds, planRetention } from './retention.ts';
+import { sourceKey } from './source-key.ts';
+
+/** What the repository cannot know: which of its jobs are ours, and what was verified. */
+export type PointContext = {
+	readonly repositoryName: string;
+	/** Names of the jobs of this installation, by id: a chain of any other job has no `jobId`. */
+	readonly jobNames: ReadonlyMap<string, string>;
+	/** How many points each job keeps. */
+	readonly retainPoints: ReadonlyMap<string, number>;
+	/** When points were last read back without damage, by point id. */
+	readonly verifiedAt: ReadonlyMap<string, number>;
+	readonly lastChecks: ReadonlyMap<string, NonNullable<Chain['lastCheck']>>;
+};
+
+/** A chain of the catalogue with the repository that it lies in. */
+export type LocatedChain = { readonly view: CatalogueView; readonly chain: ChainRecord; readonly context: PointContext };
+
+export function toPoint({ view, chain, context }: LocatedChain, point: PointRecord): Point {
+	const problem = point.problem ?? (view.error === null ? null : `The repository “${context.repositoryName}” cannot be reached: ${view.error.message}`);
+	return {
+		id: point.id,
+		chainId: chain.id,
+		jobId: context.jobNames.has(chain.job.id) ? chain.job.id : null,
+		job: context.jobNames.get(chain.job.id) ?? chain.job.name,
+		repositoryId: view.repositoryId,
+		object: sourceKey(point.object),
+		objectKind: point.object.kind,
+		createdAt: point.createdAt,
+		kind: point.kind,
+		consistency: point.consistency,
+		mode: point.mode,
+		sessionId: point.sessionId,
+		file: point.file,
+		storedBytes: point.storedBytes,
+		sourceBytes: point.sourceBytes,
+		itemCount: point.itemCount,
+		warningCount: point.warningCount,
+		restorable: problem === null,
+		problem,
+		verifiedAt: context.verifiedAt.get(point.id) ?? null,
+	};
+}
+
+/** The chains of one repository; what expires is what the next successful run of its job will remove. */
+export function toChains(view: CatalogueView, context: PointContext): Chain[] {
+	const byJob = Map.groupBy(view.chains, (chain) => chain.job.id);
+	return [...byJob].flatMap(([jobId, chains]) => {
+		const current = currentChainIds(chains);
+		const retainPoints = context.retainPoints.get(jobId);
+		const expiring = new Set(retainPoints === undefined ? [] : planRetention(chains, retainPoints, 1).remove);
+		return chains.map(
+			(chain): Chain => ({
+				id: chain.id,
+				jobId: context.jobNames.has(jobId) ? jobId : null,
+				job: context.jobNames.get(jobId) ?? chain.job.name,
+				object: chain.objects.map(sourceKey).join(', '),
+				repositoryId: view.repositoryId,
+				repository: context.repositoryName,
+				method: chain.method,
+				isCurrent: current.has(chain.id),
+				encrypted: chain.encrypted,
+				files: chain.files.map((file, i) => ({
+					path: file.path,
+					kind: file.kind,
+					sizeBytes: file.sizeBytes,
+					createdAt: file.createdAt,
+					pointIds: [...file.pointIds],
+					dependsOn: chain.files[i - 1]?.path ?? null,
+					problem: file.problem,
+					expires: expiring.has(chain.id),
+				})),
+				lastCheck: context.lastChecks.get(chain.id) ?? null,
+			}),
+		);
+	});
+}
+
+/**
+ * Finds the point that `reference` means: an id, `JOB@latest`, `JOB@2026-11-21T08:00` (newest not after; the engine's own time zone
+ * unless it names one), or `JOB/OBJECT@…`. `not-found.point` says what there is; `usage.invalid` when a time is none, or when a job of
+ * several objects is named without the object.
+ */
+export function resolvePoint(reference: string, points: readonly Point[]): Point {
+	const byId = points.find(({ id }) => id === reference);
+	if (byId !== undefined) return byId;
+	const at = reference.lastIndexOf('@');
+	if (at < 0) throw notFound(reference, `There is no restore point ${reference}.`, points);
+	const candidates = ofSubject(reference.slice(0, at), reference, points);
+	const when = reference.slice(at + 1);
+	const notAfter = when === 'latest' ? Number.POSITIVE_INFINITY : parseTime(when, reference);
+	const found = candidates.filter(({ createdAt }) => createdAt <= notAfter).toSorted((a, b) => b.createdAt - a.createdAt)[0];
+	if (found === undefined) throw notFound(reference, `There is no restore point of ${reference.slice(0, at)} from ${when} or before.`, candidates);
+	return found;
+}
+
+/** The points of `JOB` or `JOB/OBJECT`. A job's name has no slash, so the first one begins the object. */
+function ofSubject(subject: string, reference: string, points: readonly Point[]): Point[] {
+	const slash = subject.indexOf('/');
+	const job = slash < 0 ? subject : subject.slice(0, slash);
+	const ofJob = points.filter((point) => equalNames(point.job, job) || point.jobId === job);
+	if (ofJob.length === 0) throw notFound(reference, `There is no restore point of a job “${job}”.`, points);
+	const objects = [...new Set(ofJob.map(({ object }) => object))];
+	if (slash < 0) {
+		if (objects.length === 1) return ofJob;
+		throw new EngineError('usage.invalid', `The job “${job}” has several objects: ${objects.join(', ')}.`, {
+			hint: `Name one of them, as in ${job}/${objects[0]}@latest.`,
+			data: { field: 'point', objects },
+		});
+	}
+	const wanted = subject.slice(slash + 1);
+	const ofObject = ofJob.filter(({ object }) => [wanted, `/${wanted}`].some((form) => object === form || object.slice(object.indexOf(':') + 1) === form));
+	if (ofObject.length === 0) throw notFound(reference, `The job “${job}” has no restore point of ${wanted}; its objects are ${objects.join(', ')}.`, ofJob);
+	return ofObject;
+}
+
+const equalNames = (a: string, b: string): boolean => a === b || a.toLowerCase() === b.toLowerCase();
+
+const timeForm = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2})?)?$/;
+
+/** A day alone means its end; a minute or a second means all of it, so that what is printed can be typed. */
+function parseTime(text: string, reference: string): number {
+	const hasTime = text.includes('T');
+	// A date alone would be read as UTC: with a time and without a zone it is local.
+	const time = timeForm.test(text) ? Date.parse(hasTime ? text : `${text}T23:59:59.999`) : Number.NaN;
+	if (Number.isNaN(time)) {
+		throw new EngineError('usage.invalid', `“${text}” in ${reference} is not a time.`, {
+			hint: 'Write latest, 2026-11-21 or 2026-11-21T08:00.',
+			data: { field: 'point' },
+		});
+	}
+	if (!hasTime || text.includes('.')) return time;
+	return time + (/T\d{2}:\d{2}:\d{2}/.test(text) ? 999 : 59_999);
+}
+
+function notFound(reference: string, message: string, known: readonly Point[]): EngineError {
+	const newest = known.toSorted((a, b) => b.createdAt - a.createdAt).slice(0, 5);
+	const list = newest.map((point) => `${point.job}/${point.object}@${new Date(point.createdAt).toISOString()} (${point.id})`);
+	return new EngineError('not-found.point', message, {
+		hint: list.length === 0 ? 'There are no restore points yet.' : `There are: ${list.join('; ')}${known.length > list.length ? '; and more' : ''}.`,
+		data: { point: reference, known: newest.map(({ id }) => id) },
+	});
+}

@@ -1,0 +1,338 @@
+/**
+ * A data plane and a chain store in memory: small, real in what the jobs can see, and ill-behaved on demand.
+ * Sources are whatever the test says they hold; chains live as long as the fake.
+ */
+import { posix } from 'node:path';
+import { EngineError } from '../../base/index.ts';
+import type { BrowseEntry, CheckResult, RestorePlan, SourceSpec, TaskCounters } from '../../contract/index.ts';
+import type { BackupRun, ChainRecord, ChainStore, DataPlane, ObjectOutcome, PointRecord, RunOptions, TaskObserver } from '../ports.ts';
+
+export type FakeFiles = Readonly<Record<string, string>>;
+
+export type FakePlaneOptions = { readonly now: () => number };
+
+/** A fault that is waiting to happen. `fired` tells a test that it did. */
+export type Fault = { readonly fired: boolean };
+type ArmedFault = { fired: boolean; readonly object: string | null; readonly act: (options: RunOptions) => Promise<void> };
+
+const waitForAbort = (signal: AbortSignal | undefined): Promise<never> =>
+	new Promise((_, reject) => {
+		if (signal?.aborted) reject(signal.reason);
+		signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+	});
+
+export class FakePlane implements DataPlane, ChainStore {
+	readonly #now: () => number;
+	readonly #sources = new Map<string, FakeFiles>();
+	readonly #chains = new Map<string, ChainRecord[]>();
+	readonly #contents = new Map<string, FakeFiles>();
+	readonly #faults: ArmedFault[] = [];
+	readonly #unreachable = new Set<string>();
+	readonly #damagedPoints = new Set<string>();
+	#nextId = 1;
+	freeBytes = 10 * 2 ** 30;
+	capacityBytes = 100 * 2 ** 30;
+	/** Every run that was asked for, in order. */
+	readonly runs: BackupRun[] = [];
+	readonly cleanedJobs: string[] = [];
+	readonly restored: { pointId: string; paths: readonly string[]; to: string | null }[] = [];
+	running = 0;
+	peakRunning = 0;
+
+	constructor({ now }: FakePlaneOptions) {
+		this.#now = now;
+	}
+
+	/** What a source holds from now on; a source that was never put is missing. */
+	putSource(source: SourceSpec, files: FakeFiles): void {
+		this.#sources.set(key(source), files);
+	}
+
+	/** The next run (of the object, if one is given) fails so. */
+	failNext(error: Error, object: SourceSpec | null = null): Fault {
+		return this.#arm(object, async () => {
+			throw error;
+		});
+	}
+
+	/** The next run hangs until it is cancelled, or until `release` is called. */
+	hangNext(object: SourceSpec | null = null): Fault & { release(): void; readonly begun: Promise<void> } {
+		const gate = Promise.withResolvers<void>();
+		const begun = Promise.withResolvers<void>();
+		const fault = this.#arm(object, async ({ signal }) => {
+			begun.resolve();
+			await Promise.race([gate.promise, waitForAbort(signal)]);
+		});
+		return Object.assign(fault, { release: () => gate.resolve(), begun: begun.promise });
+	}
+
+	setReachable(repositoryPath: string, isReachable: boolean): void {
+		if (isReachable) this.#unreachable.delete(repositoryPath);
+		else this.#unreachable.add(repositoryPath);
+	}
+
+	damagePoint(pointId: string): void {
+		this.#damagedPoints.add(pointId);
+	}
+
+	async backUp(run: BackupRun, observers: readonly TaskObserver[], options: RunOptions): Promise<readonly ObjectOutcome[]> {
+		this.runs.push(run);
+		this.running++;
+		this.peakRunning = Math.max(this.peakRunning, this.running);
+		try {
+			for (const object of run.objects) await this.#misbehave(object, options);
+			options.signal?.throwIfAborted();
+			this.#refuseUnreachable(run.repositoryPath);
+			return this.#commit(run, observers);
+		} finally {
+			this.running--;
+		}
+	}
+
+	async restoreFiles(
+		{ repositoryPath, pointId, paths, to }: { repositoryPath: string; pointId: string; paths: readonly string[]; to: string | null },
+		observer: TaskObserver,
+		options: RunOptions,
+	): Promise<void> {
+		const point = this.#point(repositoryPath, pointId);
+		await this.#misbehave(point.object, options);
+		const bytes = this.#filesIn(pointId, paths).reduce((sum, [, content]) => sum + content.length, 0);
+		observer.counters(counters(bytes, paths.length));
+		this.restored.push({ pointId, paths, to });
+	}
+
+	async restoreDisk(
+		{ repositoryPath, pointId, to }: { repositoryPath: string; pointId: string; to: string; overwrite: boolean },
+		observer: TaskObserver,
+		options: RunOptions,
+	) {
+		await this.restoreFiles({ repositoryPath, pointId, paths: ['/'], to }, observer, options);
+	}
+
+	async planRestore({ pointId, paths }: { pointId: string; paths: readonly string[] }): Promise<RestorePlan> {
+		const files = this.#filesIn(pointId, paths);
+		const bytes = files.reduce((sum, [, content]) => sum + content.length, 0);
+		return {
+			files: files.length,
+			directories: 0,
+			links: 0,
+			others: 0,
+			bytes,
+			overwritten: 0,
+			kept: 0,
+			overwrittenPaths: [],
+			freeBytes: this.freeBytes,
+			fits: bytes <= this.freeBytes,
+		};
+	}
+
+	async verifyPoint(
+		{ repositoryPath, pointId }: { repositoryPath: string; pointId: string },
+		observer: TaskObserver,
+		options: RunOptions,
+	): Promise<CheckResult> {
+		const point = this.#point(repositoryPath, pointId);
+		await this.#misbehave(point.object, options);
+		observer.counters(counters(point.storedBytes, 1));
+		const damaged = this.#damagedPoints.has(pointId) ? [{ file: point.file, point: pointId, path: '/', reason: 'a byte was flipped' }] : [];
+		return { chain: point.chainId, readBytes: point.storedBytes, damaged, unreadable: [] };
+	}
+
+	async checkChain(
+		{ repositoryPath, chainId }: { repositoryPath: string; chainId: string },
+		observer: TaskObserver,
+		options: RunOptions,
+	): Promise<CheckResult> {
+		const chain = this.#chainsIn(repositoryPath).find(({ id }) => id === chainId);
+		if (chain === undefined) throw new EngineError('not-found.chain', `There is no chain ${chainId}.`);
+		const results: CheckResult[] = [];
+		for (const { id } of chain.points) results.push(await this.verifyPoint({ repositoryPath, pointId: id }, observer, options));
+		return {
+			chain: chainId,
+			readBytes: results.reduce((sum, { readBytes }) => sum + readBytes, 0),
+			damaged: results.flatMap(({ damaged }) => damaged),
+			unreadable: [],
+		};
+	}
+
+	async browse({ pointId, path, offset, limit }: { pointId: string; path: string; offset: number; limit: number }) {
+		const folder = path.endsWith('/') ? path : `${path}/`;
+		const entries = new Map<string, BrowseEntry>();
+		for (const [name, content] of Object.entries(this.#contents.get(pointId) ?? {})) {
+			if (!name.startsWith(folder)) continue;
+			const [first, ...rest] = name.slice(folder.length).split('/');
+			const isFile = rest.length === 0;
+			if (first)
+				entries.set(first, {
+					name: first,
+					type: isFile ? 'file' : 'directory',
+					sizeBytes: isFile ? content.length : 0,
+					modifiedAt: 0,
+					mode: 0o644,
+					owner: 'root',
+					target: null,
+				});
+		}
+		const sorted = [...entries.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+		return { path, total: sorted.length, entries: sorted.slice(offset, offset + limit) };
+	}
+
+	async stat({ pointId, path }: { pointId: string; path: string }) {
+		const content = this.#contents.get(pointId)?.[path];
+		return content === undefined ? null : { sizeBytes: content.length, modifiedAt: 0 };
+	}
+
+	async openDownload({ pointId, paths }: { pointId: string; paths: readonly string[] }) {
+		const [first] = this.#filesIn(pointId, paths);
+		if (first === undefined) throw new EngineError('not-found.path', `There is no ${paths[0]} in the restore point.`);
+		const [name, content] = first;
+		return {
+			fileName: posix.basename(name),
+			mediaType: 'application/octet-stream',
+			sizeBytes: content.length,
+			content: (async function* () {
+				yield Buffer.from(content);
+			})(),
+		};
+	}
+
+	async measure({ source }: { source: SourceSpec }) {
+		const files = this.#files(source);
+		return { bytes: sizeOf(files), items: Object.keys(files).length, complete: true };
+	}
+
+	async prepare(repositoryPath: string): Promise<void> {
+		this.#refuseUnreachable(repositoryPath);
+	}
+
+	async space(repositoryPath: string) {
+		this.#refuseUnreachable(repositoryPath);
+		return { capacityBytes: this.capacityBytes, freeBytes: this.freeBytes };
+	}
+
+	async list(repositoryPath: string) {
+		this.#refuseUnreachable(repositoryPath);
+		return { chains: structuredClone(this.#chainsIn(repositoryPath)), problems: [] };
+	}
+
+	async cleanUp(repositoryPath: string, job: { readonly id: string }) {
+		this.#refuseUnreachable(repositoryPath);
+		this.cleanedJobs.push(job.id);
+		return { removed: [], adopted: [] };
+	}
+
+	async removeChain(repositoryPath: string, chainId: string): Promise<void> {
+		this.#refuseUnreachable(repositoryPath);
+		this.#chains.set(
+			repositoryPath,
+			this.#chainsIn(repositoryPath).filter(({ id }) => id !== chainId),
+		);
+	}
+
+	#commit(run: BackupRun, observers: readonly TaskObserver[]): ObjectOutcome[] {
+		const all = run.objects.map((object) => this.#files(object));
+		const chains = this.#chainsIn(run.repositoryPath);
+		const current = chains.findLast(
+			(chain) => chain.job.id === run.job.id && chain.objects.some((object) => run.objects.some((other) => key(other) === key(object))),
+		);
+		const isTooLong = current !== undefined && run.renewAfterPoints !== null && current.files.length >= run.renewAfterPoints;
+		const isFull = run.requested === 'full' || current === undefined || isTooLong;
+		const reason = run.requested === 'full' ? run.reason : current === undefined ? 'There is no chain to build on.' : isTooLong ? 'The chain is complete.' : '';
+		const mode = { requested: run.requested, actual: isFull ? 'full' : 'increment', reason } as const;
+		const createdAt = this.#now();
+		const chainId = isFull ? `chain-${this.#nextId++}` : (current?.id ?? '');
+		const file = `${run.job.name}/${chainId}-${this.#nextId++}.${isFull ? 'hbk' : 'hib'}`;
+		const points = run.objects.map((object, i): PointRecord => {
+			const files = all[i] ?? {};
+			const id = `point-${this.#nextId++}`;
+			this.#contents.set(id, files);
+			const warnings = Object.keys(files).filter((name) => name.endsWith('.unreadable'));
+			for (const path of warnings) observers[i]?.warning({ code: 'source.unreadable', message: `${path} cannot be read.`, path });
+			const kind = mode.actual;
+			const common = { id, chainId, object, createdAt, kind, consistency: 'file-system', mode, sessionId: run.sessionId, file, problem: null } as const;
+			return { ...common, storedBytes: sizeOf(files), sourceBytes: sizeOf(files), itemCount: Object.keys(files).length, warningCount: warnings.length };
+		});
+		const newFile = {
+			path: file,
+			kind: mode.actual,
+			sizeBytes: points.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
+			createdAt,
+			pointIds: points.map(({ id }) => id),
+			problem: null,
+		};
+		const base: ChainRecord =
+			isFull || current === undefined
+				? { id: chainId, job: run.job, objects: run.objects, method: run.method, createdAt, encrypted: false, files: [], points: [] }
+				: current;
+		const next = { ...base, files: [...base.files, newFile], points: [...base.points, ...points] };
+		this.#chains.set(run.repositoryPath, isFull ? [...chains, next] : chains.map((chain) => (chain.id === chainId ? next : chain)));
+		return points.map((point, i): ObjectOutcome => {
+			const outcome = counters(point.sourceBytes, point.itemCount, point.warningCount);
+			observers[i]?.counters(outcome);
+			const busyPercent = { source: 70, proxy: 20, network: 0, target: 30 };
+			return {
+				object: point.object,
+				pointId: point.id,
+				mode,
+				counters: outcome,
+				bottleneck: { stage: 'source', reason: 'Reading the source takes longest.', busyPercent },
+			};
+		});
+	}
+
+	#files(source: SourceSpec): FakeFiles {
+		const files = this.#sources.get(key(source));
+		if (files === undefined) throw new EngineError('source.missing', `The source ${source.path} does not exist.`, { data: { path: source.path } });
+		return files;
+	}
+
+	#filesIn(pointId: string, paths: readonly string[]): [string, string][] {
+		return Object.entries(this.#contents.get(pointId) ?? {}).filter(([name]) =>
+			paths.some((path) => path === '/' || name === path || name.startsWith(`${path}/`)),
+		);
+	}
+
+	#chainsIn(repositoryPath: string): ChainRecord[] {
+		return this.#chains.get(repositoryPath) ?? [];
+	}
+
+	#point(repositoryPath: string, pointId: string): PointRecord {
+		const point = this.#chainsIn(repositoryPath)
+			.flatMap(({ points }) => points)
+			.find(({ id }) => id === pointId);
+		if (point === undefined) throw new EngineError('not-found.point', `There is no restore point ${pointId}.`);
+		return point;
+	}
+
+	#refuseUnreachable(repositoryPath: string): void {
+		if (this.#unreachable.has(repositoryPath)) throw new EngineError('repository.unreachable', `The repository ${repositoryPath} cannot be reached.`);
+	}
+
+	#arm(object: SourceSpec | null, act: ArmedFault['act']): ArmedFault {
+		const fault: ArmedFault = { fired: false, object: object === null ? null : key(object), act };
+		this.#faults.push(fault);
+		return fault;
+	}
+
+	async #misbehave(object: SourceSpec, options: RunOptions): Promise<void> {
+		const at = this.#faults.findIndex((fault) => fault.object === null || fault.object === key(object));
+		const [fault] = at < 0 ? [] : this.#faults.splice(at, 1);
+		if (fault === undefined) return;
+		fault.fired = true;
+		await fault.act(options);
+	}
+}
+
+const key = ({ kind, path }: SourceSpec): string => `${kind}:${path}`;
+const sizeOf = (files: FakeFiles): number => Object.values(files).reduce((sum, content) => sum + content.length, 0);
+const counters = (bytes: number, items: number, warningCount = 0): TaskCounters => ({
+	totalBytes: bytes,
+	doneBytes: bytes,
+	readBytes: bytes,
+	transferredBytes: bytes,
+	storedBytes: bytes,
+	totalItems: items,
+	doneItems: items,
+	unchangedItems: 0,
+	warningCount,
+});
