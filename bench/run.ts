@@ -1,0 +1,203 @@
+/**
+ * `npm run bench`: seeded data, and the same four operations by us and by our peers, each as its own process, page cache warm.
+ * The peers take turns at each operation, so that a slow minute of the machine hurts all alike. See `--help`.
+ */
+import { spawnSync } from 'node:child_process';
+import { createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpus, release, tmpdir, totalmem, type } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Command, type Measurement, measure } from './measure.ts';
+import { createBorg } from './peers/borg.ts';
+import { createHoldfast } from './peers/holdfast.ts';
+import type { Peer, Place } from './peers/peer.ts';
+import { createRestic } from './peers/restic.ts';
+import { type BenchReport, formatReport, type Operation, type Sample, type SubjectResult } from './report.ts';
+import { firstDifference } from './same-content.ts';
+import { changeShare, createDisk, createSmallFiles, createTree, type Workload } from './workloads.ts';
+
+const help = `npm run bench -- [options]
+  --scale N        share of the full size (2 GiB tree of 20,000 files, 4 GiB disk); default 1
+  --runs N         runs of each operation, of which the median counts; default 3
+  --subjects LIST  tree,disk (default) or either
+  --tree-300k      instead: a tree of 300,000 small files, full and unchanged only
+  --peers LIST     of holdfast,restic,borg,borg-zstd; default holdfast,restic,borg
+  --seed N         another seed gives other data of the same kind; default 1
+  --scratch DIR    folder for data and repositories (about 20 GiB at full size), emptied at the end; default the temporary folder
+  --no-verify      do not compare what was restored with the source`;
+
+const peers: readonly Peer[] = [createHoldfast(), createRestic(), createBorg('borg', 'lz4'), createBorg('borg-zstd', 'zstd,3')];
+
+const { values: options } = parseArgs({
+	options: {
+		scale: { type: 'string', default: '1' },
+		runs: { type: 'string', default: '3' },
+		subjects: { type: 'string', default: 'tree,disk' },
+		'tree-300k': { type: 'boolean', default: false },
+		peers: { type: 'string', default: 'holdfast,restic,borg' },
+		seed: { type: 'string', default: '1' },
+		scratch: { type: 'string', default: tmpdir() },
+		verify: { type: 'boolean', default: true },
+		help: { type: 'boolean', default: false },
+	},
+	allowNegative: true,
+});
+if (options.help) {
+	console.log(help);
+	process.exit(0);
+}
+
+const scale = positive('--scale', options.scale);
+const runs = Math.ceil(positive('--runs', options.runs));
+const seed = positive('--seed', options.seed);
+
+const abort = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort(new Error(`Ended by ${signal}.`)));
+
+const scratch = mkdtempSync(join(options.scratch, 'holdfast-bench-'));
+try {
+	const report = await bench();
+	const folder = join(import.meta.dirname, 'results');
+	mkdirSync(folder, { recursive: true });
+	const file = join(folder, `${report.startedAt.replaceAll(':', '-')}.json`);
+	writeFileSync(file, `${JSON.stringify(report, null, '\t')}\n`);
+	console.log(`\n${formatReport(report)}\n\nwritten to ${file}`);
+} catch (error) {
+	console.error(error instanceof Error ? error.message : error);
+	process.exitCode = 1;
+} finally {
+	rmSync(scratch, { recursive: true, force: true });
+}
+
+async function bench(): Promise<BenchReport> {
+	const startedAt = new Date().toISOString();
+	const { present, missing } = await findPeers();
+	const workloads = options['tree-300k'] ? [createSmallFiles] : options.subjects.split(',').map(workloadOf);
+	const subjects: SubjectResult[] = [];
+	for (const create of workloads) {
+		const startedAtMs = performance.now();
+		const workload = create({ folder: scratch, scale, seed });
+		console.log(`data for ${workload.name}: ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`);
+		subjects.push(
+			await benchWorkload(
+				workload,
+				present.map(({ peer }) => peer),
+			),
+		);
+	}
+	return {
+		startedAt,
+		machine: {
+			processors: cpus().length,
+			model: cpus()[0]?.model ?? 'unknown',
+			memoryBytes: totalmem(),
+			system: `${type()} ${release()}`,
+			node: process.versions.node,
+		},
+		settings: { scale, runs, seed, changeShare, pageCache: 'warm' },
+		peers: present.map(({ peer, version }) => ({ name: peer.name, version, note: peer.note })),
+		missing,
+		subjects,
+	};
+}
+
+function workloadOf(name: string): typeof createTree {
+	if (name === 'tree') return createTree;
+	if (name === 'disk') return createDisk;
+	throw new Error(`--subjects: "${name}" is neither tree nor disk.`);
+}
+
+async function findPeers(): Promise<{ present: { peer: Peer; version: string }[]; missing: string[] }> {
+	const present: { peer: Peer; version: string }[] = [];
+	const missing: string[] = [];
+	for (const name of options.peers.split(',')) {
+		const peer = peers.find((one) => one.name === name);
+		if (peer === undefined) throw new Error(`--peers: "${name}" is not one of ${peers.map((one) => one.name).join(', ')}.`);
+		try {
+			present.push({ peer, version: await peer.version() });
+		} catch {
+			missing.push(name);
+		}
+	}
+	return { present, missing };
+}
+
+async function benchWorkload({ subject, name, description, operations, change }: Workload, present: readonly Peer[]): Promise<SubjectResult> {
+	const all = present.map((peer) => ({ peer, samples: new Map<Operation, Sample[]>(), repositoryBytes: new Map<Operation, number[]>() }));
+	await warm(subject.path);
+	for (let run = 1; run <= runs; run++) {
+		const places = new Map<Peer, Place>();
+		for (const peer of present) places.set(peer, await prepare(peer, subject));
+		for (const operation of operations) {
+			if (operation === 'incremental') change();
+			for (const { peer, samples, repositoryBytes } of all) {
+				const place = places.get(peer) as Place;
+				const { seconds, peakBytes } = operation === 'restore' ? await restore(peer, place, run) : await measureQuietly(peer.backUp(place));
+				append(samples, operation, { seconds, peakBytes });
+				if (operation === 'full' || operation === 'incremental') append(repositoryBytes, operation, allocatedBytes(place.repository));
+				console.log(`${name} run ${run}/${runs}  ${operation.padEnd(11)}  ${peer.name.padEnd(9)}  ${seconds.toFixed(2)} s`);
+			}
+		}
+		rmSync(join(scratch, 'peers'), { recursive: true });
+	}
+	rmSync(subject.path, { recursive: true });
+	return {
+		subject: name,
+		description,
+		series: all.map(({ peer, samples, repositoryBytes }) => ({
+			peer: peer.name,
+			samples: Object.fromEntries(samples),
+			repositoryBytes: Object.fromEntries(repositoryBytes),
+		})),
+	};
+}
+
+async function prepare(peer: Peer, subject: Subject): Promise<Place> {
+	const folder = join(scratch, 'peers', peer.name);
+	const place = { repository: join(folder, 'repository'), state: join(folder, 'state'), subject };
+	mkdirSync(place.state, { recursive: true });
+	for (const command of peer.prepare(place)) await measure(command, { signal: abort.signal });
+	return place;
+}
+
+async function restore(peer: Peer, place: Place, run: number): Promise<Measurement> {
+	const target = join(scratch, 'restored');
+	mkdirSync(target);
+	const measurement = await measureQuietly(peer.restore(place, target));
+	// A fast restore of something else would be no achievement. Once is enough: the later runs do the same.
+	const difference = options.verify && run === 1 ? firstDifference(place.subject.path, peer.restored(place, target)) : undefined;
+	if (difference !== undefined) throw new Error(`${peer.name} did not restore what was backed up: ${difference}`);
+	rmSync(target, { recursive: true });
+	return measurement;
+}
+
+/** What the command before has left to be written must not slow this one down. */
+function measureQuietly(command: Command): Promise<Measurement> {
+	if (process.platform !== 'win32') spawnSync('sync');
+	return measure(command, { signal: abort.signal });
+}
+
+async function warm(path: string): Promise<void> {
+	if (statSync(path).isDirectory()) for (const name of readdirSync(path)) await warm(join(path, name));
+	else for await (const _ of createReadStream(path, { highWaterMark: 1 << 20 }));
+}
+
+function allocatedBytes(path: string): number {
+	if (!existsSync(path)) return 0;
+	const { blocks, size } = statSync(path);
+	const own = process.platform === 'win32' ? size : blocks * 512;
+	return statSync(path).isDirectory() ? readdirSync(path).reduce((sum, name) => sum + allocatedBytes(join(path, name)), own) : own;
+}
+
+function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+	const list = lists.get(key);
+	if (list === undefined) lists.set(key, [value]);
+	else list.push(value);
+}
+
+function positive(option: string, text: string): number {
+	const value = Number(text);
+	if (Number.isFinite(value) && value > 0) return value;
+	console.error(`${option}: "${text}" is not a number above zero.`);
+	process.exit(2);
+}
