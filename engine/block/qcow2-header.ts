@@ -6,6 +6,8 @@ export type Qcow2Header = {
 	readonly clusterBits: number;
 	readonly sizeBytes: number;
 	readonly l1Offset: number;
+	/** Entries of 16 bytes, with a bitmap for 32 subclusters. */
+	readonly hasSubclusters: boolean;
 	/** Entries that the size of the disk needs; the table may be longer. */
 	readonly l1Count: number;
 	readonly compression: 'deflate' | 'zstd';
@@ -48,7 +50,9 @@ export function parseQcow2Header(path: string, head: Buffer): Qcow2Header {
 	checkFeatures(path, features);
 
 	const sizeBytes = readOffset(path, head, 24, 'size');
-	const l1Count = Math.ceil(sizeBytes / clusterSize / (clusterSize / 8));
+	const hasSubclusters = (features >> BigInt(featureExtendedL2)) % 2n === 1n;
+	if (hasSubclusters && clusterBits < 14) throw damaged(path, `clusters of 2^${clusterBits} bytes are too small for subclusters`);
+	const l1Count = Math.ceil(sizeBytes / clusterSize / (clusterSize / (hasSubclusters ? 16 : 8)));
 	const l1Offset = readOffset(path, head, 40, 'L1 table');
 	if (head.readUInt32BE(36) < l1Count) throw damaged(path, 'its L1 table is too short for its size');
 	if (l1Count * 8 > maxL1Bytes) throw unsupportedImage(path, `its L1 table has ${l1Count} entries`, 'Convert it with larger clusters.');
@@ -57,6 +61,7 @@ export function parseQcow2Header(path: string, head: Buffer): Qcow2Header {
 	return {
 		version,
 		clusterBits,
+		hasSubclusters,
 		sizeBytes,
 		l1Offset,
 		l1Count,
@@ -75,8 +80,7 @@ function checkFeatures(path: string, features: bigint): void {
 	const has = (bit: number): boolean => (features & (1n << BigInt(bit))) !== 0n;
 	if (has(featureCorrupt)) throw damaged(path, 'QEMU has marked it as corrupt');
 	if (has(featureDataFile)) throw unsupportedImage(path, 'its data lies in an external data file', convertHint);
-	if (has(featureExtendedL2)) throw unsupportedImage(path, 'it has extended L2 entries (subclusters)', `${convertHint} The option is "extended_l2=off".`);
-	const unknown = features & ~((1n << BigInt(featureDirty)) | (1n << BigInt(featureCompression)));
+	const unknown = [featureDirty, featureCompression, featureExtendedL2].reduce((rest, bit) => rest & ~(1n << BigInt(bit)), features);
 	if (unknown !== 0n) throw unsupportedImage(path, `it uses features that are not known (0x${unknown.toString(16)})`, convertHint);
 }
 

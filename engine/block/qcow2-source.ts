@@ -23,6 +23,9 @@ export class Qcow2Source implements BlockSource {
 	readonly #header: Qcow2Header;
 	readonly #backing: BlockSource | null;
 	readonly #clusterSize: number;
+	/** Size of what one decoded entry describes: a cluster, or one of its 32 subclusters. */
+	readonly #unit: number;
+	readonly #entryBytes: 8 | 16;
 	/** Clusters that one L2 table describes. */
 	readonly #l2Count: number;
 	readonly #l1: Buffer;
@@ -36,6 +39,8 @@ export class Qcow2Source implements BlockSource {
 	#kind: ClusterKind = 'unallocated';
 	#high = 0;
 	#low = 0;
+	/** Where a unit of the kind `data` begins in the file. */
+	#host = 0;
 
 	/** Takes over `fd` and `backing`, also when it throws. */
 	constructor(input: { path: string; fd: number; header: Qcow2Header; backing: BlockSource | null }) {
@@ -46,7 +51,9 @@ export class Qcow2Source implements BlockSource {
 		this.#backing = backing;
 		this.sizeBytes = header.sizeBytes;
 		this.#clusterSize = 2 ** header.clusterBits;
-		this.#l2Count = this.#clusterSize / 8;
+		this.#unit = header.hasSubclusters ? this.#clusterSize / 32 : this.#clusterSize;
+		this.#entryBytes = header.hasSubclusters ? 16 : 8;
+		this.#l2Count = this.#clusterSize / this.#entryBytes;
 		this.#l2CacheMax = Math.max(2, Math.floor(l2CacheBytes / this.#clusterSize));
 		try {
 			this.#fileSize = fstatSync(fd).size;
@@ -69,7 +76,7 @@ export class Qcow2Source implements BlockSource {
 		const list = new ExtentList();
 		const inherited = new ExtentCursor(this.#backing?.extents() ?? []);
 		const tableSpan = this.#clusterSize * this.#l2Count;
-		let dataClusters = 0;
+		let dataBytes = 0;
 		for (let l1Index = 0; l1Index < this.#header.l1Count; l1Index++) {
 			const tableStart = l1Index * tableSpan;
 			const tableEnd = Math.min(tableStart + tableSpan, this.sizeBytes);
@@ -78,19 +85,19 @@ export class Qcow2Source implements BlockSource {
 				inherited.copyRange(tableStart, tableEnd, list);
 				continue;
 			}
-			for (let start = tableStart, i = 0; start < tableEnd; start += this.#clusterSize, i++) {
-				const end = Math.min(start + this.#clusterSize, tableEnd);
-				this.#decode(table, i);
+			for (let start = tableStart; start < tableEnd; start += this.#unit) {
+				const end = Math.min(start + this.#unit, tableEnd);
+				this.#decode(table, start - tableStart);
 				if (this.#kind === 'zero') continue;
 				if (this.#kind === 'unallocated') inherited.copyRange(start, end, list);
 				else {
-					if (this.#kind === 'data') dataClusters++;
+					if (this.#kind === 'data') dataBytes += end - start;
 					list.add(start, end);
 				}
 			}
 		}
 		// Nor are clusters of the active disk: an image that says so claims more data than it can hold
-		if (dataClusters > this.#fileSize / this.#clusterSize + 1) throw damaged(this.#path, 'its tables name more clusters than fit into the file');
+		if (dataBytes > this.#fileSize + this.#clusterSize) throw damaged(this.#path, 'its tables name more data than fits into the file');
 		return list.toExtents();
 	}
 
@@ -98,21 +105,22 @@ export class Qcow2Source implements BlockSource {
 		const wanted = Math.max(0, Math.min(target.length, this.sizeBytes - offsetBytes));
 		for (let done = 0; done < wanted; ) {
 			const at = offsetBytes + done;
-			const inCluster = at % this.#clusterSize;
+			const inUnit = at % this.#unit;
 			this.#lookUp(at);
 			const kind = this.#kind;
-			let length = Math.min(this.#clusterSize - inCluster, wanted - done);
+			let length = Math.min(this.#unit - inUnit, wanted - done);
 			if (kind === 'compressed') {
+				const inCluster = at % this.#clusterSize;
 				this.#cluster(at).copy(target, done, inCluster, inCluster + length);
 			} else {
-				const host = this.#hostOffset() + inCluster;
-				// One read for as many clusters as lie in a row
+				const host = this.#host + inUnit;
+				// One read for as many units as lie in a row
 				while (done + length < wanted) {
 					this.#lookUp(at + length);
-					if (this.#kind !== kind || (kind === 'data' && this.#hostOffset() !== host + length)) break;
-					length = Math.min(length + this.#clusterSize, wanted - done);
+					if (this.#kind !== kind || (kind === 'data' && this.#host !== host + length)) break;
+					length = Math.min(length + this.#unit, wanted - done);
 				}
-				if (kind === 'data') this.#readData(target, { at: done, length, host });
+				if (kind === 'data') this.#readData(target, { at: done, length, host, offsetBytes: at });
 				else if (kind === 'zero') target.fill(0, done, done + length);
 				else this.#readBacking(target.subarray(done, done + length), at);
 			}
@@ -136,30 +144,34 @@ export class Qcow2Source implements BlockSource {
 	}
 
 	#lookUp(offsetBytes: number): void {
-		const cluster = Math.floor(offsetBytes / this.#clusterSize);
-		const table = this.#l2Table(Math.floor(cluster / this.#l2Count));
+		const tableSpan = this.#clusterSize * this.#l2Count;
+		const table = this.#l2Table(Math.floor(offsetBytes / tableSpan));
 		if (table === null) this.#kind = 'unallocated';
-		else this.#decode(table, cluster % this.#l2Count);
+		else this.#decode(table, offsetBytes % tableSpan);
 	}
 
-	/** "Standard cluster descriptor" and "compressed cluster descriptor" of the specification. */
-	#decode(table: Buffer, index: number): void {
-		this.#high = table.readUInt32BE(index * 8);
-		this.#low = table.readUInt32BE(index * 8 + 4);
-		if ((this.#high & 0x4000_0000) !== 0) this.#kind = 'compressed';
-		else if ((this.#low & 1) === 1 && this.#header.version === 3) this.#kind = 'zero';
-		else this.#kind = this.#hostOffset() === 0 ? 'unallocated' : 'data';
-	}
-
-	/** Bits 9 to 55. Above 2^53 it loses precision, which does not matter: no file is that long. */
-	#hostOffset(): number {
-		return (this.#high & 0x00ff_ffff) * 2 ** 32 + ((this.#low & 0xffff_fe00) >>> 0);
+	/** "Standard", "compressed" and "extended" cluster descriptors of the specification, for a place in the range of a table. */
+	#decode(table: Buffer, offsetInTable: number): void {
+		const at = Math.floor(offsetInTable / this.#clusterSize) * this.#entryBytes;
+		this.#high = table.readUInt32BE(at);
+		this.#low = table.readUInt32BE(at + 4);
+		this.#host = hostOffset(this.#high, this.#low);
+		if ((this.#high & 0x4000_0000) !== 0) {
+			this.#kind = 'compressed';
+		} else if (this.#header.hasSubclusters) {
+			const index = Math.floor((offsetInTable % this.#clusterSize) / this.#unit);
+			const reads = (bitmap: number): boolean => ((bitmap >>> index) & 1) === 1;
+			this.#kind = reads(table.readUInt32BE(at + 8)) ? 'zero' : reads(table.readUInt32BE(at + 12)) ? 'data' : 'unallocated';
+			this.#host += index * this.#unit;
+		} else if ((this.#low & 1) === 1 && this.#header.version === 3) {
+			this.#kind = 'zero';
+		} else {
+			this.#kind = this.#host === 0 ? 'unallocated' : 'data';
+		}
 	}
 
 	#l2Offset(l1Index: number): number {
-		const high = this.#l1.readUInt32BE(l1Index * 8);
-		const low = this.#l1.readUInt32BE(l1Index * 8 + 4);
-		return (high & 0x00ff_ffff) * 2 ** 32 + ((low & 0xffff_fe00) >>> 0);
+		return hostOffset(this.#l1.readUInt32BE(l1Index * 8), this.#l1.readUInt32BE(l1Index * 8 + 4));
 	}
 
 	/** Null where nothing of the table's range is allocated. */
@@ -204,19 +216,20 @@ export class Qcow2Source implements BlockSource {
 		}
 	}
 
-	#readData(target: Uint8Array, { at, length, host }: { at: number; length: number; host: number }): void {
-		const firstCluster = host - (host % this.#clusterSize);
-		// Hosts of data clusters are aligned by the specification; `host` itself may be anywhere in one
-		if (!this.#isInFile(host, length)) {
-			// QEMU writes the last cluster of a file only as far as it has data; the rest of that one cluster is zeros
-			const lastCluster = Math.floor((host + length - 1) / this.#clusterSize) * this.#clusterSize;
-			if (lastCluster >= this.#fileSize || firstCluster >= this.#fileSize) throw damaged(this.#path, `a cluster at byte ${host} lies outside of the file`);
-			const present = Math.max(0, this.#fileSize - host);
-			this.#readFully(target, { at, length: present, host });
-			target.fill(0, at + present, at + length);
+	#readData(target: Uint8Array, { at, length, host, offsetBytes }: { at: number; length: number; host: number; offsetBytes: number }): void {
+		// A cluster keeps its inner order, so a place in the disk and in the file are equally far into theirs
+		if (host < this.#clusterSize || (host - offsetBytes) % this.#clusterSize !== 0)
+			throw damaged(this.#path, `the cluster of byte ${offsetBytes} of the disk is said to begin where no cluster can`);
+		if (this.#isInFile(host, length)) {
+			this.#readFully(target, { at, length, host });
 			return;
 		}
-		this.#readFully(target, { at, length, host });
+		// QEMU writes the last cluster of a file only as far as it has data; the rest of that one cluster is zeros
+		const lastCluster = host + length - 1 - ((host + length - 1) % this.#clusterSize);
+		if (lastCluster >= this.#fileSize) throw damaged(this.#path, `the cluster of byte ${offsetBytes} of the disk lies outside of the file`);
+		const present = Math.max(0, this.#fileSize - host);
+		this.#readFully(target, { at, length: present, host });
+		target.fill(0, at + present, at + length);
 	}
 
 	#readBacking(target: Uint8Array, offsetBytes: number): void {
@@ -245,3 +258,6 @@ export class Qcow2Source implements BlockSource {
 		return bytes;
 	}
 }
+
+/** Bits 9 to 55 of an entry. Above 2^53 it loses precision, which does not matter: no file is that long. */
+const hostOffset = (high: number, low: number): number => (high & 0x00ff_ffff) * 2 ** 32 + ((low & 0xffff_fe00) >>> 0);

@@ -58,6 +58,7 @@ export interface FilePort {
 	/**
 	 * Opens for reading without following a final link, without touching the access time where that is allowed, and without ever
 	 * waiting: a fifo that took the file's place opens at once. Check with `fstat` that it is what was listed.
+	 * A file that another program holds under a write lease fails with `EAGAIN`, and is free for the next try once the lease is given up.
 	 */
 	openForBackup(path: Buffer): number;
 	/**
