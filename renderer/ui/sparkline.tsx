@@ -3,7 +3,7 @@ import classes from './sparkline.module.css';
 
 export type SparkPoint = { readonly value: number; readonly tone?: 'ok' | 'warn' | 'bad' | 'quiet' | 'busy' };
 
-/** A word-sized bar chart: the scale is from zero, so that heights can be compared honestly. */
+/** A word-sized bar chart from zero. Heights follow the square root, so that a full does not flatten the increments beside it. */
 export function Sparkline({
 	points,
 	label,
@@ -21,7 +21,7 @@ export function Sparkline({
 		<svg className={classes.spark} width={width} height={height} role="img" aria-label={label}>
 			<title>{label}</title>
 			{points.map(({ value, tone }, i) => {
-				const bar = value === 0 ? 1 : Math.max(1.5, (value / max) * (height - 1));
+				const bar = value === 0 ? 1 : Math.max(1.5, Math.sqrt(value / max) * (height - 1));
 				// biome-ignore lint/suspicious/noArrayIndexKey: a bar is its position
 				return <rect key={i} data-tone={tone} x={i * step} y={height - bar} width={Math.max(1, step - 1)} height={bar} rx={0.5} />;
 			})}

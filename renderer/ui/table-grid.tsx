@@ -1,5 +1,6 @@
 // biome-ignore-all lint/a11y/useSemanticElements: rows come and go with scrolling; a table element lays out all or nothing
 import { Checkbox } from '@mantine/core';
+import { useElementSize } from '@mantine/hooks';
 import { IconChevronDown, IconChevronUp } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
@@ -11,6 +12,8 @@ export type GridColumn<T> = {
 	/** Any track of a CSS grid: `120px`, `minmax(160px, 2fr)`. */
 	readonly width: string;
 	readonly align?: 'end';
+	/** Left out while the table is narrower than this, in pixels. */
+	readonly dropBelow?: number;
 	readonly cell: (row: T) => ReactNode;
 };
 
@@ -51,10 +54,12 @@ const isControl = (target: EventTarget): boolean => target instanceof Element &&
 
 /** Draws only the rows in view; the focus stays on the grid and moves over rows by `aria-activedescendant`, so rows may come and go. */
 export function TableGrid<T>(props: TableGridProps<T>): ReactNode {
-	const { columns, count, rowAt, rowId, rowHeight = 34, activeId = null, onActivate, onOpen, selectedIds, onSelect, onSelectAll, onRange } = props;
+	const { count, rowAt, rowId, rowHeight = 34, activeId = null, onActivate, onOpen, selectedIds, onSelect, onSelectAll, onRange } = props;
 	const prefix = useId();
 	const scroller = useRef<HTMLDivElement>(null);
 	const [focused, setFocused] = useState(-1);
+	const { ref: frame, width } = useElementSize();
+	const columns = props.columns.filter(({ dropBelow = 0 }) => width === 0 || width >= dropBelow);
 	const virtualizer = useVirtualizer({ count, getScrollElement: () => scroller.current, estimateSize: () => rowHeight, overscan: 12 });
 	const items = virtualizer.getVirtualItems();
 	const first = items[0]?.index ?? 0;
@@ -94,7 +99,7 @@ export function TableGrid<T>(props: TableGridProps<T>): ReactNode {
 	};
 
 	return (
-		<div className={classes.frame}>
+		<div ref={frame} className={classes.frame}>
 			<div
 				ref={scroller}
 				className={classes.scroller}
