@@ -4,53 +4,23 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { cpus, release, tmpdir, totalmem, type } from 'node:os';
+import { cpus, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { type Command, type Measurement, measure } from './measure.ts';
+import { type BenchOptions, help, parseOptions } from './options.ts';
 import { createBorg } from './peers/borg.ts';
 import { createHoldfast } from './peers/holdfast.ts';
-import type { Peer, Place } from './peers/peer.ts';
+import type { Peer, Place, Subject } from './peers/peer.ts';
 import { createRestic } from './peers/restic.ts';
 import { type BenchReport, formatReport, type Operation, type Sample, type SubjectResult } from './report.ts';
 import { firstDifference } from './same-content.ts';
-import { changeShare, createDisk, createSmallFiles, createTree, type Workload } from './workloads.ts';
-
-const help = `npm run bench -- [options]
-  --scale N        share of the full size (2 GiB tree of 20,000 files, 4 GiB disk); default 1
-  --runs N         runs of each operation, of which the median counts; default 3
-  --subjects LIST  tree,disk (default) or either
-  --tree-300k      instead: a tree of 300,000 small files, full and unchanged only
-  --peers LIST     of holdfast,restic,borg,borg-zstd; default holdfast,restic,borg
-  --seed N         another seed gives other data of the same kind; default 1
-  --scratch DIR    folder for data and repositories (about 20 GiB at full size), emptied at the end; default the temporary folder
-  --no-verify      do not compare what was restored with the source`;
+import { changeShare, createDisk, createSmallFiles, createTree, type Workload, type WorkloadSettings } from './workloads.ts';
 
 const peers: readonly Peer[] = [createHoldfast(), createRestic(), createBorg('borg', 'lz4'), createBorg('borg-zstd', 'zstd,3')];
 
-const { values: options } = parseArgs({
-	options: {
-		scale: { type: 'string', default: '1' },
-		runs: { type: 'string', default: '3' },
-		subjects: { type: 'string', default: 'tree,disk' },
-		'tree-300k': { type: 'boolean', default: false },
-		peers: { type: 'string', default: 'holdfast,restic,borg' },
-		seed: { type: 'string', default: '1' },
-		scratch: { type: 'string', default: tmpdir() },
-		verify: { type: 'boolean', default: true },
-		help: { type: 'boolean', default: false },
-	},
-	allowNegative: true,
-});
-if (options.help) {
-	console.log(help);
-	process.exit(0);
-}
+const workloads: Readonly<Record<string, (settings: WorkloadSettings) => Workload>> = { tree: createTree, disk: createDisk, 'tree-300k': createSmallFiles };
 
-const scale = positive('--scale', options.scale);
-const runs = Math.ceil(positive('--runs', options.runs));
-const seed = positive('--seed', options.seed);
-
+const options = readOptions();
 const abort = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort(new Error(`Ended by ${signal}.`)));
 
@@ -72,11 +42,10 @@ try {
 async function bench(): Promise<BenchReport> {
 	const startedAt = new Date().toISOString();
 	const { present, missing } = await findPeers();
-	const workloads = options['tree-300k'] ? [createSmallFiles] : options.subjects.split(',').map(workloadOf);
 	const subjects: SubjectResult[] = [];
-	for (const create of workloads) {
+	for (const create of options.subjects.map((name) => workloads[name]).filter((one) => one !== undefined)) {
 		const startedAtMs = performance.now();
-		const workload = create({ folder: scratch, scale, seed });
+		const workload = create({ folder: scratch, scale: options.scale, seed: options.seed });
 		console.log(`data for ${workload.name}: ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`);
 		subjects.push(
 			await benchWorkload(
@@ -94,29 +63,37 @@ async function bench(): Promise<BenchReport> {
 			system: `${type()} ${release()}`,
 			node: process.versions.node,
 		},
-		settings: { scale, runs, seed, changeShare, pageCache: 'warm' },
+		settings: { scale: options.scale, runs: options.runs, seed: options.seed, changeShare, pageCache: 'warm' },
 		peers: present.map(({ peer, version }) => ({ name: peer.name, version, note: peer.note })),
 		missing,
 		subjects,
 	};
 }
 
-function workloadOf(name: string): typeof createTree {
-	if (name === 'tree') return createTree;
-	if (name === 'disk') return createDisk;
-	throw new Error(`--subjects: "${name}" is neither tree nor disk.`);
+/** Wrong usage and the question for help end the program here, before anything exists that must be removed. */
+function readOptions(): BenchOptions {
+	try {
+		const read = parseOptions(process.argv.slice(2));
+		for (const name of read.peers) if (!peers.some((peer) => peer.name === name)) throw new Error(`--peers: "${name}" is not known.`);
+		for (const name of read.subjects) if (!(name in workloads)) throw new Error(`--subjects: "${name}" is neither tree nor disk.`);
+		if (!read.help) return read;
+	} catch (error) {
+		console.error(error instanceof Error ? error.message : error);
+		console.error(help);
+		process.exit(2);
+	}
+	console.log(help);
+	process.exit(0);
 }
 
 async function findPeers(): Promise<{ present: { peer: Peer; version: string }[]; missing: string[] }> {
 	const present: { peer: Peer; version: string }[] = [];
 	const missing: string[] = [];
-	for (const name of options.peers.split(',')) {
-		const peer = peers.find((one) => one.name === name);
-		if (peer === undefined) throw new Error(`--peers: "${name}" is not one of ${peers.map((one) => one.name).join(', ')}.`);
+	for (const peer of peers.filter(({ name }) => options.peers.includes(name))) {
 		try {
 			present.push({ peer, version: await peer.version() });
 		} catch {
-			missing.push(name);
+			missing.push(peer.name);
 		}
 	}
 	return { present, missing };
@@ -125,7 +102,7 @@ async function findPeers(): Promise<{ present: { peer: Peer; version: string }[]
 async function benchWorkload({ subject, name, description, operations, change }: Workload, present: readonly Peer[]): Promise<SubjectResult> {
 	const all = present.map((peer) => ({ peer, samples: new Map<Operation, Sample[]>(), repositoryBytes: new Map<Operation, number[]>() }));
 	await warm(subject.path);
-	for (let run = 1; run <= runs; run++) {
+	for (let run = 1; run <= options.runs; run++) {
 		const places = new Map<Peer, Place>();
 		for (const peer of present) places.set(peer, await prepare(peer, subject));
 		for (const operation of operations) {
@@ -135,7 +112,7 @@ async function benchWorkload({ subject, name, description, operations, change }:
 				const { seconds, peakBytes } = operation === 'restore' ? await restore(peer, place, run) : await measureQuietly(peer.backUp(place));
 				append(samples, operation, { seconds, peakBytes });
 				if (operation === 'full' || operation === 'incremental') append(repositoryBytes, operation, allocatedBytes(place.repository));
-				console.log(`${name} run ${run}/${runs}  ${operation.padEnd(11)}  ${peer.name.padEnd(9)}  ${seconds.toFixed(2)} s`);
+				console.log(`${name} run ${run}/${options.runs}  ${operation.padEnd(11)}  ${peer.name.padEnd(9)}  ${seconds.toFixed(2)} s`);
 			}
 		}
 		rmSync(join(scratch, 'peers'), { recursive: true });
@@ -193,11 +170,4 @@ function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
 	const list = lists.get(key);
 	if (list === undefined) lists.set(key, [value]);
 	else list.push(value);
-}
-
-function positive(option: string, text: string): number {
-	const value = Number(text);
-	if (Number.isFinite(value) && value > 0) return value;
-	console.error(`${option}: "${text}" is not a number above zero.`);
-	process.exit(2);
 }
