@@ -5,7 +5,7 @@
  * path, so the tree must keep its form, and nothing then depends on whether an Electron release can strip types by itself.
  * Only the preload is bundled, because a sandboxed preload may require nothing but `electron`.
  */
-import { existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { dirname, join } from 'node:path';
 import { build } from 'vite';
@@ -28,6 +28,8 @@ export async function buildDesktop(): Promise<void> {
 		const source = readFileSync(join(root, path), 'utf8');
 		writeFileSync(target, path.endsWith('.ts') ? withoutTypes(source) : source);
 	}
+	// The engine reads its version here.
+	cpSync(join(root, 'package.json'), join(desktopFolder, 'package.json'));
 	await build({
 		configFile: false,
 		root,

@@ -3,9 +3,10 @@
  * folder, the desktop is one of its clients. Both sides of this are a tRPC client, so nobody behind it sees a difference.
  */
 import { createTRPCClient, type TRPCClient } from '@trpc/client';
-import { type AppRouter, type CallOptions, type DesktopConnection, type Download, type ErrorShape, errorShape } from '../engine/contract/index.ts';
+import type { AppRouter, CallOptions, DesktopConnection, Download } from '../engine/contract/index.ts';
 import { openEngine } from '../engine/engine.ts';
 import { embeddedLink } from './embedded-link.ts';
+import { shapeOf } from './error-words.ts';
 import { connectToServer } from './server-connection.ts';
 
 export interface EngineHost extends AsyncDisposable {
@@ -43,16 +44,3 @@ function addressOfHolder(error: unknown): string | null {
 	if (typeof holder !== 'object' || holder === null || !('address' in holder)) return null;
 	return typeof holder.address === 'string' ? holder.address : null;
 }
-
-/** What an engine's error says to people, whichever way it came here. */
-export function shapeOf(error: unknown): ErrorShape | null {
-	if (typeof error !== 'object' || error === null || !('shape' in error)) return null;
-	const direct = errorShape.safeParse(error.shape);
-	if (direct.success) return direct.data as ErrorShape;
-	const remote = (error.shape as { data?: { engine?: unknown } } | null | undefined)?.data?.engine;
-	const parsed = errorShape.safeParse(remote);
-	return parsed.success ? (parsed.data as ErrorShape) : null;
-}
-
-export const readableShape = (error: unknown): ErrorShape =>
-	shapeOf(error) ?? { code: 'internal', message: error instanceof Error ? error.message : String(error) };

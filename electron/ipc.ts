@@ -8,7 +8,7 @@ import { z } from 'zod';
 import type { DesktopCall, DesktopError, DesktopReply, ErrorShape } from '../engine/contract/index.ts';
 import { type Answer, channel, type Notice } from './channel.ts';
 import type { EngineHost } from './engine-host.ts';
-import { readableShape } from './engine-host.ts';
+import { readableShape } from './error-words.ts';
 import { isOwnPage } from './page.ts';
 
 const callId = z.number().int().nonnegative();

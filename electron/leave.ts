@@ -13,11 +13,10 @@ export async function runningSessions(client: TRPCClient<AppRouter>): Promise<{ 
 export async function cancelSessions(client: TRPCClient<AppRouter>, ids: readonly string[], { timeoutMs }: { timeoutMs: number }): Promise<boolean> {
 	const signal = AbortSignal.timeout(timeoutMs);
 	const ended = await Promise.all(
-		ids.map(async (id) => {
-			const end = untilEnded(client, id, signal);
-			// It may have ended by itself meanwhile; `end` tells.
-			await client.sessions.cancel.mutate({ id }, { signal }).catch(() => undefined);
-			return end;
+		ids.map((id) => {
+			// Refused when it has ended by itself meanwhile, which is what we wait for.
+			client.sessions.cancel.mutate({ id }, { signal }).catch(() => undefined);
+			return untilEnded(client, id, signal);
 		}),
 	);
 	return ended.every(Boolean);

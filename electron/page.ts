@@ -13,6 +13,16 @@ export function isOwnPage(url: string | undefined): boolean {
 	return url !== undefined && (url === pageOrigin || url.startsWith(`${pageOrigin}/`));
 }
 
+/** The system's browser is opened for `https:` links to these origins and no others. */
+export function isAllowedOutside(url: string, allowedOrigins: readonly string[]): boolean {
+	try {
+		const { protocol, origin } = new URL(url);
+		return protocol === 'https:' && allowedOrigins.includes(origin);
+	} catch {
+		return false;
+	}
+}
+
 const contentSecurityPolicy = [
 	"default-src 'none'",
 	"script-src 'self'",

@@ -1,12 +1,8 @@
-/** Writes content of a restore point to a place that the user chooses. The file is there whole or not at all. */
-import { randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+/** The file dialog for content of a restore point. */
+import { basename } from 'node:path';
 import { type BrowserWindow, dialog } from 'electron';
-import type { Download } from '../engine/contract/index.ts';
 import type { EngineHost } from './engine-host.ts';
+import { writeWhole } from './whole-file.ts';
 
 export async function saveDownload(input: { point: string; paths: string[] }, host: EngineHost, parent: BrowserWindow): Promise<{ path: string } | null> {
 	const ended = new AbortController();
@@ -19,28 +15,5 @@ export async function saveDownload(input: { point: string; paths: string[] }, ho
 	} finally {
 		ended.abort();
 		if (!parent.isDestroyed()) parent.setProgressBar(-1);
-	}
-}
-
-/** `onProgress` gets the share done, or 2 (Electron's "unknown") where the size is not known. */
-export async function writeWhole(path: string, { content, sizeBytes }: Download, onProgress: (share: number) => void): Promise<void> {
-	const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.part`);
-	let writtenBytes = 0;
-	try {
-		await pipeline(
-			content,
-			async function* (chunks: AsyncIterable<Uint8Array>) {
-				for await (const chunk of chunks) {
-					writtenBytes += chunk.byteLength;
-					onProgress(sizeBytes ? writtenBytes / sizeBytes : 2);
-					yield chunk;
-				}
-			},
-			createWriteStream(temporary, { flags: 'wx', flush: true }),
-		);
-		await rename(temporary, path);
-	} catch (error) {
-		await rm(temporary, { force: true });
-		throw error;
 	}
 }

@@ -1,16 +1,6 @@
 /** What no page may do, whoever wrote it: leave the console, open windows, get permissions, hold web views. */
 import { app, type Session, shell } from 'electron';
-import { isOwnPage } from './page.ts';
-
-/** The system's browser is opened for `https:` links to these origins and no others. */
-export function isAllowedOutside(url: string, allowedOrigins: readonly string[]): boolean {
-	try {
-		const { protocol, origin } = new URL(url);
-		return protocol === 'https:' && allowedOrigins.includes(origin);
-	} catch {
-		return false;
-	}
-}
+import { isAllowedOutside, isOwnPage } from './page.ts';
 
 /** Call before the first window. */
 export function confinePages(session: Session, { allowedOrigins }: { readonly allowedOrigins: readonly string[] }): void {
