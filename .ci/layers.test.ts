@@ -13,6 +13,7 @@ const allowed: readonly [path: string, specifier: string][] = [
 	['engine/platform/linux.ts', 'koffi'],
 	['engine/base/errors.ts', '../contract/index.ts'],
 	['engine/mover/pipe.test.ts', '../base/testing.ts'],
+	['engine/platform/testbed.ts', '../base/testing.ts'],
 	['engine/cli/embedded.ts', '../engine.ts'],
 	['engine/cli/main.ts', '../server/index.ts'],
 	['engine/engine.ts', './snapshot/providers/btrfs/provider.ts'],

@@ -15,6 +15,8 @@ const layers = ['cli', 'server', 'api', 'infra', 'jobs', 'restore', 'mover', 'so
 const strangers = [['mover', 'snapshot']];
 const compositionRoot = 'engine/engine.ts';
 const productFolders = ['engine', 'renderer', 'electron'];
+/** Tests, and what only tests import. */
+const testFile = /\.test\.tsx?$|(^|\/)(testing|testbed)(\.ts$|\/)|-suite\.ts$/;
 const adapterFolder = /^(.*\/(?:providers|adapters))\//;
 const inputAndOutput = /^node:(fs|fs\/promises|net|tls|http|https|http2|dgram|child_process|worker_threads|cluster|sqlite)$/;
 
@@ -24,7 +26,8 @@ type Place = { readonly path: string; readonly top: string; readonly module: str
 const placeOf = (path: string): Place => {
 	const parts = path.split('/');
 	const top = parts[0] ?? '';
-	return { path, top, module: top === 'engine' && parts.length > 2 ? parts[1] : undefined, isTest: /(\.test\.tsx?|(^|\/)testing(\.ts|\/.*))$/.test(path) };
+	return { path, top, module: top === 'engine' && parts.length > 2 ? parts[1] : undefined, isTest: testFile.test(path) };
+};
 };
 
 type OwnRule = { readonly says: string; readonly isBroken: (from: Place, to: Place) => boolean };

@@ -41,7 +41,7 @@ export function ensureInstalled(root, { development = false } = {}) {
  * Signals to this process are passed on, so that it can be stopped like the script itself.
  * @param {string} root folder of package.json
  * @param {readonly string[]} args options of Node, script, arguments
- * @param {{ env?: NodeJS.ProcessEnv, cwd?: string }} [options]
+ * @param {Pick<import('node:child_process').SpawnOptions, 'env' | 'cwd' | 'stdio'>} [options]
  * @returns {Promise<number>}
  */
 export function runProjectNode(root, args, options = {}) {
