@@ -34,7 +34,7 @@ export class Qcow2Source implements BlockSource {
 	#fd: number | null;
 	#fileSize: number;
 	/** The cluster decompressed last, for reads smaller than a cluster. */
-	#decompressed: { readonly entry: number; readonly low: number; readonly bytes: Buffer } | null = null;
+	#decompressed: { readonly high: number; readonly low: number; readonly bytes: Buffer } | null = null;
 	// The result of #lookUp: fields instead of an object, since it is called for every cluster
 	#kind: ClusterKind = 'unallocated';
 	#high = 0;
@@ -97,7 +97,7 @@ export class Qcow2Source implements BlockSource {
 			}
 		}
 		// Nor are clusters of the active disk: an image that says so claims more data than it can hold
-		if (dataBytes > this.#fileSize + this.#clusterSize) throw damaged(this.#path, 'its tables name more data than fits into the file');
+		if (!this.#isInFile(0, dataBytes - this.#clusterSize)) throw damaged(this.#path, 'its tables name more data than fits into the file');
 		return list.toExtents();
 	}
 
@@ -240,9 +240,9 @@ export class Qcow2Source implements BlockSource {
 	/** The decompressed cluster that #lookUp has just found. */
 	#cluster(offsetBytes: number): Buffer {
 		const known = this.#decompressed;
-		if (known !== null && known.entry === this.#high && known.low === this.#low) return known.bytes;
-		const [entry, low] = [this.#high, this.#low];
-		const value = (BigInt(entry & 0x3fff_ffff) << 32n) | BigInt(low);
+		if (known !== null && known.high === this.#high && known.low === this.#low) return known.bytes;
+		const [high, low] = [this.#high, this.#low];
+		const value = (BigInt(high & 0x3fff_ffff) << 32n) | BigInt(low);
 		const offsetBits = BigInt(62 - (this.#header.clusterBits - 8));
 		const host = Number(value & ((1n << offsetBits) - 1n));
 		const sectors = Number(value >> offsetBits) + 1;
@@ -254,7 +254,7 @@ export class Qcow2Source implements BlockSource {
 		const bytes = decompressCluster(this.#header.compression, packed, this.#clusterSize);
 		if (bytes === null)
 			throw damaged(this.#path, `the compressed cluster at byte ${offsetBytes - (offsetBytes % this.#clusterSize)} of the disk cannot be decompressed`);
-		this.#decompressed = { entry, low, bytes };
+		this.#decompressed = { high, low, bytes };
 		return bytes;
 	}
 }
