@@ -5,7 +5,7 @@
 import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { createApi } from './api/index.ts';
-import { assert, type Clock, type Log, systemClock } from './base/index.ts';
+import { type Clock, type Log, systemClock } from './base/index.ts';
 import { type DataFolder, defaultDataFolder, type LogFile, openConfiguration, openDataFolder, openLogFile } from './config/index.ts';
 import type { Downloads, EngineApi, RouterContext } from './contract/index.ts';
 import {
@@ -21,7 +21,10 @@ import {
 	type DataPlane,
 	startScheduler,
 } from './jobs/index.ts';
+import { backUp } from './mover/index.ts';
 import { openPlatform } from './platform/index.ts';
+import { cleanUpJob, LocalFolder, listChains, prepareRepository, removeChain } from './repository/index.ts';
+import { checkChain, Look, restoreDisk, restoreFiles, verifyPoint } from './restore/index.ts';
 
 export { defaultDataFolder };
 
@@ -30,6 +33,7 @@ export type EngineOptions = {
 	readonly clock?: Clock;
 	/** Instead of the log file in the data folder. */
 	readonly logger?: Log;
+	/** Instead of the real ones, for tests of what stands above them. */
 	readonly plane?: DataPlane;
 	readonly chainStore?: ChainStore;
 };
@@ -59,8 +63,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	const folder = stack.use(await openDataFolder(options.dataFolder, platform.locks, startedAt));
 	const log = options.logger ?? createLogger(folder, stack);
 	const config = stack.use(await openConfiguration<ChainRecord>(folder.databasePath, clock));
-	const { plane, chainStore } = options;
-	assert(plane !== undefined && chainStore !== undefined, 'an engine needs a data plane and a chain store');
+	const plane = options.plane ?? createDataPlane(stack.use(new Look()));
+	const chainStore = options.chainStore ?? localChains;
 
 	const bus = createEventBus();
 	const sessions = createSessions({ store: config.sessions, clock, bus, log });
@@ -121,3 +125,24 @@ function createLogger(folder: DataFolder, stack: AsyncDisposableStack): Log {
 	const file: LogFile = stack.use(openLogFile(folder.logPath));
 	return pino({ base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }, file);
 }
+
+const localChains: ChainStore = {
+	prepare: prepareRepository,
+	space: (repositoryPath) => new LocalFolder(repositoryPath).space(),
+	list: listChains,
+	cleanUp: cleanUpJob,
+	removeChain,
+};
+
+const createDataPlane = (look: Look): DataPlane => ({
+	backUp,
+	restoreFiles,
+	restoreDisk,
+	verifyPoint,
+	checkChain,
+	planRestore: (input, options) => look.plan(input, options),
+	browse: (input, options) => look.browse(input, options),
+	stat: (input, options) => look.stat(input, options),
+	openDownload: (input, options) => look.openDownload(input, options),
+	measure: (input, options) => look.measure(input, options),
+});

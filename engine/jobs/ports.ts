@@ -2,103 +2,12 @@
  * What the jobs need from the data plane. The engine's composition root joins them; a test may join a fake.
  * All paths of objects are `SourceSpec`s; all sizes bytes; all times epoch milliseconds.
  */
-import type {
-	BackupFileKind,
-	Bottleneck,
-	BrowsePage,
-	ChainMethod,
-	CheckResult,
-	Compression,
-	Download,
-	ErrorShape,
-	ItemWarning,
-	OverwriteRule,
-	RestorePlan,
-	RunMode,
-	SourceSpec,
-	TaskCounters,
-} from '../contract/index.ts';
+import type { BrowsePage, CheckResult, Download, ErrorShape, OverwriteRule, RestorePlan, SourceSpec } from '../contract/index.ts';
+import type { BackupRun, ObjectOutcome, TaskOptions as RunOptions, TaskObserver } from '../mover/index.ts';
+import type { ChainRecord } from '../repository/index.ts';
 
-/** Listens to one object of a run. Called often: implementations only store and thin out. Never throws. */
-export interface TaskObserver {
-	counters(counters: TaskCounters): void;
-	/** What it is doing now: a path, or a word such as "committing". */
-	activity(text: string): void;
-	warning(warning: ItemWarning): void;
-	info(message: string): void;
-	/** Busy shares since the start, whenever they are known. */
-	bottleneck(bottleneck: Bottleneck): void;
-}
-
-export type RunOptions = { readonly signal?: AbortSignal | undefined };
-
-/** One run into one chain: one object, or all objects of the job where the repository keeps single-file chains. */
-export type BackupRun = {
-	readonly repositoryPath: string;
-	readonly job: { readonly id: string; readonly name: string };
-	readonly sessionId: string;
-	readonly objects: readonly SourceSpec[];
-	readonly exclude: readonly string[];
-	readonly method: ChainMethod;
-	readonly singleFile: boolean;
-	readonly blockSizeBytes: number;
-	readonly compression: Compression;
-	/** `full` begins a new chain. An increment falls back to a full when there is no chain to build on; the outcome says why. */
-	readonly requested: 'full' | 'increment';
-	/** Why a full is requested; goes into the mode of the points. */
-	readonly reason: string;
-	/** Begin a new chain when the current one holds this many points (null: never). */
-	readonly renewAfterPoints: number | null;
-	readonly readLimit: number | null;
-	readonly writeLimit: number | null;
-};
-
-export type ObjectOutcome = {
-	readonly object: SourceSpec;
-	readonly pointId: string;
-	readonly mode: RunMode;
-	readonly counters: TaskCounters;
-	readonly bottleneck: Bottleneck;
-};
-
-/** A restore point as the repository's own files know it. */
-export type PointRecord = {
-	readonly id: string;
-	readonly chainId: string;
-	readonly object: SourceSpec;
-	readonly createdAt: number;
-	readonly kind: BackupFileKind;
-	readonly consistency: 'application' | 'file-system' | 'crash';
-	readonly mode: RunMode;
-	readonly sessionId: string;
-	readonly file: string;
-	readonly storedBytes: number;
-	readonly sourceBytes: number;
-	readonly itemCount: number;
-	readonly warningCount: number;
-	/** Why it cannot be restored; null when nothing is known against it. */
-	readonly problem: string | null;
-};
-
-export type ChainRecord = {
-	readonly id: string;
-	readonly job: { readonly id: string; readonly name: string };
-	readonly objects: readonly SourceSpec[];
-	readonly method: ChainMethod;
-	readonly createdAt: number;
-	readonly encrypted: boolean;
-	/** Oldest first; each depends on the one before it, the first is the full. Paths relative to the repository. */
-	readonly files: readonly {
-		readonly path: string;
-		readonly kind: BackupFileKind;
-		readonly sizeBytes: number;
-		readonly createdAt: number;
-		readonly pointIds: readonly string[];
-		readonly problem: string | null;
-	}[];
-	/** Oldest first. */
-	readonly points: readonly PointRecord[];
-};
+export type { BackupRun, ObjectOutcome, TaskObserver, TaskOptions as RunOptions } from '../mover/index.ts';
+export type { ChainRecord, PointRecord } from '../repository/index.ts';
 
 /** Everything that moves or reads backup data. */
 export interface DataPlane {

@@ -1,0 +1,33 @@
+/**
+ * The way back: browsing, planning, restoring files and disks, verifying points and checking chains.
+ * Guarantees: every byte is verified before it is written; a file has its name only when it is whole; reading never writes.
+ * Heavy work runs in threads of its own; `Look` answers the faces' small questions.
+ */
+import type { CheckResult } from '../contract/index.ts';
+import { runInThread, type TaskObserver, type TaskOptions } from '../mover/index.ts';
+import type { RestoreDiskTask } from './restore-disk.ts';
+import type { RestoreFilesTask } from './restore-files.ts';
+import type { RestoreTask } from './restore-thread.ts';
+
+export { Look } from './look.ts';
+export type { RestoreDiskTask } from './restore-disk.ts';
+export type { RestoreFilesTask } from './restore-files.ts';
+
+const run = <Result>(task: RestoreTask, observer: TaskObserver, options: TaskOptions): Promise<Result> =>
+	runInThread(new URL('./restore-thread.ts', import.meta.url), task, [observer], options);
+
+/** @throws `not-found.*`, `restore.target`, `repository.*` */
+export const restoreFiles = (task: RestoreFilesTask, observer: TaskObserver, options: TaskOptions): Promise<void> =>
+	run({ kind: 'files', ...task }, observer, options);
+
+/** @throws `not-found.*`, `exists.target`, `restore.target`, `repository.*` */
+export const restoreDisk = (task: RestoreDiskTask, observer: TaskObserver, options: TaskOptions): Promise<void> =>
+	run({ kind: 'disk', ...task }, observer, options);
+
+/** Reads everything a point needs; damage is in the result, not an error. */
+export const verifyPoint = (task: { repositoryPath: string; pointId: string }, observer: TaskObserver, options: TaskOptions): Promise<CheckResult> =>
+	run({ kind: 'verify', ...task }, observer, options);
+
+/** Reads every stored byte of a chain; damage is in the result, not an error. */
+export const checkChain = (task: { repositoryPath: string; chainId: string }, observer: TaskObserver, options: TaskOptions): Promise<CheckResult> =>
+	run({ kind: 'check', ...task }, observer, options);

@@ -1,0 +1,85 @@
+/** The thread that looks into restore points and sources for the faces: small questions, answered at once, with the last points kept open. */
+import { type MessagePort, parentPort } from 'node:worker_threads';
+import { assert, EngineError, toErrorShape } from '../base/index.ts';
+import { openBlockSource } from '../block/index.ts';
+import { compileExclusions, measureFolder } from '../source/index.ts';
+import { browse, plan, stat } from './browse.ts';
+import { openDownload } from './download.ts';
+import type { LookAnswer, LookQuestion, LookRequest } from './look.ts';
+import { PointView } from './point-view.ts';
+
+assert(parentPort, 'this file is a worker thread');
+const port: MessagePort = parentPort;
+const keptViews = 4;
+const views = new Map<string, Promise<PointView>>();
+const asked = new Map<number, AbortController>();
+const downloads = new Map<number, AsyncIterator<Uint8Array>>();
+
+/** A point's files never change once committed; a point that was removed is found out by its missing file. */
+function viewOf(repositoryPath: string, pointId: string): Promise<PointView> {
+	const key = `${repositoryPath}\0${pointId}`;
+	const kept = views.get(key);
+	if (kept) {
+		views.delete(key);
+		views.set(key, kept);
+		return kept;
+	}
+	const opening = PointView.open(repositoryPath, pointId);
+	views.set(key, opening);
+	opening.catch(() => views.delete(key));
+	for (const [oldest, view] of views) {
+		if (views.size <= keptViews) break;
+		views.delete(oldest);
+		if (downloads.size === 0) void view.then((old) => old[Symbol.asyncDispose]());
+	}
+	return opening;
+}
+
+async function answer(id: number, question: LookQuestion, signal: AbortSignal): Promise<unknown> {
+	switch (question.kind) {
+		case 'browse':
+			return browse(await viewOf(question.repositoryPath, question.pointId), question.path, question.offset, question.limit);
+		case 'stat':
+			return stat(await viewOf(question.repositoryPath, question.pointId), question.path);
+		case 'plan':
+			return plan(await viewOf(question.repositoryPath, question.pointId), question.paths, question.to, question.overwrite, signal);
+		case 'measure': {
+			const { source, exclude, deadlineMs } = question;
+			if (source.kind === 'disk') {
+				const disk = openBlockSource(source.path);
+				const bytes = disk.sizeBytes;
+				disk.close();
+				return { bytes, items: 1, complete: true };
+			}
+			const endsAt = performance.now() + deadlineMs;
+			return measureFolder(source.path, compileExclusions(exclude), () => performance.now() > endsAt);
+		}
+		case 'download': {
+			const { content, ...head } = await openDownload(await PointView.open(question.repositoryPath, question.pointId), question.paths);
+			downloads.set(id, content[Symbol.asyncIterator]());
+			return head;
+		}
+		case 'next': {
+			const next = await downloads.get(question.download)?.next();
+			if (!next || next.done) downloads.delete(question.download);
+			return !next || next.done ? null : Uint8Array.from(next.value);
+		}
+		case 'close':
+			await downloads.get(question.download)?.return?.();
+			downloads.delete(question.download);
+			return null;
+	}
+}
+
+port.on('message', ({ id, question }: LookRequest) => {
+	if (question === 'cancel') return asked.get(id)?.abort(new EngineError('cancelled', 'Cancelled.'));
+	const controller = new AbortController();
+	asked.set(id, controller);
+	const send = (message: LookAnswer): void => port.postMessage(message);
+	answer(id, question, controller.signal)
+		.then(
+			(result) => send({ id, result }),
+			(error: unknown) => send({ id, failure: toErrorShape(error) }),
+		)
+		.finally(() => asked.delete(id));
+});

@@ -1,0 +1,46 @@
+/** What the restoring thread and its workers say to each other. */
+import type { ItemWarning } from '../contract/index.ts';
+import type { TreeEntry } from '../format/index.ts';
+import type { ChainHandle } from '../repository/index.ts';
+
+export type RestoreWorkerSetup = { readonly chain: ChainHandle };
+
+/** A file, or one slice of a large one. */
+export type FileSlice = {
+	readonly id: number;
+	readonly target: Uint8Array;
+	/** Where it is written until it is whole. */
+	readonly temporary: Uint8Array;
+	/** Where the slice begins in the file. */
+	readonly offset: number;
+	/** Encoded extents without lists. */
+	readonly extents: Uint8Array;
+	/** Finish with these once the slice is written: set for a file that is one slice. */
+	readonly entry: TreeEntry | null;
+};
+
+export type RestoreRequest =
+	| { readonly type: 'slices'; readonly slices: readonly FileSlice[] }
+	/** All slices are written: set length and metadata, give the file its name. */
+	| { readonly type: 'finish'; readonly id: number; readonly target: Uint8Array; readonly temporary: Uint8Array; readonly entry: TreeEntry }
+	/** Read and verify chunks; `wantBytes` sends them back. */
+	| { readonly type: 'chunks'; readonly id: number; readonly hashes: Uint8Array; readonly wantBytes: boolean };
+
+export type SliceFailure = { readonly code: 'repository' | 'target' | 'full'; readonly message: string };
+
+export type RestoreReply =
+	| { readonly type: 'slice'; readonly id: number; readonly writtenBytes: number; readonly failure: SliceFailure | null }
+	| { readonly type: 'finished'; readonly id: number; readonly failure: SliceFailure | null }
+	| { readonly type: 'warning'; readonly warning: ItemWarning }
+	| {
+			readonly type: 'chunks';
+			readonly id: number;
+			readonly chunks: readonly Uint8Array[];
+			readonly readBytes: number;
+			readonly failures: readonly { readonly index: number; readonly message: string; readonly isUnreadable: boolean }[];
+	  }
+	/** The request is done with; another may come. */
+	| { readonly type: 'idle'; readonly times: RestoreTimes };
+
+/** Milliseconds since the worker began: reading and decoding the repository, writing the target. */
+export type RestoreTimes = { readonly readMs: number; readonly writeMs: number };

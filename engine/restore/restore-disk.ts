@@ -1,0 +1,105 @@
+import { EngineError } from '../base/index.ts';
+import { openDiskTarget } from '../block/index.ts';
+import { blockCount, blocksPerSegment, type DiskMapRoot, hashBytes, isZeroHash, parseDiskMap } from '../format/index.ts';
+import type { TaskObserver } from '../mover/index.ts';
+import { ChainReader, findPoint, loadChain } from '../repository/index.ts';
+import { PointView } from './point-view.ts';
+import { RestoreProgress } from './progress.ts';
+import { RestorePool } from './restore-pool.ts';
+
+export type RestoreDiskTask = { readonly repositoryPath: string; readonly pointId: string; readonly to: string; readonly overwrite: boolean };
+
+const requestBytes = 4 * 1024 * 1024;
+
+export async function readDiskMap(view: PointView): Promise<DiskMapRoot> {
+	if (view.manifest.root.kind !== 'disk')
+		throw new EngineError('usage.invalid', `${view.manifest.object.path} is a folder, not a disk.`, { hint: 'Restore it with "holdfast restore files".' });
+	return parseDiskMap(await view.reader.readChunk(view.rootHash), `the disk map of ${view.manifest.id}`);
+}
+
+/** Block hashes, segment by segment, with the number of the first block. @throws `repository.damaged` */
+export async function* readSegments(view: PointView, map: DiskMapRoot): AsyncGenerator<{ firstBlock: number; hashes: Uint8Array }> {
+	const blocks = blockCount(map);
+	for (const [i, segment] of map.segments.entries()) {
+		const firstBlock = i * blocksPerSegment;
+		const length = Math.min(blocksPerSegment, blocks - firstBlock) * hashBytes;
+		const hashes = isZeroHash(segment) ? new Uint8Array(length) : await view.reader.readChunk(segment);
+		if (hashes.byteLength !== length) throw new EngineError('repository.damaged', `A segment of the disk map of ${view.manifest.id} has the wrong length.`);
+		yield { firstBlock, hashes };
+	}
+}
+
+/**
+ * Writes a disk to a raw file (sparse) or a device.
+ * @throws `exists.target`, `restore.target`, `repository.damaged`; a file that was created here is removed again
+ */
+export async function restoreDisk(task: RestoreDiskTask, [observer]: readonly TaskObserver[], { signal }: { readonly signal: AbortSignal }): Promise<void> {
+	const { point, files } = await findPoint(task.repositoryPath, task.pointId);
+	const chain = await loadChain(task.repositoryPath, files);
+	await using view = new PointView(point, new ChainReader(chain));
+	const map = await readDiskMap(view);
+	const progress = new RestoreProgress(observer as TaskObserver);
+	const { counters } = progress;
+	counters.totalBytes = map.sizeBytes;
+	counters.totalItems = 1;
+	progress.report();
+
+	using target = openDiskTarget(task.to, map.sizeBytes, { overwrite: task.overwrite });
+	try {
+		const bytesOf = (block: number): number => Math.min(map.blockSizeBytes, map.sizeBytes - block * map.blockSizeBytes);
+		const requested = new Map<number, readonly number[]>();
+		await using pool = new RestorePool(chain, (reply) => {
+			if (reply.type !== 'chunks') return;
+			const blocks = requested.get(reply.id) ?? [];
+			requested.delete(reply.id);
+			if (reply.failures[0])
+				throw new EngineError('repository.damaged', reply.failures[0].message, { hint: 'Restore from another point; run a check of the chain.' });
+			for (const [i, block] of blocks.entries()) {
+				const data = reply.chunks[i];
+				if (data?.byteLength !== bytesOf(block)) throw new EngineError('repository.damaged', `Block ${block} has the wrong length.`);
+				target.write(block * map.blockSizeBytes, data);
+				counters.doneBytes += data.byteLength;
+				counters.storedBytes += data.byteLength;
+				counters.transferredBytes += data.byteLength;
+			}
+			counters.readBytes += reply.readBytes;
+			progress.report();
+		});
+		let id = 0;
+		const perRequest = Math.max(1, Math.floor(requestBytes / map.blockSizeBytes));
+		let blocks: number[] = [];
+		let hashes: Uint8Array[] = [];
+		const give = async (): Promise<void> => {
+			if (blocks.length === 0) return;
+			requested.set(id, blocks);
+			await pool.give({ type: 'chunks', id: id++, hashes: Buffer.concat(hashes), wantBytes: true }, signal);
+			blocks = [];
+			hashes = [];
+		};
+		for await (const segment of readSegments(view, map)) {
+			for (let i = 0; i < segment.hashes.byteLength / hashBytes; i++) {
+				const block = segment.firstBlock + i;
+				const hash = segment.hashes.subarray(i * hashBytes, (i + 1) * hashBytes);
+				if (isZeroHash(hash)) {
+					target.writeZeros(block * map.blockSizeBytes, bytesOf(block));
+					counters.doneBytes += bytesOf(block);
+					continue;
+				}
+				blocks.push(block);
+				hashes.push(hash);
+				if (blocks.length === perRequest) await give();
+			}
+			progress.report();
+		}
+		await give();
+		await pool.drain(signal);
+		progress.observer.activity('syncing');
+		target.sync();
+		progress.bottleneck(pool);
+		counters.doneItems = 1;
+		progress.report();
+	} catch (error) {
+		target.discard();
+		throw error;
+	}
+}

@@ -1,0 +1,298 @@
+import * as fs from 'node:fs';
+import { displayText, EngineError, systemErrorCode, textFromBytes } from '../base/index.ts';
+import type { ErrorCode, OverwriteRule } from '../contract/index.ts';
+import { ByteWriter, noContent, type TreeEntry, writeExtent } from '../format/index.ts';
+import type { TaskObserver } from '../mover/index.ts';
+import { openPlatform } from '../platform/index.ts';
+import { ChainReader, findPoint, loadChain } from '../repository/index.ts';
+import { applyMetadata, createSpecial, removeExisting, targetError, temporaryName } from './file-writer.ts';
+import { PointView } from './point-view.ts';
+import { RestoreProgress } from './progress.ts';
+import type { FileSlice, RestoreReply, SliceFailure } from './protocol.ts';
+import { RestorePool } from './restore-pool.ts';
+import { type SelectedEntry, select } from './selection.ts';
+
+export type RestoreFilesTask = {
+	readonly repositoryPath: string;
+	readonly pointId: string;
+	readonly paths: readonly string[];
+	readonly to: string | null;
+	readonly overwrite: OverwriteRule;
+};
+
+const batchFiles = 64;
+const batchBytes = 4 * 1024 * 1024;
+/** A large file is written in slices of about this size, by all workers at once. */
+const sliceBytes = 32 * 1024 * 1024;
+
+type OpenFile = {
+	readonly selected: SelectedEntry;
+	readonly temporary: Buffer;
+	sliceCount: number;
+	writtenSlices: number;
+	/** All its slices have been given away. */
+	isListed: boolean;
+	failure: SliceFailure | null;
+};
+
+/**
+ * Restores the selection. Files appear under their names only when they are whole; what stays as it is under the overwrite rule is told.
+ * @throws `repository.damaged` at the end when files could not be restored, `restore.target` when the target as a whole cannot be written
+ */
+export async function restoreFiles(task: RestoreFilesTask, [observer]: readonly TaskObserver[], { signal }: { readonly signal: AbortSignal }): Promise<void> {
+	const { point, files } = await findPoint(task.repositoryPath, task.pointId);
+	const chain = await loadChain(task.repositoryPath, files);
+	await using view = new PointView(point, new ChainReader(chain));
+	const restore = new FileRestore(task, observer as TaskObserver, signal);
+	try {
+		await using pool = new RestorePool(chain, (reply) => restore.take(reply));
+		await restore.run(view, pool);
+	} finally {
+		restore.removeUnfinished(); // after the workers have ended: none of them makes the file again
+	}
+}
+
+class FileRestore {
+	readonly #task: RestoreFilesTask;
+	readonly #progress: RestoreProgress;
+	readonly #signal: AbortSignal;
+	readonly #platform = openPlatform();
+	readonly #open = new Map<number, OpenFile>();
+	readonly #toFinish: { id: number; file: OpenFile }[] = [];
+	/** Directories get their metadata last: everything that is written into them moves their times. */
+	readonly #directories: { target: Buffer; entry: TreeEntry }[] = [];
+	/** First restored name per inode with several names. */
+	readonly #linked = new Map<string, Buffer>();
+	readonly #links: { first: Buffer; selected: SelectedEntry }[] = [];
+	#batch: FileSlice[] = [];
+	#batchedBytes = 0;
+	#nextId = 0;
+	#damagedCount = 0;
+	#full: string | null = null;
+
+	constructor(task: RestoreFilesTask, observer: TaskObserver, signal: AbortSignal) {
+		this.#task = task;
+		this.#progress = new RestoreProgress(observer);
+		this.#signal = signal;
+	}
+
+	async run(view: PointView, pool: RestorePool): Promise<void> {
+		const { counters, observer } = this.#progress;
+		const signal = this.#signal;
+		await this.#addUp(view);
+		for await (const selected of select({ view, paths: this.#task.paths, to: this.#task.to, overwrite: this.#task.overwrite, signal })) {
+			if (this.#full) break;
+			observer.activity(displayText(selected.path));
+			await this.#restore(selected, view, pool);
+			this.#progress.report();
+		}
+		await this.#giveBatch(pool);
+		for (;;) {
+			await pool.drain(signal);
+			const ready = this.#toFinish.splice(0);
+			if (ready.length === 0) break;
+			for (const { id, file } of ready)
+				await pool.give({ type: 'finish', id, target: file.selected.target, temporary: file.temporary, entry: portable(file.selected.entry) }, signal);
+		}
+		this.#makeLinks();
+		for (const { target, entry } of this.#directories.toReversed())
+			applyMetadata(target, entry, this.#platform, (warning) => this.#warn(warning.code, warning.message, warning.path));
+		this.#progress.bottleneck(pool);
+		if (!this.#full) {
+			counters.totalBytes = counters.doneBytes;
+			counters.totalItems = counters.doneItems;
+		}
+		this.#progress.report();
+		if (this.#full)
+			throw new EngineError('restore.target', this.#full, {
+				hint: 'Free some space or restore to another disk, then restore again: files that are there already are kept.',
+			});
+		if (this.#damagedCount > 0)
+			throw new EngineError(
+				'repository.damaged',
+				`${this.#damagedCount} files could not be restored because their backup is damaged. All others are in place.`,
+				{
+					hint: 'See the log of the session for their names; try an older restore point for them.',
+				},
+			);
+	}
+
+	removeUnfinished(): void {
+		for (const { temporary } of this.#open.values()) removeExisting(temporary);
+	}
+
+	async #addUp(view: PointView): Promise<void> {
+		const { counters } = this.#progress;
+		let bytes = 0;
+		let items = 0;
+		for (const path of this.#task.paths) {
+			const { entry } = await view.find(path);
+			bytes += entry.type === 'directory' ? entry.totals.bytes : entry.sizeBytes;
+			items += entry.type === 'directory' ? entry.totals.items : 1;
+		}
+		counters.totalBytes = bytes;
+		counters.totalItems = items;
+		this.#progress.report();
+	}
+
+	async #restore(selected: SelectedEntry, view: PointView, pool: RestorePool): Promise<void> {
+		const { counters, observer } = this.#progress;
+		const { entry, decision, target } = selected;
+		if (decision === 'conflict') {
+			this.#warn(
+				'restore.target',
+				`${displayText(textFromBytes(target))} is in the way and was kept: ${displayText(selected.path)} was not restored.`,
+				selected.path,
+			);
+			this.#pass(entry);
+		} else if (decision === 'keep') {
+			if (!selected.isParent) observer.info(`${displayText(textFromBytes(target))} exists already and was kept.`);
+			this.#pass(entry);
+		} else if (entry.type === 'directory') {
+			if (!selected.isParent) counters.doneItems++;
+			this.#attempt(selected, () => this.#makeDirectory(selected));
+		} else if (entry.type === 'file') {
+			await this.#restoreFile(selected, view, pool);
+		} else {
+			counters.doneItems++;
+			this.#attempt(selected, () =>
+				createSpecial(target, entry, this.#platform, decision === 'replace', (warning) => this.#warn(warning.code, warning.message, warning.path)),
+			);
+		}
+	}
+
+	/** Counts what is not restored as done, with all below it. */
+	#pass(entry: TreeEntry): void {
+		const { counters } = this.#progress;
+		counters.doneItems += entry.type === 'directory' ? entry.totals.items : 1;
+		counters.doneBytes += entry.type === 'directory' ? entry.totals.bytes : entry.sizeBytes;
+	}
+
+	#makeDirectory({ target, entry, decision, isParent }: SelectedEntry): void {
+		if (decision === 'replace') removeExisting(target);
+		if (decision === 'create' || decision === 'replace') fs.mkdirSync(target, { recursive: isParent || entry.name.toString() === 'root', mode: 0o700 });
+		const mayDescribe = decision !== 'merge' || (!isParent && this.#task.overwrite === 'always');
+		if (mayDescribe) this.#directories.push({ target, entry });
+	}
+
+	async #restoreFile(selected: SelectedEntry, view: PointView, pool: RestorePool): Promise<void> {
+		const { entry, target } = selected;
+		if (entry.linkDevice !== null) {
+			const key = `${entry.linkDevice}:${entry.inode}`;
+			const first = this.#linked.get(key);
+			if (first) {
+				this.#links.push({ first, selected });
+				return;
+			}
+			this.#linked.set(key, target);
+		}
+		const id = this.#nextId++;
+		const temporary = temporaryName(target);
+		const file: OpenFile = { selected, temporary, sliceCount: 0, writtenSlices: 0, isListed: false, failure: null };
+		this.#open.set(id, file);
+		const slice = (offset: number, extents: Uint8Array, isWhole: boolean): FileSlice => ({
+			id,
+			target,
+			temporary,
+			offset,
+			extents,
+			entry: isWhole ? portable(entry) : null,
+		});
+		const writer = new ByteWriter(256);
+		let start = 0;
+		let at = 0;
+		for await (const extent of view.extents(entry)) {
+			writeExtent(writer, extent);
+			at += extent.lengthBytes;
+			if (at - start < sliceBytes || at >= entry.sizeBytes) continue;
+			file.sliceCount++;
+			await this.#giveSlice(slice(start, writer.copy(), false), at - start, pool);
+			writer.reset();
+			start = at;
+		}
+		file.sliceCount++;
+		file.isListed = true;
+		await this.#giveSlice(slice(start, writer.copy(), start === 0), at - start, pool);
+	}
+
+	async #giveSlice(slice: FileSlice, lengthBytes: number, pool: RestorePool): Promise<void> {
+		this.#batch.push(slice);
+		this.#batchedBytes += lengthBytes;
+		if (this.#batch.length >= batchFiles || this.#batchedBytes >= batchBytes) await this.#giveBatch(pool);
+	}
+
+	async #giveBatch(pool: RestorePool): Promise<void> {
+		const slices = this.#batch;
+		this.#batch = [];
+		this.#batchedBytes = 0;
+		if (slices.length > 0) await pool.give({ type: 'slices', slices }, this.#signal);
+	}
+
+	take(reply: RestoreReply): void {
+		const { counters } = this.#progress;
+		if (reply.type === 'warning') this.#warn(reply.warning.code, reply.warning.message, reply.warning.path);
+		if (reply.type !== 'slice' && reply.type !== 'finished') return;
+		const file = this.#open.get(reply.id);
+		if (!file) return;
+		file.failure ??= reply.failure;
+		if (reply.type === 'slice') {
+			counters.doneBytes += reply.writtenBytes;
+			counters.storedBytes += reply.writtenBytes;
+			counters.transferredBytes += reply.writtenBytes;
+			file.writtenSlices++;
+			if (!file.isListed || file.writtenSlices < file.sliceCount) return;
+			if (file.sliceCount > 1 && !file.failure) {
+				this.#toFinish.push({ id: reply.id, file });
+				return;
+			}
+		}
+		this.#open.delete(reply.id);
+		counters.doneItems++;
+		if (file.failure) this.#failed(file);
+		this.#progress.report();
+	}
+
+	#failed({ selected, failure, temporary }: OpenFile): void {
+		removeExisting(temporary);
+		if (failure?.code === 'full') this.#full ??= failure.message;
+		else if (failure?.code === 'repository') {
+			this.#damagedCount++;
+			this.#warn('repository.damaged', `${displayText(selected.path)} could not be restored: ${failure.message}`, selected.path);
+		} else this.#warn('restore.target', failure?.message ?? 'could not be written', selected.path);
+	}
+
+	#makeLinks(): void {
+		const { counters } = this.#progress;
+		for (const { first, selected } of this.#links) {
+			counters.doneItems++;
+			counters.doneBytes += selected.entry.sizeBytes;
+			this.#attempt(selected, () => {
+				if (selected.decision === 'replace') removeExisting(selected.target);
+				fs.linkSync(first, selected.target);
+			});
+		}
+	}
+
+	#attempt(selected: SelectedEntry, action: () => void): void {
+		try {
+			action();
+		} catch (error) {
+			if (systemErrorCode(error) === 'ENOSPC') this.#full ??= targetError(selected.target, error).message;
+			else this.#warn('restore.target', targetError(selected.target, error).message, selected.path);
+		}
+	}
+
+	#warn(code: ErrorCode, message: string, path: string | null): void {
+		this.#progress.counters.warningCount++;
+		this.#progress.observer.warning({ code, message, path });
+	}
+}
+
+/** What a worker needs to know of an entry, without the page that it came from. */
+const portable = (entry: TreeEntry): TreeEntry => ({
+	...entry,
+	...noContent,
+	name: noContent.target,
+	sizeBytes: entry.sizeBytes,
+	xattrs: entry.xattrs.map(({ name, value }) => ({ name: name.slice(), value: value.slice() })),
+});

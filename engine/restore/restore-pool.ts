@@ -1,0 +1,88 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import type { ChainHandle } from '../repository/index.ts';
+import type { RestoreReply, RestoreRequest, RestoreTimes, RestoreWorkerSetup } from './protocol.ts';
+
+/** Requests per worker that are under way or wait: the bound of what is in memory. */
+const outstandingPerWorker = 3;
+
+type Member = { readonly worker: Worker; outstanding: number; times: RestoreTimes };
+
+/** Restore workers of one task. The first failure of a worker itself is what every later call throws. */
+export class RestorePool implements AsyncDisposable {
+	readonly #members: Member[];
+	#failure: { readonly error: unknown } | null = null;
+	#waiters: (() => void)[] = [];
+	readonly #startedAt = performance.now();
+
+	constructor(chain: ChainHandle, onReply: (reply: RestoreReply) => void) {
+		const setup: RestoreWorkerSetup = { chain };
+		this.#members = Array.from({ length: availableParallelism() }, () => {
+			const worker = new Worker(new URL('./restore-worker.ts', import.meta.url), { workerData: setup });
+			const member: Member = { worker, outstanding: 0, times: { readMs: 0, writeMs: 0 } };
+			worker.on('message', (reply: RestoreReply) => {
+				try {
+					if (reply.type === 'idle') {
+						member.outstanding--;
+						member.times = reply.times;
+					} else onReply(reply);
+				} catch (error) {
+					this.#failure ??= { error };
+				}
+				this.#wake();
+			});
+			worker.on('error', (error) => {
+				this.#failure ??= { error };
+				this.#wake();
+			});
+			return member;
+		});
+	}
+
+	#wake(): void {
+		const waiters = this.#waiters;
+		this.#waiters = [];
+		for (const wake of waiters) wake();
+	}
+
+	/** Resolves when `isReady` holds; it is asked again at each reply. @throws the signal's reason, the failure of a worker */
+	async until(isReady: () => boolean, signal: AbortSignal): Promise<void> {
+		const onAbort = (): void => this.#wake();
+		signal.addEventListener('abort', onAbort);
+		try {
+			for (;;) {
+				signal.throwIfAborted();
+				if (this.#failure) throw this.#failure.error;
+				if (isReady()) return;
+				await new Promise<void>((resolve) => this.#waiters.push(resolve));
+			}
+		} finally {
+			signal.removeEventListener('abort', onAbort);
+		}
+	}
+
+	async give(request: RestoreRequest, signal: AbortSignal): Promise<void> {
+		await this.until(() => this.#members.some(({ outstanding }) => outstanding < outstandingPerWorker), signal);
+		const least = this.#members.reduce((a, b) => (b.outstanding < a.outstanding ? b : a));
+		least.outstanding++;
+		least.worker.postMessage(request);
+	}
+
+	async drain(signal: AbortSignal): Promise<void> {
+		await this.until(() => this.#members.every(({ outstanding }) => outstanding === 0), signal);
+	}
+
+	/** Shares of the time since the pool began, over all workers, in per cent. */
+	get busyPercent(): { readPercent: number; writePercent: number } {
+		const whole = (performance.now() - this.#startedAt) * this.#members.length;
+		const share = (part: number): number => Math.min(100, Math.round((part / whole) * 100));
+		return {
+			readPercent: share(this.#members.reduce((sum, { times }) => sum + times.readMs, 0)),
+			writePercent: share(this.#members.reduce((sum, { times }) => sum + times.writeMs, 0)),
+		};
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		await Promise.all(this.#members.map(({ worker }) => worker.terminate()));
+	}
+}

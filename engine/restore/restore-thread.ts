@@ -1,0 +1,24 @@
+/** The thread of one restore, verification or check. */
+import { serveTask } from '../mover/index.ts';
+import { type RestoreDiskTask, restoreDisk } from './restore-disk.ts';
+import { type RestoreFilesTask, restoreFiles } from './restore-files.ts';
+import { checkChain, verifyPoint } from './verify.ts';
+
+export type RestoreTask =
+	| ({ readonly kind: 'files' } & RestoreFilesTask)
+	| ({ readonly kind: 'disk' } & RestoreDiskTask)
+	| { readonly kind: 'verify'; readonly repositoryPath: string; readonly pointId: string }
+	| { readonly kind: 'check'; readonly repositoryPath: string; readonly chainId: string };
+
+serveTask<RestoreTask>((task, observers, options) => {
+	switch (task.kind) {
+		case 'files':
+			return restoreFiles(task, observers, options);
+		case 'disk':
+			return restoreDisk(task, observers, options);
+		case 'verify':
+			return verifyPoint(task, observers, options);
+		case 'check':
+			return checkChain(task, observers, options);
+	}
+});

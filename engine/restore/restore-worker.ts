@@ -1,0 +1,135 @@
+/** The thread that reads chunks, verifies them and writes files. */
+import * as fs from 'node:fs';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { assert, isEngineError } from '../base/index.ts';
+import { hashBytes, isZeroHash, parseExtents, type TreeEntry } from '../format/index.ts';
+import { openPlatform } from '../platform/index.ts';
+import { ChainReader } from '../repository/index.ts';
+import { applyMetadata, removeExisting, targetError } from './file-writer.ts';
+import type { FileSlice, RestoreReply, RestoreRequest, RestoreWorkerSetup, SliceFailure } from './protocol.ts';
+
+assert(parentPort, 'this file is a worker thread');
+const port: MessagePort = parentPort;
+const reader = new ChainReader((workerData as RestoreWorkerSetup).chain);
+const platform = openPlatform();
+const times = { readMs: 0, writeMs: 0 };
+const reply = (message: RestoreReply, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
+
+async function readChunk(hash: Uint8Array): Promise<Uint8Array> {
+	const start = performance.now();
+	try {
+		return await reader.readChunk(hash);
+	} finally {
+		times.readMs += performance.now() - start;
+	}
+}
+
+function timedWrite(action: () => void): void {
+	const start = performance.now();
+	action();
+	times.writeMs += performance.now() - start;
+}
+
+const failureOf = (target: Buffer, error: unknown): SliceFailure => {
+	if (isEngineError(error) && error.code.startsWith('repository.')) return { code: 'repository', message: error.message };
+	const { message, data } = targetError(target, error);
+	return { code: data?.isFull ? 'full' : 'target', message };
+};
+
+const zeros = new Uint8Array(1024 * 1024);
+
+function writeAll(fd: number, bytes: Uint8Array, offset: number): void {
+	for (let done = 0; done < bytes.byteLength; ) done += fs.writeSync(fd, bytes, done, bytes.byteLength - done, offset + done);
+}
+
+/** @returns bytes of the file that the slice covers */
+async function writeSlice(slice: FileSlice): Promise<number> {
+	const flags = fs.constants.O_WRONLY | fs.constants.O_CREAT | (fs.constants.O_NOFOLLOW ?? 0);
+	const fd = fs.openSync(Buffer.from(slice.temporary), flags, 0o600);
+	try {
+		let at = slice.offset;
+		for (const extent of parseExtents(slice.extents, 'the extents of a file')) {
+			if (extent.kind === 'data') {
+				const chunk = await readChunk(extent.hash);
+				timedWrite(() => writeAll(fd, chunk, at));
+			} else if (extent.kind === 'zero') {
+				timedWrite(() => {
+					for (let done = 0; done < extent.lengthBytes; done += zeros.byteLength)
+						writeAll(fd, zeros.subarray(0, Math.min(zeros.byteLength, extent.lengthBytes - done)), at + done);
+				});
+			}
+			at += extent.lengthBytes;
+		}
+		if (slice.entry) timedWrite(() => fs.ftruncateSync(fd, slice.entry?.sizeBytes ?? 0)); // a hole at the end was not written
+		return at - slice.offset;
+	} finally {
+		fs.closeSync(fd);
+	}
+}
+
+function finish(target: Buffer, temporary: Buffer, entry: TreeEntry): void {
+	timedWrite(() => {
+		applyMetadata(temporary, entry, platform, (warning) => reply({ type: 'warning', warning: { ...warning, path: null } }));
+		fs.renameSync(temporary, target);
+	});
+}
+
+async function serve(request: RestoreRequest): Promise<void> {
+	switch (request.type) {
+		case 'slices':
+			for (const slice of request.slices) {
+				const target = Buffer.from(slice.target);
+				const temporary = Buffer.from(slice.temporary);
+				try {
+					const writtenBytes = await writeSlice(slice);
+					if (slice.entry) finish(target, temporary, slice.entry);
+					reply({ type: 'slice', id: slice.id, writtenBytes, failure: null });
+				} catch (error) {
+					if (slice.entry) removeExisting(temporary);
+					reply({ type: 'slice', id: slice.id, writtenBytes: 0, failure: failureOf(target, error) });
+				}
+			}
+			return;
+		case 'finish': {
+			const target = Buffer.from(request.target);
+			try {
+				timedWrite(() => fs.truncateSync(Buffer.from(request.temporary), request.entry.sizeBytes));
+				finish(target, Buffer.from(request.temporary), request.entry);
+				reply({ type: 'finished', id: request.id, failure: null });
+			} catch (error) {
+				removeExisting(Buffer.from(request.temporary));
+				reply({ type: 'finished', id: request.id, failure: failureOf(target, error) });
+			}
+			return;
+		}
+		case 'chunks':
+			await readChunks(request);
+	}
+}
+
+async function readChunks({ id, hashes, wantBytes }: Extract<RestoreRequest, { type: 'chunks' }>): Promise<void> {
+	const chunks: Uint8Array<ArrayBuffer>[] = [];
+	const failures: { index: number; message: string; isUnreadable: boolean }[] = [];
+	const before = reader.readBytes;
+	for (let index = 0; index < hashes.byteLength / hashBytes; index++) {
+		const hash = hashes.subarray(index * hashBytes, (index + 1) * hashBytes);
+		try {
+			const chunk = isZeroHash(hash) ? new Uint8Array(0) : await readChunk(hash);
+			if (wantBytes) chunks.push(chunk.slice()); // a chunk is a view into a record that stays here
+		} catch (error) {
+			if (!isEngineError(error)) throw error;
+			failures.push({ index, message: error.message, isUnreadable: error.code !== 'repository.damaged' });
+			if (wantBytes) chunks.push(new Uint8Array(0));
+		}
+	}
+	reply(
+		{ type: 'chunks', id, chunks, readBytes: reader.readBytes - before, failures },
+		chunks.map((chunk) => chunk.buffer),
+	);
+}
+
+let last: Promise<void> = Promise.resolve();
+port.on('message', (request: RestoreRequest) => {
+	// one after the other: the cache of records serves neighbours best
+	last = last.then(() => serve(request)).then(() => reply({ type: 'idle', times: { ...times } }));
+});
