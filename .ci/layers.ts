@@ -28,7 +28,6 @@ const placeOf = (path: string): Place => {
 	const top = parts[0] ?? '';
 	return { path, top, module: top === 'engine' && parts.length > 2 ? parts[1] : undefined, isTest: testFile.test(path) };
 };
-};
 
 type OwnRule = { readonly says: string; readonly isBroken: (from: Place, to: Place) => boolean };
 type PackageRule = { readonly says: string; readonly isBroken: (from: Place, specifier: string) => boolean };
