@@ -35,7 +35,7 @@ const columns: readonly GridColumn<SessionListItem>[] = [
 	{ id: 'title', header: 'Session', width: 'minmax(150px, 2fr)', cell: (session) => <SessionLink session={session} /> },
 	{ id: 'kind', header: 'Kind', width: '116px', cell: (session) => kindWords[session.kind] },
 	{ id: 'state', header: 'Result', width: 'minmax(104px, 1.6fr)', cell: (session) => <Result session={session} /> },
-	{ id: 'startedAt', header: 'Started', width: '164px', cell: (session) => <Started session={session} /> },
+	{ id: 'startedAt', header: 'Started', width: '188px', cell: (session) => <Started session={session} /> },
 	{ id: 'duration', header: 'Duration', width: '92px', align: 'end', cell: (session) => <Elapsed session={session} /> },
 	{ id: 'read', header: 'Read', width: '82px', align: 'end', cell: (session) => <Bytes value={session.counters.readBytes} /> },
 	{ id: 'stored', header: 'Stored', width: '82px', align: 'end', cell: (session) => <Bytes value={session.counters.storedBytes} /> },

@@ -35,7 +35,6 @@ export function Pipe({ bottleneck, isLive }: { readonly bottleneck: Bottleneck |
 				{bottleneck ? (
 					<>
 						<strong>{headline(bottleneck, isThrottled, isLive)}</strong> {bottleneck.reason || stageAdvice(bottleneck.stage)}
-						{bottleneck.reason && bottleneck.stage !== 'none' ? <span className={classes.advice}> {stageAdvice(bottleneck.stage)}</span> : null}
 					</>
 				) : isLive ? (
 					'Measuring: the first figures come after a few seconds.'

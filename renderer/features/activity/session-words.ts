@@ -20,25 +20,25 @@ export const stages = [
 	{
 		id: 'source',
 		title: 'Source',
-		what: 'reading the protected data',
+		what: 'reading',
 		advice: 'Reading is the slowest part. A faster disk, fewer small files read anew, or another time of day helps; more proxies do not.',
 	},
 	{
 		id: 'proxy',
 		title: 'Proxy',
-		what: 'hashing, compressing, encrypting',
+		what: 'compressing',
 		advice: 'The processors are the slowest part. A lighter compression level or more cores helps.',
 	},
 	{
 		id: 'network',
 		title: 'Network',
-		what: 'sending to the repository',
+		what: 'sending',
 		advice: 'The connection is the slowest part. A proxy nearer to the repository or a stronger compression helps.',
 	},
 	{
 		id: 'target',
 		title: 'Target',
-		what: 'writing to the repository',
+		what: 'writing',
 		advice: 'Writing is the slowest part. A faster repository, fewer tasks at once, or a forward method instead of a reverse one helps.',
 	},
 ] as const;

@@ -10,10 +10,23 @@ const series = [
 	{ name: 'writeRate', label: 'Stored', color: 'var(--hf-chart-3, #f59f00)' },
 ];
 
+/** Round steps in binary units, so that the axis reads 0, 5, 10 MiB/s and not 0, 4.29, 8.58. */
+function rateTicks(most: number): number[] {
+	const unit = 1024 ** Math.max(0, Math.floor(Math.log(Math.max(most, 1)) / Math.log(1024)));
+	const steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500].map((step) => step * unit);
+	const step = steps.find((each) => most / each <= 4) ?? most / 4;
+	const count = Math.max(1, Math.ceil(most / step));
+	return Array.from({ length: count + 1 }, (_, index) => index * step);
+}
+
 /** Rates over the session's time. The engine thins the samples, so a session of a week has no more of them than one of an hour. */
 export function ThroughputChart({ samples, isLive }: { readonly samples: Session['throughput']; readonly isLive: boolean }): ReactNode {
 	// recharts keeps a reference and freezes nothing; it gets its own rows.
 	const data = useMemo(() => samples.map((sample) => ({ ...sample })), [samples]);
+	const yTicks = useMemo(
+		() => rateTicks(samples.reduce((most, sample) => Math.max(most, sample.readRate, sample.transferRate, sample.writeRate), 0)),
+		[samples],
+	);
 	if (data.length < 2) {
 		return <p className={classes.empty}>{isLive ? 'The first samples come in a moment.' : 'This session was too short to be measured.'}</p>;
 	}
@@ -41,7 +54,7 @@ export function ThroughputChart({ samples, isLive }: { readonly samples: Session
 				minTickGap: 56,
 				tickMargin: 4,
 			}}
-			yAxisProps={{ width: 76, tickFormatter: (value: number) => (value === 0 ? '0' : formatRate(value)), tickCount: 4 }}
+			yAxisProps={{ width: 76, tickFormatter: (value: number) => (value === 0 ? '0' : formatRate(value)), ticks: yTicks, domain: [0, yTicks.at(-1) ?? 1] }}
 			tooltipProps={{ labelFormatter: (label) => `after ${formatDuration(Number(label))}`, isAnimationActive: false }}
 			areaProps={{ isAnimationActive: false }}
 			areaChartProps={{ margin: { top: 0, right: 8, bottom: 0, left: 0 } }}

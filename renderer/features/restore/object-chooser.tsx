@@ -66,15 +66,18 @@ export function objectRows(points: readonly Point[], objects: readonly Protected
 	return [...rows.values()];
 }
 
+const placeOf = (row: ObjectRow): string =>
+	row.count > 0 || row.jobId === null ? newestPlace(row.object, row.jobId) : `/jobs/${encodeURIComponent(row.jobId)}`;
+
 const columns: readonly TableColumn<ObjectRow>[] = [
 	{
 		id: 'object',
 		header: 'Object',
 		width: 'minmax(220px, 2fr)',
 		cell: (row) => (
-			<span className={classes.objectName} title={displayPath(row.object)}>
+			<Link to={placeOf(row)} tabIndex={-1} className={classes.objectName ?? ''} title={displayPath(row.object)}>
 				{displayPath(objectPath(row.object))}
-			</span>
+			</Link>
 		),
 		sortBy: (row) => objectPath(row.object),
 		text: (row) => displayPath(row.object),
@@ -110,10 +113,6 @@ export function ObjectChooser({ jobId }: { readonly jobId: string | null }): Rea
 		const all = objectRows(points.data ?? [], overview.data?.objects ?? []);
 		return jobId === null ? all : all.filter((row) => row.jobId === jobId);
 	}, [points.data, overview.data, jobId]);
-	const open = (row: ObjectRow): void => {
-		if (row.count > 0) navigate(newestPlace(row.object, row.jobId));
-		else if (row.jobId) navigate(`/jobs/${encodeURIComponent(row.jobId)}`);
-	};
 	return (
 		<>
 			<PageHeader
@@ -143,8 +142,7 @@ export function ObjectChooser({ jobId }: { readonly jobId: string | null }): Rea
 					rowId={rowKey}
 					filter={filter ?? ''}
 					defaultSort={{ id: 'object', descending: false }}
-					onActivate={open}
-					onOpen={open}
+					onOpen={(row) => navigate(placeOf(row))}
 					empty={
 						filter ? (
 							<EmptyState title="No object matches" action={<Button onClick={() => setFilter(null)}>Show all objects</Button>}>

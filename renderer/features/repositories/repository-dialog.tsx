@@ -1,0 +1,217 @@
+import { Button, Group, Modal, NumberInput, Switch, TextInput } from '@mantine/core';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { type ReactNode, useState } from 'react';
+import type { ErrorShape, Repository, RepositorySettings } from '../../../engine/contract/index.ts';
+import { errorShapeOf, useTRPC } from '../../client.ts';
+import { ErrorPanel, formatBytes } from '../../ui/index.ts';
+import { PlacePicker } from '../places/index.ts';
+import classes from './repository-dialog.module.css';
+import { type Conflict, StaleRevision } from './stale-revision.tsx';
+
+const MiB = 2 ** 20;
+
+type Field = 'name' | 'path' | 'maxTasks' | 'readLimit' | 'writeLimit';
+const fields: readonly Field[] = ['name', 'path', 'maxTasks', 'readLimit', 'writeLimit'];
+
+/** Which field an error is about: it names it, or its code can only mean one. Null: the dialog as a whole. */
+export function fieldOf(error: ErrorShape): Field | null {
+	const named = String(error.data?.field ?? '').split('.');
+	const field = fields.find((each) => named.includes(each));
+	if (field) return field;
+	if (error.code === 'exists.name') return 'name';
+	return error.code.startsWith('repository.') || error.code === 'not-found.path' ? 'path' : null;
+}
+
+/** Adds a repository, or changes one. The server tries the folder out before it trusts it; what it says stands beside the field. */
+export function RepositoryDialog({
+	repository,
+	onClose,
+	onSaved,
+}: {
+	/** Null: a new one. */
+	readonly repository: Repository | null;
+	readonly onClose: () => void;
+	readonly onSaved: (repository: Repository) => void;
+}): ReactNode {
+	return (
+		<Modal opened onClose={onClose} title={repository ? `Edit “${repository.settings.name}”` : 'Add repository'} size={540} centered>
+			<Body repository={repository} onClose={onClose} onSaved={onSaved} />
+		</Modal>
+	);
+}
+
+const fresh: RepositorySettings = { name: '', path: '', singleFile: false, maxTasks: 4, readLimit: null, writeLimit: null };
+
+function Body({
+	repository,
+	onClose,
+	onSaved,
+}: {
+	readonly repository: Repository | null;
+	readonly onClose: () => void;
+	readonly onSaved: (repository: Repository) => void;
+}): ReactNode {
+	const trpc = useTRPC();
+	const queryClient = useQueryClient();
+	const [settings, setSettings] = useState(repository?.settings ?? fresh);
+	const [isPicking, setPicking] = useState(false);
+	const [conflict, setConflict] = useState<Conflict | null>(null);
+	const suggestion = useQuery(trpc.repositories.suggest.queryOptions(undefined, { enabled: repository === null }));
+	const saved = (result: Repository): void => {
+		void queryClient.invalidateQueries(trpc.repositories.pathFilter());
+		onSaved(result);
+	};
+	const add = useMutation(trpc.repositories.add.mutationOptions({ onSuccess: saved }));
+	const update = useMutation(
+		trpc.repositories.update.mutationOptions({
+			onSuccess: saved,
+			onError: (error) => {
+				const shape = errorShapeOf(error);
+				const current = shape.data?.current as Repository | undefined;
+				if (shape.code === 'stale.revision' && current) setConflict({ current, mine: settings });
+			},
+		}),
+	);
+	const isSaving = add.isPending || update.isPending;
+	const error = add.error ?? update.error;
+	const failure = error ? errorShapeOf(error) : null;
+	const at = failure && failure.code !== 'stale.revision' ? fieldOf(failure) : null;
+	const errorAt = (field: Field): ReactNode =>
+		failure && at === field ? (
+			<>
+				{failure.message} {failure.hint ? <span className={classes.hint}>{failure.hint}</span> : null}
+			</>
+		) : null;
+	const change = (part: Partial<RepositorySettings>): void => {
+		setSettings((old) => ({ ...old, ...part }));
+		add.reset();
+		update.reset();
+	};
+	const save = (next: RepositorySettings, revision: number | undefined): void => {
+		const trimmed = { ...next, name: next.name.trim(), path: next.path.trim() };
+		if (repository && revision !== undefined) update.mutate({ id: repository.id, revision, settings: trimmed });
+		else add.mutate(trimmed);
+	};
+
+	if (conflict) {
+		return (
+			<StaleRevision
+				conflict={conflict}
+				isSaving={isSaving}
+				onTakeTheirs={() => saved(conflict.current)}
+				onSaveMine={() => save(conflict.mine, conflict.current.revision)}
+				onBack={() => setConflict(null)}
+			/>
+		);
+	}
+	const suggested = suggestion.data && settings.path === '' ? suggestion.data : null;
+	return (
+		<form
+			className={classes.form}
+			onSubmit={(event) => {
+				event.preventDefault();
+				save(settings, repository?.revision);
+			}}
+		>
+			<TextInput
+				label="Name"
+				required
+				value={settings.name}
+				placeholder="Vault"
+				onChange={(event) => change({ name: event.currentTarget.value })}
+				error={errorAt('name')}
+				data-autofocus
+			/>
+			<div>
+				<Group gap={6} align="flex-end" wrap="nowrap">
+					<TextInput
+						className={classes.grow ?? ''}
+						label="Folder on the server"
+						required
+						value={settings.path}
+						placeholder={suggestion.data?.path ?? '/path/to/folder'}
+						onChange={(event) => change({ path: event.currentTarget.value })}
+						error={at === 'path'}
+					/>
+					<Button variant="default" onClick={() => setPicking(true)}>
+						Browse…
+					</Button>
+				</Group>
+				{at === 'path' ? <p className={classes.fieldError}>{errorAt('path')}</p> : null}
+				{suggested ? (
+					<p className={classes.note}>
+						Most room: <code>{suggested.path}</code>, {formatBytes(suggested.freeBytes)} free.{' '}
+						<button type="button" className={classes.take} onClick={() => change({ path: suggested.path, name: settings.name || 'Default repository' })}>
+							Take it
+						</button>
+					</p>
+				) : (
+					<p className={classes.note}>Made if it does not exist. Backups that lie in it already become visible.</p>
+				)}
+			</div>
+			<Switch
+				label="One chain for all objects of a job"
+				description="Fewer and larger files. Otherwise each object has a chain of its own, which damage to another cannot touch."
+				checked={settings.singleFile}
+				onChange={(event) => change({ singleFile: event.currentTarget.checked })}
+			/>
+			<Group grow align="flex-start">
+				<NumberInput
+					label="Tasks at once"
+					min={1}
+					max={64}
+					value={settings.maxTasks}
+					onChange={(value) => change({ maxTasks: Number(value) || 1 })}
+					error={errorAt('maxTasks')}
+				/>
+				<LimitInput label="Read limit" value={settings.readLimit} onChange={(readLimit) => change({ readLimit })} error={errorAt('readLimit')} />
+				<LimitInput label="Write limit" value={settings.writeLimit} onChange={(writeLimit) => change({ writeLimit })} error={errorAt('writeLimit')} />
+			</Group>
+			{failure && at === null && failure.code !== 'stale.revision' ? <ErrorPanel failure={failure} /> : null}
+			<Group justify="flex-end" gap="xs" mt={4}>
+				<Button variant="default" onClick={onClose}>
+					Close
+				</Button>
+				<Button type="submit" loading={isSaving} disabled={settings.name.trim() === '' || settings.path.trim() === ''}>
+					{repository ? 'Save' : 'Try it out and add'}
+				</Button>
+			</Group>
+			<PlacePicker
+				opened={isPicking}
+				title="In which folder shall the backups lie?"
+				mode="folder"
+				initialPath={settings.path.trim() || null}
+				onChoose={(path) => {
+					change({ path });
+					setPicking(false);
+				}}
+				onClose={() => setPicking(false)}
+			/>
+		</form>
+	);
+}
+
+function LimitInput({
+	label,
+	value,
+	onChange,
+	error,
+}: {
+	readonly label: string;
+	readonly value: number | null;
+	readonly onChange: (value: number | null) => void;
+	readonly error: ReactNode;
+}): ReactNode {
+	return (
+		<NumberInput
+			label={label}
+			placeholder="none"
+			min={1}
+			suffix=" MiB/s"
+			thousandSeparator
+			value={value === null ? '' : Math.round(value / MiB)}
+			onChange={(next) => onChange(typeof next === 'number' && next > 0 ? next * MiB : null)}
+			error={error}
+		/>
+	);
+}
