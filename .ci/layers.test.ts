@@ -20,7 +20,7 @@ const allowed: readonly [path: string, specifier: string][] = [
 	['engine/engine.test.ts', './engine.ts'],
 	['engine/snapshot/providers/btrfs/provider.ts', '../../provider.ts'],
 	['engine/snapshot/providers/btrfs/provider.ts', './subvolume.ts'],
-	['engine/snapshot/providers/btrfs/provider.ts', '../contract-suite.ts'],
+	['engine/snapshot/providers/btrfs/provider.test.ts', '../../contract-suite.ts'],
 	['engine/mover/pool.ts', '../source/index.ts'],
 	['renderer/client.ts', '../engine/contract/index.ts'],
 	['renderer/ui/size.test.ts', 'node:test'],
