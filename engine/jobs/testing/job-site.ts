@@ -1,0 +1,62 @@
+/** Everything of the jobs over a database in memory, a fake data plane and a clock that obeys. */
+import type { TestContext } from 'node:test';
+import { silentLog } from '../../base/index.ts';
+import { FakeClock } from '../../base/testing.ts';
+import { type Configuration, type Entity, openConfiguration } from '../../config/index.ts';
+import {
+	isFinal,
+	type JobSettings,
+	type JobSettingsInput,
+	jobSettings,
+	type RepositorySettings,
+	repositorySettings,
+	type Session,
+	type SourceSpec,
+} from '../../contract/index.ts';
+import { createCatalogue } from '../catalogue.ts';
+import { createChainUse } from '../chain-use.ts';
+import { createEventBus } from '../events.ts';
+import { createJobRunner } from '../job-runner.ts';
+import type { LiveSession } from '../live-session.ts';
+import type { ChainRecord } from '../ports.ts';
+import { createReadingSessions } from '../reading-sessions.ts';
+import { createSessions } from '../sessions.ts';
+import { createTaskSlots } from '../slots.ts';
+import { FakePlane } from './fake-plane.ts';
+
+export const documents: SourceSpec = { kind: 'folder', path: '/documents' };
+export const pictures: SourceSpec = { kind: 'folder', path: '/pictures' };
+export const disk: SourceSpec = { kind: 'disk', path: '/disks/web.qcow2' };
+
+export async function openJobSite(t: TestContext, options: { readonly clock?: FakeClock; readonly plane?: FakePlane; readonly databasePath?: string } = {}) {
+	const clock = options.clock ?? new FakeClock('2026-06-01T12:00:00Z');
+	const plane = options.plane ?? new FakePlane({ now: () => clock.now() });
+	for (const source of [documents, pictures, disk]) plane.putSource(source, { '/one': 'first', '/two': 'second' });
+	const config: Configuration<ChainRecord> = await openConfiguration(options.databasePath ?? ':memory:', clock);
+	t.after(() => config[Symbol.asyncDispose]());
+	const bus = createEventBus();
+	const sessions = createSessions({ store: config.sessions, clock, bus, log: silentLog });
+	const catalogue = createCatalogue({ ...config, cache: config.catalogue, chainStore: plane, clock, bus, log: silentLog });
+	const parts = { plane, chainStore: plane, catalogue, chainUse: createChainUse(), slots: createTaskSlots(), clock, log: silentLog, sessions };
+	const runner = createJobRunner({ ...parts, config });
+	const reading = createReadingSessions({ ...parts, verifications: config.verifications });
+	return { ...parts, config, bus, runner, reading };
+}
+export type JobSite = Awaited<ReturnType<typeof openJobSite>>;
+
+export async function addRepository({ config }: JobSite, more: Partial<RepositorySettings> = {}): Promise<Entity<RepositorySettings>> {
+	const name = more.name ?? 'Local';
+	return config.repositories.insert(repositorySettings.parse({ name, path: `/repositories/${name}`, ...more }));
+}
+
+export async function addJob({ config }: JobSite, repositoryId: string, more: Partial<JobSettingsInput> = {}): Promise<Entity<JobSettings>> {
+	return config.jobs.insert(jobSettings.parse({ name: 'Office', sources: [documents], repositoryId, ...more }));
+}
+
+/** The session once it has ended, as it was written down. */
+export async function ended(site: Pick<JobSite, 'sessions'>, { id }: Pick<LiveSession, 'id'>): Promise<Session> {
+	for await (const session of site.sessions.follow(id, {})) if (isFinal(session.state)) return site.sessions.get(id);
+	throw new Error('the session was not followed to its end');
+}
+
+export const runToEnd = async (site: JobSite, jobId: string, full: 'active' | null = null): Promise<Session> => ended(site, await site.runner.run(jobId, full));
