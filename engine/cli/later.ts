@@ -29,7 +29,3 @@ export function addLaterCommand(parent: Command, line: CommandLine, name: string
 	const command = parent.command(name, { hidden: true }).argument('[anything...]').allowUnknownOption().allowExcessArguments();
 	command.action(() => line.run(command, () => Promise.reject(unsupported(`"${parent.parent ? `${parent.name()} ` : ''}${name}"`))));
 }
-
-export function refuse(isWished: boolean, what: string): void {
-	if (isWished) throw unsupported(what);
-}

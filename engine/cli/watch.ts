@@ -93,8 +93,7 @@ export function sessionLines(session: Session, nowMs: number): string[] {
 			'',
 		);
 	}
-	for (const { mode, object } of session.tasks)
-		if (mode?.reason) lines.push(`${printable(object)}: ${mode.actual}, because ${printable(mode.reason).replace(/\.$/, '')}.`);
+	for (const { mode, object } of session.tasks) if (mode?.reason) lines.push(`${printable(object)}: ${mode.actual} – ${printable(mode.reason)}`);
 	const rate = durationMs > 0 ? ` · ${formatRate((doneBytes / durationMs) * 1000)}` : '';
 	lines.push(`Read ${formatSize(readBytes)} · sent ${formatSize(transferredBytes)} · stored ${formatSize(storedBytes)}${rate}`);
 	if (session.bottleneck) lines.push(`Bottleneck: ${printable(formatBottleneck(session.bottleneck))}`);

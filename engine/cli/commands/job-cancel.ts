@@ -17,10 +17,11 @@ export function addJobCancel(group: Command, line: CommandLine): void {
 			if (activeSessionId === null) {
 				throw new EngineError('not-found.session', `Job "${settings.name}" is not running.`, { hint: 'See "holdfast session list" for what ran.' });
 			}
-			await engine.jobs.cancel.mutate({ id });
+			// Asked before, since the engine may be a command's own, which ends with its session.
 			const session = await engine.sessions.get.query({ id: activeSessionId });
+			await engine.jobs.cancel.mutate({ id });
 			output.result(
-				() => ({ session: sessionJson(session, surroundings.clock.now()) }),
+				() => ({ session: { ...sessionJson(session, surroundings.clock.now()), state: 'cancelling' } }),
 				() => [`Session ${activeSessionId} of job "${settings.name}" is being cancelled.`],
 			);
 			return undefined;

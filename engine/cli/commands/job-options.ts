@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import { EngineError } from '../../base/index.ts';
 import {
 	type BlockSize,
 	blockSize,
@@ -76,11 +75,6 @@ export async function jobChanges(
 	options: JobOptions,
 	{ workingFolder, present }: { workingFolder: string; present?: JobSettings },
 ): Promise<Partial<JobSettings>> {
-	if (options.method !== undefined && options.method !== 'forward') {
-		throw new EngineError('usage.unsupported', `--method: "${options.method}" is not available in this version of Holdfast.`, {
-			hint: 'Use --method forward.',
-		});
-	}
 	const schedule = scheduleChange(options.schedule, options.timeZone, present?.schedule ?? null);
 	const activeFull = scheduleChange(options.activeFull, options.timeZone, present?.activeFull ?? null);
 	const repository: Repository | undefined = options.repository === undefined ? undefined : await findRepository(client, options.repository);

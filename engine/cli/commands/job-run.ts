@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { startInBackground } from '../background.ts';
 import type { CommandContext, CommandLine } from '../command-line.ts';
 import { sessionJson } from '../json.ts';
-import { addLaterOptions, refuse } from '../later.ts';
+import { addLaterOptions } from '../later.ts';
 import { findJob } from '../lookup.ts';
 import { reportSession, waitForOthers, watchSession } from '../watch.ts';
 import { withExample } from './group.ts';
@@ -23,7 +23,6 @@ export function addJobRun(group: Command, line: CommandLine): void {
 	addLaterOptions(command, ['--ad-hoc-full', '--keep-until <date>']);
 	command.action((name: string, options: RunOptions) =>
 		line.run(command, async (context) => {
-			refuse(options.full === 'synthetic', '--full synthetic');
 			const { client, isEmbedded } = await context.connect();
 			const { id } = await findJob(client, name);
 			if (!options.wait && isEmbedded) {

@@ -53,7 +53,7 @@ async function quickstart(context: CommandContext, options: QuickstartOptions): 
 		name: jobName,
 		description: 'Made by "holdfast quickstart".',
 		sources: [{ kind: 'folder', path: source }],
-		exclude: [...names, ...paths],
+		exclude: [...names, ...paths.map(anchoredPattern)],
 		repositoryId: repository.id,
 	};
 	const job = await prepareJob(client, settings);
@@ -116,6 +116,9 @@ function excludedFolders(source: string, folders: readonly string[]): string[] {
 		return below.startsWith('..') || below.startsWith(sep) ? [] : [below.split(sep).join('/')];
 	});
 }
+
+/** A pattern that means exactly this path below the source. */
+const anchoredPattern = (path: string): string => `/${path.replace(/[\\*?[\]{}()!+@|]/g, '\\$&')}`;
 
 function reportFailure({ output, surroundings }: CommandContext, session: Session): ExitCode {
 	const error = sessionError(session);

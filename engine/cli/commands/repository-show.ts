@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Repository } from '../../contract/index.ts';
 import type { CommandLine } from '../command-line.ts';
-import { formatFields, formatRate, formatSize, isoTime } from '../format.ts';
+import { formatCount, formatFields, formatSize, isoTime } from '../format.ts';
 import { repositoryJson } from '../json.ts';
 import { findRepository } from '../lookup.ts';
 import { withExample } from './group.ts';
@@ -23,7 +23,8 @@ export function addRepositoryShow(group: Command, line: CommandLine): void {
 	);
 }
 
-const limit = (bytesPerSec: number | null): string => (bytesPerSec === null ? 'none' : formatRate(bytesPerSec));
+/** As it is written on the command line. */
+const limit = (bytesPerSec: number | null): string => (bytesPerSec === null ? 'none' : `${bytesPerSec / 1e6} MB/s`);
 
 export function repositoryLines({
 	settings,
@@ -45,7 +46,7 @@ export function repositoryLines({
 		['State', problem === null ? state : `${state}: ${problem.message}`],
 		['Room', capacityBytes === null || freeBytes === null ? 'unknown' : `${formatSize(freeBytes)} free of ${formatSize(capacityBytes)}`],
 		['Used', `${formatSize(usedBytes)} for ${formatSize(sourceBytes)} of protected data`],
-		['Holds', `${jobCount} jobs, ${chainCount} chains, ${pointCount} restore points`],
+		['Holds', [formatCount(chainCount, 'chain'), formatCount(pointCount, 'restore point'), `used by ${formatCount(jobCount, 'job')}`].join(', ')],
 		['Chains', settings.singleFile ? 'one per job' : 'one per object'],
 		['Tasks', `${settings.maxTasks} at the same time`],
 		['Read limit', limit(settings.readLimit)],
