@@ -127,7 +127,11 @@ export function TallList({
 				className={classes.row}
 				data-active={index === active || undefined}
 				style={{ height: rowHeightPx, transform: `translateY(${index * rowHeightPx - shift}px)` }}
-				onClick={() => onActive?.(index)}
+				onClick={() => {
+					onActive?.(index);
+					// The list keeps the focus, also when a button in the row was pressed, so that the arrows go on from here.
+					scroller.current?.focus({ preventScroll: true });
+				}}
 				onDoubleClick={() => onOpen?.(index)}
 			>
 				{row(index)}

@@ -32,14 +32,14 @@ import { durationOf, kindWords } from './session-words.ts';
 import { useSessionPages } from './use-session-pages.ts';
 
 const columns: readonly GridColumn<SessionListItem>[] = [
-	{ id: 'title', header: 'Session', width: 'minmax(150px, 2fr)', cell: (session) => <SessionLink session={session} /> },
-	{ id: 'kind', header: 'Kind', width: '116px', cell: (session) => kindWords[session.kind] },
-	{ id: 'state', header: 'Result', width: 'minmax(104px, 1.6fr)', cell: (session) => <Result session={session} /> },
-	{ id: 'startedAt', header: 'Started', width: '188px', cell: (session) => <Started session={session} /> },
-	{ id: 'duration', header: 'Duration', width: '92px', align: 'end', cell: (session) => <Elapsed session={session} /> },
+	{ id: 'title', header: 'Session', width: 'minmax(120px, 2fr)', cell: (session) => <SessionLink session={session} /> },
+	{ id: 'kind', header: 'Kind', width: '112px', cell: (session) => kindWords[session.kind] },
+	{ id: 'state', header: 'Result', width: 'minmax(150px, 1.6fr)', cell: (session) => <Result session={session} /> },
+	{ id: 'startedAt', header: 'Started', width: '172px', cell: (session) => <Started session={session} /> },
+	{ id: 'duration', header: 'Duration', width: '86px', align: 'end', cell: (session) => <Elapsed session={session} /> },
 	{ id: 'read', header: 'Read', width: '82px', align: 'end', cell: (session) => <Bytes value={session.counters.readBytes} /> },
 	{ id: 'stored', header: 'Stored', width: '82px', align: 'end', cell: (session) => <Bytes value={session.counters.storedBytes} /> },
-	{ id: 'bottleneck', header: 'Bottleneck', width: '92px', cell: (session) => <Slowest session={session} /> },
+	{ id: 'bottleneck', header: 'Bottleneck', width: '86px', cell: (session) => <Slowest session={session} /> },
 ];
 
 const pathOf = (session: SessionListItem): string => `/sessions/${encodeURIComponent(session.id)}`;

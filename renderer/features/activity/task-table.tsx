@@ -44,24 +44,26 @@ export function TaskTable({ session }: { readonly session: Session }): ReactNode
 					return (
 						<Fragment key={`${task.object} ${task.name}`}>
 							<tr>
-								<td className={classes.object}>
-									{hasMore ? (
-										<button
-											type="button"
-											className={classes.expand}
-											aria-expanded={isOpen}
-											aria-label={`Details of ${task.name}`}
-											onClick={() => toggle(index)}
-										>
-											{isOpen ? <IconChevronDown size={14} /> : <IconChevronRight size={14} />}
-										</button>
-									) : (
-										<span className={classes.expand} />
-									)}
-									<span className={classes.name}>
-										<span title={displayPath(task.object)}>{displayPath(task.name)}</span>
-										{!isFinal(task.state) && task.activity ? <small title={displayPath(task.activity)}>{displayPath(task.activity)}</small> : null}
-									</span>
+								<td>
+									<div className={classes.object}>
+										{hasMore ? (
+											<button
+												type="button"
+												className={classes.expand}
+												aria-expanded={isOpen}
+												aria-label={`Details of ${task.name}`}
+												onClick={() => toggle(index)}
+											>
+												{isOpen ? <IconChevronDown size={14} /> : <IconChevronRight size={14} />}
+											</button>
+										) : (
+											<span className={classes.expand} />
+										)}
+										<span className={classes.name}>
+											<span title={displayPath(task.object)}>{displayPath(task.name)}</span>
+											{!isFinal(task.state) && task.activity ? <small title={displayPath(task.activity)}>{displayPath(task.activity)}</small> : null}
+										</span>
+									</div>
 								</td>
 								<td>
 									<StatusBadge status={task.state} />

@@ -26,13 +26,11 @@ export function ChainList({ chains }: { readonly chains: readonly Chain[] }): Re
 	const largest = useMemo(() => chains.reduce((most, chain) => Math.max(most, chainSize(chain)), 0), [chains]);
 	const leaving = useMemo(
 		() =>
-			chains
-				.map(expiring)
-				.reduce((sum, each) => ({ files: sum.files + each.files, bytes: sum.bytes + each.bytes, points: sum.points + each.points }), {
-					files: 0,
-					bytes: 0,
-					points: 0,
-				}),
+			chains.map(expiring).reduce((sum, each) => ({ files: sum.files + each.files, bytes: sum.bytes + each.bytes, points: sum.points + each.points }), {
+				files: 0,
+				bytes: 0,
+				points: 0,
+			}),
 		[chains],
 	);
 

@@ -66,7 +66,7 @@ const columns: readonly TableColumn<Repository>[] = [
 		sortBy: (repository) => repository.freeBytes,
 	},
 	{ id: 'growth', header: 'Growth, 90 days', width: '136px', cell: (repository) => <Growth repository={repository} /> },
-	{ id: 'fullAt', header: 'Runs out', width: '120px', cell: (repository) => <RunsOut at={repository.fullAt} />, sortBy: (repository) => repository.fullAt },
+	{ id: 'fullAt', header: 'Runs out', width: '120px', cell: (repository) => <RunsOut repository={repository} />, sortBy: (repository) => repository.fullAt },
 	{
 		id: 'jobs',
 		header: 'Jobs',
@@ -113,8 +113,9 @@ export function Growth({
 
 const soonMs = 30 * 86_400_000;
 
-export function RunsOut({ at }: { readonly at: number | null }): ReactNode {
+export function RunsOut({ repository: { fullAt: at, capacityBytes } }: { readonly repository: Repository }): ReactNode {
 	const now = useNow();
+	if (capacityBytes === null) return <span className={classes.dim}>not known</span>;
 	if (at === null) return <span className={classes.dim}>not in sight</span>;
 	return (
 		<time

@@ -68,7 +68,7 @@ function RepositoryView({ repository }: { readonly repository: Repository }): Re
 						<Growth repository={repository} width={140} height={22} />
 					</Fact>
 					<Fact label="Runs out">
-						<RunsOut at={repository.fullAt} />
+						<RunsOut repository={repository} />
 					</Fact>
 					<Fact label="Holds">
 						{plural(repository.pointCount, 'point')} <small>of {plural(repository.jobCount, 'job')}</small>

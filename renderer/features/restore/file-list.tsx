@@ -79,6 +79,7 @@ export function FileList({
 		return true;
 	};
 	const list = useRef<TallListHandle>(null);
+	const whole = pickState(basket, path);
 	// biome-ignore lint/correctness/useExhaustiveDependencies: another folder begins at its top, with the focus in the list
 	useEffect(() => {
 		list.current?.scrollToRow(0);
@@ -107,7 +108,15 @@ export function FileList({
 			idPrefix="entry"
 			header={
 				<div className={classes.head}>
-					<span />
+					<Checkbox
+						size="xs"
+						aria-label="Restore this folder with everything in it"
+						title={whole === 'inherited' ? 'Part of a folder that is selected' : 'Everything in this folder'}
+						checked={whole === 'picked' || whole === 'inherited'}
+						indeterminate={whole === 'partial'}
+						disabled={whole === 'inherited' || entries.total === null}
+						onChange={() => onToggle({ path, type: 'directory', sizeBytes: 0 })}
+					/>
 					<span>Name</span>
 					<span className={classes.end}>Size</span>
 					<span>Modified</span>

@@ -76,6 +76,7 @@ export function PointJump({
 				<div className={classes.columns}>
 					<DatePicker
 						size="xs"
+						weekendDays={[]}
 						value={shownDay}
 						{...(shownDay !== null && { defaultDate: shownDay })}
 						onChange={(value) => setDay(value)}

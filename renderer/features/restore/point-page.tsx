@@ -199,7 +199,7 @@ function Files({ point, path }: { readonly point: Point; readonly path: string }
 					<ol>
 						{breadcrumbs(path).map((step, at, all) => (
 							<li key={step.path}>
-								{at > 1 ? <span aria-hidden>/</span> : null}
+								{at > 0 ? <span aria-hidden>/</span> : null}
 								<Link
 									to={pointPlace(point.id, step.path)}
 									className={classes.crumb ?? ''}
