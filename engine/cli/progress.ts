@@ -47,6 +47,23 @@ const share = ({ counters, state }: SessionTask): number => {
 	return counters.totalBytes ? Math.min(1, counters.doneBytes / counters.totalBytes) : 0;
 };
 
+/** What stands around the bar of a task, for a terminal of so many columns. */
+export function describeTask(task: SessionTask, meter: RateMeter, columns: number): { label: string; percent: string; detail: string } {
+	const label = shorten(printable(task.name), labelWidth).padEnd(labelWidth);
+	const percent = `${String(Math.floor(share(task) * 100)).padStart(3)} %`;
+	if (isFinal(task.state)) return { label, percent, detail: stateWords[task.state] };
+	const { doneBytes, totalBytes } = task.counters;
+	const rate = meter.sample(doneBytes);
+	const restBytes = (totalBytes ?? 0) - doneBytes;
+	const facts = [formatSize(doneBytes)];
+	if (rate !== null) facts.push(formatRate(rate));
+	if (rate && restBytes > 0) facts.push(`${formatDuration((restBytes / rate) * 1000)} left`);
+	const detail = facts.join(' · ');
+	const room = columns - labelWidth - barWidth - percent.length - detail.length - 7; // the spaces and dots between them
+	return { label, percent, detail: room < 8 ? detail : `${detail} · ${shorten(printable(task.activity), room)}` };
+}
+
+const labelWidth = 24;
 const barLimit = 8;
 const barWidth = 20;
 
@@ -78,23 +95,8 @@ class Bars implements Progress {
 				shown = { bar: this.#bars.create(1000, 0, { label: '', percent: '', detail: '' }), meter: new RateMeter(this.#clock) };
 				this.#tasks.set(task.object, shown);
 			}
-			const done = share(task);
-			shown.bar.update(Math.round(done * 1000), {
-				label: shorten(printable(task.name), 24).padEnd(24),
-				percent: `${String(Math.floor(done * 100)).padStart(3)} %`,
-				detail: this.#detail(task, shown.meter),
-			});
+			shown.bar.update(Math.round(share(task) * 1000), describeTask(task, shown.meter, this.#output.stderr.columns ?? 80));
 		}
-	}
-
-	#detail(task: SessionTask, meter: RateMeter): string {
-		if (isFinal(task.state)) return stateWords[task.state];
-		const rate = meter.sample(task.counters.doneBytes);
-		const rest = task.counters.totalBytes === null ? null : task.counters.totalBytes - task.counters.doneBytes;
-		const eta = rate && rest !== null && rest > 0 ? `${formatDuration((rest / rate) * 1000)} left` : '';
-		const parts = [formatSize(task.counters.doneBytes), rate === null ? '' : formatRate(rate), eta].filter(Boolean).join(' · ');
-		const room = (this.#output.stderr.columns ?? 80) - 24 - barWidth - 9 - parts.length - 3;
-		return room < 8 ? parts : `${parts} · ${shorten(printable(task.activity), room)}`;
 	}
 
 	[Symbol.dispose](): void {
