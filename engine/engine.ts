@@ -33,6 +33,8 @@ export type EngineOptions = {
 	readonly clock?: Clock;
 	/** Instead of the log file in the data folder. */
 	readonly logger?: Log;
+	/** False for an engine that lives for one command: what a schedule began in it would be cut off. Default: true. */
+	readonly runSchedules?: boolean;
 	/** Instead of the real ones, for tests of what stands above them. */
 	readonly plane?: DataPlane;
 	readonly chainStore?: ChainStore;
@@ -81,7 +83,14 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		if (left > 0) log.error({ sessions: left }, 'The engine closed before all sessions had stopped.');
 	});
 	const scheduler = stack.use(
-		startScheduler({ jobs: config.jobs, states: config.schedules, clock, log, run: async (job, due) => void (await runner.runDue(job, due)) }),
+		startScheduler({
+			jobs: config.jobs,
+			states: config.schedules,
+			clock,
+			log,
+			isIdle: options.runSchedules === false,
+			run: async (job, due) => void (await runner.runDue(job, due)),
+		}),
 	);
 	const planRetry = (session: (typeof interrupted)[number]) =>
 		scheduler.onEnded(session).catch((error: unknown) => log.error({ err: error, sessionId: session.id }, 'A retry could not be planned.'));

@@ -327,3 +327,26 @@ test('a server that goes away is a lost connection, not silence', async (t) => {
 	// The engine cancels what runs when it closes; whichever is told first, the follower ends.
 	assert.ok((code === 1 && error.code === 'connection.lost') || (code === 130 && session.state === 'cancelled'), follower.stdout.text);
 });
+
+test('a missed run is made up by a server, not by a command that ends at once', async (t) => {
+	const site = await openSiteWithJob(t);
+	await site.run('job', 'edit', 'Web', '--schedule', '0 3 * * *');
+	const serve = async (whileRunning: () => Promise<unknown>): Promise<void> => {
+		const server = site.start('server', 'start', '--listen', '127.0.0.1:0');
+		await server.stdout.hear(/#token=/);
+		await whileRunning();
+		process.emit('SIGTERM');
+		assert.equal(await server.code, 0);
+	};
+	await serve(() => site.run('job', 'list'));
+	site.aheadMs = 3 * 86_400_000;
+	const hang = site.plane.hangNext();
+	const { document } = await site.json('job', 'list');
+	assert.equal(document.jobs[0].activeSession, null);
+	assert.equal(site.plane.runs.length, 0);
+	await serve(async () => {
+		await hang.begun;
+		hang.release();
+	});
+	assert.equal(site.plane.runs.length, 1);
+});

@@ -87,7 +87,7 @@ test('where there is no terminal, changes and now and then a figure are told in 
 	clock.advance(6000);
 	progress.update(sessionAt('running', 2 ** 19, 2 ** 20));
 	progress.update(sessionAt('success', 2 ** 20, 2 ** 20));
-	assert.deepEqual(stderr.text.trim().split('\n'), ['folder:/etc: running (full)', '50 % of 1.00 MiB, 85.3 KiB/s, 2.0 s left', 'folder:/etc: succeeded']);
+	assert.deepEqual(stderr.text.trim().split('\n'), ['folder:/etc: running', '50 % of 1.00 MiB, 85.3 KiB/s, 2.0 s left', 'folder:/etc: succeeded (full)']);
 });
 
 test('beside its bar a task has its share, amount, rate, time left and what it does now, within the width of the terminal', () => {

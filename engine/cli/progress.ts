@@ -125,7 +125,7 @@ class Lines implements Progress {
 			const before = this.#states.get(task.object);
 			this.#states.set(task.object, task.state);
 			if (before === task.state || task.state === 'queued') continue;
-			const mode = task.mode && task.state === 'running' ? ` (${task.mode.actual})` : '';
+			const mode = task.mode && isFinal(task.state) ? ` (${task.mode.actual})` : ''; // before, it may still fall back to a full
 			this.#output.note(`${printable(task.object)}: ${stateWords[task.state]}${mode}`);
 		}
 		const { totalBytes, doneBytes } = session.counters;

@@ -36,6 +36,8 @@ export type Site = {
 	readonly root: string;
 	readonly plane: FakePlane;
 	readonly source: SourceSpec;
+	/** The engine's clock is ahead of the real one by this. */
+	aheadMs: number;
 	/** Begins a command and hands over what it says. */
 	start(...args: string[]): Run;
 	/** Runs a command to its end. */
@@ -66,7 +68,8 @@ export async function openSite(t: TestContext): Promise<Site> {
 				rendererFolder: join(root, 'no-console'),
 				program: join(root, 'no-program'),
 				announce: () => undefined,
-				openEngine: (options) => openEngine({ ...options, plane, chainStore: plane, logger: silentLog }),
+				openEngine: (options) =>
+					openEngine({ ...options, plane, chainStore: plane, logger: silentLog, clock: { ...systemClock, now: () => Date.now() + site.aheadMs } }),
 			},
 			'1.2.3',
 		);
@@ -76,10 +79,11 @@ export async function openSite(t: TestContext): Promise<Site> {
 		const { stdout, stderr, code } = start(...args);
 		return { code: await code, stdout: stdout.text, stderr: stderr.text };
 	};
-	return {
+	const site: Site = {
 		root,
 		plane,
 		source,
+		aheadMs: 0,
 		start,
 		run,
 		async json(...args) {
@@ -87,6 +91,7 @@ export async function openSite(t: TestContext): Promise<Site> {
 			return { code, document: JSON.parse(stdout), stderr };
 		},
 	};
+	return site;
 }
 
 /** A site with the repository Main and the job Web. */

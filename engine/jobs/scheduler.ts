@@ -12,6 +12,8 @@ export type SchedulerParts = {
 	readonly states: ScheduleStateStore;
 	readonly clock: Clock;
 	readonly log: Log;
+	/** Starts nothing: it only knows when the next runs would be. */
+	readonly isIdle?: boolean;
 	/** Starts the run; `busy.job` passes the occurrence over. */
 	run(job: Entity<JobSettings>, due: DueRun): Promise<void>;
 };
@@ -39,7 +41,7 @@ export function activeSchedule({ enabled, schedule }: Pick<JobSettings, 'enabled
 	}
 }
 
-export function startScheduler({ jobs, states, clock, log, run }: SchedulerParts): Scheduler {
+export function startScheduler({ jobs, states, clock, log, isIdle = false, run }: SchedulerParts): Scheduler {
 	const stop = new AbortController();
 	let wake = new AbortController();
 	// States are read and written by the loop and by sessions that end: one after the other.
@@ -106,7 +108,7 @@ export function startScheduler({ jobs, states, clock, log, run }: SchedulerParts
 			await clock.sleep(waitMs, { signal: AbortSignal.any([stop.signal, wake.signal]) }).catch(() => undefined); // Woken early, or stopped.
 		}
 	}
-	const running = loop();
+	const running = isIdle ? Promise.resolve() : loop();
 
 	return {
 		poke: () => wake.abort(),
