@@ -1,7 +1,211 @@
-import type { ReactNode } from 'react';
+import { Button } from '@mantine/core';
+import { IconArrowLeft, IconArrowRight, IconCheck } from '@tabler/icons-react';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { type FormEvent, type ReactNode, useEffect, useRef, useState } from 'react';
+import type { DraftProblems, JobSummary } from '../../../../engine/contract/index.ts';
+import { Loaded } from '../../../app/loaded.tsx';
 import type { PageProps } from '../../../app/pages.tsx';
-import { PageHeader } from '../../../ui/index.ts';
+import { navigate, useQueryParam } from '../../../app/router.tsx';
+import { errorShapeOf, useTRPC } from '../../../client.ts';
+import { ErrorPanel, type Failure, notifyDone, PageHeader } from '../../../ui/index.ts';
+import { useJobActions } from '../use-job-actions.ts';
+import { type Change, copyOf, type Draft, emptyDraft, errorsOf, type StepId, stepIds, stepOf } from './draft.ts';
+import { StaleDialog } from './stale-dialog.tsx';
+import { StepChain } from './step-chain.tsx';
+import { StepList } from './step-list.tsx';
+import { StepName } from './step-name.tsx';
+import { StepSchedule } from './step-schedule.tsx';
+import { StepSummary } from './step-summary.tsx';
+import { StepWhat } from './step-what.tsx';
+import { StepWhere } from './step-where.tsx';
+import classes from './wizard.module.css';
 
-export function JobWizard(_props: PageProps): ReactNode {
-	return <PageHeader title="New job" />;
+export type StepProps = {
+	readonly draft: Draft;
+	readonly change: Change;
+	/** By field, as the engine names them; only those of steps that were left already. */
+	readonly errors: Readonly<Record<string, string>>;
+	readonly warnings: Readonly<Record<string, string>>;
+	readonly problems: DraftProblems | null;
+	readonly jobId: string | null;
+};
+
+/** New, edit (`/jobs/ID/edit`) and duplicate (`/jobs/new?copy=ID`) are one page; what it begins with is fetched first. */
+export function JobWizard({ params }: PageProps): ReactNode {
+	const trpc = useTRPC();
+	const [copied] = useQueryParam('copy');
+	const id = params.id ?? copied;
+	const [repositoryId] = useQueryParam('repository');
+	// Not kept up to date on purpose: what somebody is typing into must not change under the hands.
+	const job = useQuery(trpc.jobs.get.queryOptions({ id: id ?? '' }, { enabled: id !== null, staleTime: Number.POSITIVE_INFINITY, gcTime: 0 }));
+	const repositories = useQuery(trpc.repositories.list.queryOptions());
+	if (id === null) {
+		const byDefault = repositories.data?.find(({ id: each, isDefault }) => (repositoryId === null ? isDefault : each === repositoryId));
+		return repositories.isPending ? null : <Wizard initial={{ ...emptyDraft, repositoryId: byDefault?.id ?? '' }} edited={null} />;
+	}
+	return (
+		<Loaded query={job}>
+			{(data) => (params.id === undefined ? <Wizard initial={copyOf(data)} edited={null} /> : <Wizard initial={data.settings} edited={data} />)}
+		</Loaded>
+	);
+}
+
+function Wizard({ initial, edited }: { readonly initial: Draft; readonly edited: JobSummary | null }): ReactNode {
+	const trpc = useTRPC();
+	const queryClient = useQueryClient();
+	const { run } = useJobActions();
+	const [draft, setDraft] = useState(initial);
+	const [base] = useState(edited);
+	const [revision, setRevision] = useState(edited?.revision ?? 0);
+	const [stepName, setStepName] = useQueryParam('step');
+	const step = stepIds.find((each) => each === stepName) ?? 'name';
+	const [problems, setProblems] = useState<DraftProblems | null>(null);
+	const [visited, setVisited] = useState<ReadonlySet<StepId>>(new Set(edited ? stepIds : ['name']));
+	const [isChecking, setChecking] = useState(false);
+	const [failure, setFailure] = useState<Failure | null>(null);
+	const [newer, setNewer] = useState<JobSummary | null>(null);
+	const [runNow, setRunNow] = useState(false);
+	const form = useRef<HTMLFormElement>(null);
+	const create = useMutation(trpc.jobs.create.mutationOptions());
+	const update = useMutation(trpc.jobs.update.mutationOptions());
+	const repositories = useQuery(trpc.repositories.list.queryOptions());
+
+	// biome-ignore lint/correctness/useExhaustiveDependencies: a new step puts the focus into its first field
+	useEffect(() => {
+		form.current?.querySelector<HTMLElement>('[data-autofocus], [data-step-content] input, [data-step-content] [tabindex="0"]')?.focus({ preventScroll: true });
+	}, [step]);
+
+	const change: Change = (changes) => {
+		setDraft((old) => ({ ...old, ...changes }));
+		// A field that is being mended is no longer wrong; the engine has its say again when the step is left.
+		setProblems(
+			(old) => old && { ...old, errors: Object.fromEntries(Object.entries(old.errors).filter(([field]) => !((field.split('.')[0] as string) in changes))) },
+		);
+	};
+
+	const check = async (): Promise<DraftProblems | null> => {
+		setChecking(true);
+		setFailure(null);
+		try {
+			const found = await queryClient.fetchQuery(trpc.jobs.check.queryOptions({ ...draft, ...(base && { id: base.id }) }, { staleTime: 0, gcTime: 0 }));
+			setProblems(found);
+			return found;
+		} catch (error) {
+			setFailure(errorShapeOf(error));
+			return null;
+		} finally {
+			setChecking(false);
+		}
+	};
+
+	/** Back is always allowed; forward only over steps in which the engine finds nothing wrong. */
+	const goTo = async (wanted: StepId): Promise<void> => {
+		const found = await check();
+		const from = stepIds.indexOf(step);
+		const to = stepIds.indexOf(wanted);
+		const blocking = found && to > from ? stepIds.slice(from, to).find((each) => errorsOf(found, each).length > 0) : undefined;
+		if (to > from && !found) return;
+		const target = blocking ?? wanted;
+		setVisited((old) => new Set([...old, ...stepIds.slice(0, stepIds.indexOf(target) + 1)]));
+		setStepName(target);
+	};
+
+	const save = async (savedRevision: number): Promise<void> => {
+		const found = await check();
+		if (!found) return;
+		const wrong = Object.keys(found.errors)[0];
+		if (wrong !== undefined) return setStepName(stepOf(wrong));
+		try {
+			const saved = base ? await update.mutateAsync({ id: base.id, revision: savedRevision, settings: draft }) : await create.mutateAsync(draft);
+			await queryClient.invalidateQueries(trpc.jobs.pathFilter());
+			notifyDone(base ? `${saved.settings.name} was saved` : `${saved.settings.name} was created`);
+			if (runNow) run([{ id: saved.id, name: saved.settings.name }]);
+			navigate(`/jobs/${encodeURIComponent(saved.id)}`, { replace: true });
+		} catch (error) {
+			const shape = errorShapeOf(error);
+			const current = shape.data?.current as JobSummary | undefined;
+			if (shape.code === 'stale.revision' && current) setNewer(current);
+			else {
+				setFailure(shape);
+				const field = shape.data?.field;
+				if (typeof field === 'string') setProblems({ errors: { [field]: shape.message }, warnings: found.warnings });
+			}
+		}
+	};
+
+	const position = stepIds.indexOf(step);
+	const isLast = position === stepIds.length - 1;
+	const next = stepIds[position + 1];
+	const isSaving = create.isPending || update.isPending;
+	const submit = (event: FormEvent): void => {
+		event.preventDefault();
+		if (isChecking || isSaving) return;
+		void (isLast ? save(revision) : next && goTo(next));
+	};
+	const props: StepProps = { draft, change, errors: problems?.errors ?? {}, warnings: problems?.warnings ?? {}, problems, jobId: base?.id ?? null };
+
+	return (
+		<form ref={form} className={classes.wizard} onSubmit={submit} noValidate>
+			<PageHeader
+				title={base ? `Edit ${base.settings.name}` : 'New job'}
+				back={{ title: 'Jobs', href: base ? `#/jobs/${encodeURIComponent(base.id)}` : '#/jobs' }}
+			/>
+			<div className={classes.middle}>
+				<StepList current={step} visited={visited} problems={problems} draft={draft} onStep={(wanted) => void goTo(wanted)} />
+				<div className={classes.content} data-step-content data-fill={step === 'what' || undefined}>
+					{step === 'name' && <StepName {...props} />}
+					{step === 'what' && <StepWhat {...props} />}
+					{step === 'where' && <StepWhere {...props} />}
+					{step === 'chain' && <StepChain {...props} />}
+					{step === 'schedule' && <StepSchedule {...props} />}
+					{step === 'summary' && (
+						<StepSummary {...props} editedName={base?.settings.name ?? null} runNow={runNow} onRunNow={setRunNow} onStep={(wanted) => void goTo(wanted)} />
+					)}
+				</div>
+			</div>
+			{failure && (
+				<div className={classes.failure}>
+					<ErrorPanel failure={failure} />
+				</div>
+			)}
+			<footer className={classes.foot}>
+				<Button variant="subtle" color="gray" onClick={() => navigate(base ? `/jobs/${encodeURIComponent(base.id)}` : '/jobs')}>
+					Cancel
+				</Button>
+				<span className={classes.grow} />
+				{position > 0 && (
+					<Button variant="default" leftSection={<IconArrowLeft size={15} />} onClick={() => void goTo(stepIds[position - 1] ?? 'name')}>
+						Back
+					</Button>
+				)}
+				{base && !isLast && (
+					<Button variant="default" onClick={() => void save(revision)} loading={isSaving}>
+						Save
+					</Button>
+				)}
+				<Button type="submit" loading={isChecking || isSaving} rightSection={isLast ? <IconCheck size={15} /> : <IconArrowRight size={15} />}>
+					{isLast ? (base ? 'Save' : 'Create the job') : 'Next'}
+				</Button>
+			</footer>
+			{newer && (
+				<StaleDialog
+					mine={draft}
+					current={newer}
+					repositoryName={(id) => repositories.data?.find((each) => each.id === id)?.settings.name ?? id}
+					isBusy={isSaving}
+					onKeepMine={() => {
+						setRevision(newer.revision);
+						setNewer(null);
+						void save(newer.revision);
+					}}
+					onTakeTheirs={() => {
+						setRevision(newer.revision);
+						setDraft(newer.settings);
+						setNewer(null);
+					}}
+					onClose={() => setNewer(null)}
+				/>
+			)}
+		</form>
+	);
 }

@@ -1,0 +1,130 @@
+/**
+ * Photographs every page of the built console in its states into `e2e/screenshots/`: light, dark, small, empty, error, crowded.
+ * `node e2e/fake/screenshots.ts [part of a name…]`. Ends with 1 when a page reported an error in its console.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Browser, chromium, type Page } from 'playwright';
+import { serveFake } from './serve.ts';
+import type { Scenario } from './site.ts';
+
+type Shot = { readonly name: string; readonly place: string; readonly act?: (page: Page) => Promise<void> };
+type Look = { readonly name: string; readonly scenario: Scenario; readonly width: number; readonly height: number; readonly scheme: 'light' | 'dark' };
+
+const folder = join(import.meta.dirname, '../screenshots');
+const looks: readonly Look[] = [
+	{ name: 'light', scenario: 'normal', width: 1440, height: 900, scheme: 'light' },
+	{ name: 'dark', scenario: 'normal', width: 1440, height: 900, scheme: 'dark' },
+	{ name: 'small', scenario: 'normal', width: 1024, height: 640, scheme: 'light' },
+	{ name: 'empty', scenario: 'empty', width: 1440, height: 900, scheme: 'light' },
+	{ name: 'error', scenario: 'error', width: 1440, height: 900, scheme: 'light' },
+	{ name: 'crowded', scenario: 'crowded', width: 1440, height: 900, scheme: 'light' },
+];
+
+const next = async (page: Page): Promise<void> => {
+	await page.getByRole('button', { name: 'Next' }).click();
+	await page.waitForTimeout(500);
+};
+const fillName = (page: Page): Promise<void> => page.getByLabel('Name').fill('Shared documents');
+const tick = async (page: Page): Promise<void> => {
+	await page.getByLabel('Path on the server').fill('/srv/shares');
+	await page.getByRole('button', { name: 'Go' }).click();
+	await page.waitForTimeout(400);
+	for (const row of [0, 2]) await page.getByRole('checkbox', { name: 'Select', exact: true }).nth(row).check();
+	await page.waitForTimeout(800);
+};
+const toStep =
+	(count: number) =>
+	async (page: Page): Promise<void> => {
+		await fillName(page);
+		for (let step = 0; step < count; step++) {
+			await next(page);
+			if (step === 0) await tick(page);
+		}
+		await page.waitForTimeout(500);
+	};
+
+const firstRow = (label: string) => (page: Page) => page.getByRole('grid', { name: label }).getByRole('row').nth(1).click();
+
+const shots: readonly Shot[] = [
+	{ name: 'home', place: '/' },
+	{
+		name: 'home-below',
+		place: '/',
+		act: (page) =>
+			page
+				.locator('main > div')
+				.first()
+				.evaluate((element) => element.scrollTo(0, 10_000)),
+	},
+	{ name: 'jobs', place: '/jobs' },
+	{ name: 'jobs-details', place: '/jobs', act: firstRow('Jobs') },
+	{ name: 'jobs-running', place: '/jobs/job-mail' },
+	{ name: 'jobs-selected', place: '/jobs', act: (page) => page.getByLabel('Select all').check() },
+	{ name: 'wizard-1-name', place: '/jobs/new' },
+	{ name: 'wizard-2-what', place: '/jobs/new', act: toStep(1) },
+	{ name: 'wizard-3-where', place: '/jobs/new', act: toStep(2) },
+	{ name: 'wizard-4-chain', place: '/jobs/new', act: toStep(3) },
+	{ name: 'wizard-5-schedule', place: '/jobs/new', act: toStep(4) },
+	{ name: 'wizard-6-summary', place: '/jobs/new', act: toStep(5) },
+	{ name: 'wizard-edit', place: '/jobs/job-finance/edit?step=schedule' },
+	{ name: 'restore', place: '/restore' },
+	{ name: 'repositories', place: '/repositories' },
+	{ name: 'activity', place: '/activity' },
+	{ name: 'settings', place: '/settings' },
+	{
+		name: 'palette',
+		place: '/',
+		act: async (page) => {
+			await page.keyboard.press('Control+k');
+			await page.keyboard.type('mail');
+		},
+	},
+];
+
+/** What a look cannot show: nothing to click in an empty or a broken site. */
+const isPossible = ({ name }: Shot, { scenario }: Look): boolean =>
+	scenario === 'normal' ||
+	!/jobs-|wizard-(?!1)|below|edit|palette/.test(name) ||
+	(scenario === 'crowded' && /jobs-details|jobs-selected|below|palette/.test(name));
+
+async function photograph(browser: Browser, look: Look, wanted: readonly string[]): Promise<string[]> {
+	const problems: string[] = [];
+	const server = await serveFake(look.scenario);
+	const context = await browser.newContext({
+		viewport: { width: look.width, height: look.height },
+		colorScheme: look.scheme,
+		locale: 'en-GB',
+		reducedMotion: 'reduce',
+	});
+	for (const shot of shots) {
+		const name = `${shot.name}.${look.name}`;
+		if (!isPossible(shot, look) || (wanted.length > 0 && !wanted.some((part) => name.includes(part)))) continue;
+		const page = await context.newPage();
+		page.on('pageerror', (error) => problems.push(`${name}: ${error.message}`));
+		page.on('console', (message) => message.type() === 'error' && problems.push(`${name}: ${message.text()}`));
+		await page.goto(`${server.url}#${shot.place}`);
+		await page.waitForTimeout(look.scenario === 'crowded' ? 2500 : 1200);
+		try {
+			await shot.act?.(page);
+		} catch (error) {
+			problems.push(`${name}: ${error instanceof Error ? error.message.split('\n')[0] : error}`);
+		}
+		await page.waitForTimeout(300);
+		await page.screenshot({ path: join(folder, `${name}.png`) });
+		await page.close();
+	}
+	await context.close();
+	await server.close();
+	return problems;
+}
+
+const executablePath = process.env.HOLDFAST_TEST_CHROMIUM ?? '/usr/bin/chromium';
+await mkdir(folder, { recursive: true });
+await using browser = await chromium.launch({ ...(existsSync(executablePath) && { executablePath }), args: ['--no-sandbox'] });
+const problems: string[] = [];
+for (const look of looks) problems.push(...(await photograph(browser, look, process.argv.slice(2))));
+for (const problem of problems) console.error(problem);
+console.log(`Pictures are in ${folder}.`);
+process.exitCode = problems.length > 0 ? 1 : 0;

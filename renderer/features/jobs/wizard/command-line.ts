@@ -1,0 +1,50 @@
+import type { JobSettings } from '../../../../engine/contract/index.ts';
+import { emptyDraft } from './draft.ts';
+
+/** As a POSIX shell wants it. */
+const quote = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+
+/**
+ * The command that does the same, one option per element. For a new job the defaults are left out; an edit names every
+ * setting, because what is not named would stay as it was.
+ */
+export function commandLine({
+	draft,
+	repositoryName,
+	serverTimeZone,
+	editedName,
+}: {
+	readonly draft: JobSettings;
+	readonly repositoryName: string;
+	readonly serverTimeZone: string;
+	/** The name that the job has now; null for a new one. */
+	readonly editedName: string | null;
+}): string[] {
+	const isEdit = editedName !== null;
+	const parts = [`holdfast job ${isEdit ? 'edit' : 'add'} ${quote(editedName ?? draft.name)}`];
+	const say = (option: string, value: string | number): void => void parts.push(`--${option} ${quote(String(value))}`);
+	const sayUnlessDefault = (option: string, value: string | number, byDefault: string | number): void => {
+		if (isEdit || value !== byDefault) say(option, value);
+	};
+	if (isEdit && editedName !== draft.name) say('name', draft.name);
+	for (const { kind, path } of draft.sources) say('source', `${kind}:${path}`);
+	say('repository', repositoryName);
+	if (isEdit || draft.description !== '') say('description', draft.description);
+	if (draft.exclude.length > 0) for (const glob of draft.exclude) say('exclude', glob);
+	else if (isEdit) parts.push('--no-exclude');
+	if (draft.method !== 'forward') say('method', draft.method);
+	sayUnlessDefault('retain', draft.retainPoints, emptyDraft.retainPoints);
+	sayUnlessDefault('compression', draft.compression, emptyDraft.compression);
+	sayUnlessDefault('block-size', draft.blockSize, emptyDraft.blockSize);
+	if (draft.schedule) say('schedule', draft.schedule.cron);
+	else if (isEdit) parts.push('--no-schedule');
+	if (draft.activeFull) say('active-full', draft.activeFull.cron);
+	else if (isEdit) parts.push('--no-active-full');
+	const timeZone = (draft.schedule ?? draft.activeFull)?.timeZone;
+	if (timeZone !== undefined && timeZone !== serverTimeZone) say('time-zone', timeZone);
+	sayUnlessDefault('retries', draft.retryCount, emptyDraft.retryCount);
+	sayUnlessDefault('retry-wait', draft.retryWaitMs / 60_000, emptyDraft.retryWaitMs / 60_000);
+	if (draft.recoveryPointObjectiveMs !== null) say('objective', draft.recoveryPointObjectiveMs / 3_600_000);
+	if (!draft.enabled && !isEdit) parts.push('--disabled');
+	return parts;
+}

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { commandLine } from './command-line.ts';
+import { differingFields, emptyDraft, errorsOf, stepOf } from './draft.ts';
+
+test('a problem belongs to the step that asks for its field', () => {
+	assert.equal(stepOf('sources.0.path'), 'what');
+	assert.equal(stepOf('schedule'), 'schedule');
+	assert.equal(stepOf('somethingNew'), 'summary');
+	assert.deepEqual(errorsOf({ errors: { 'sources.1.path': 'x', name: 'y' }, warnings: {} }, 'what'), ['sources.1.path']);
+});
+
+test('only what differs between two versions is named', () => {
+	assert.deepEqual(differingFields(emptyDraft, { ...emptyDraft, retainPoints: 3, sources: [{ kind: 'folder', path: '/a' }] }), ['sources', 'retainPoints']);
+});
+
+test('the command line quotes what a shell would take apart and leaves defaults out', () => {
+	const draft = {
+		...emptyDraft,
+		name: "Anna's share",
+		sources: [
+			{ kind: 'folder' as const, path: '/srv/my share' },
+			{ kind: 'disk' as const, path: '/dev/sda' },
+		],
+		exclude: ['*.tmp'],
+		schedule: { cron: '0 22 * * *', timeZone: 'Europe/Berlin' },
+	};
+	assert.equal(
+		commandLine({ draft, repositoryName: 'Main', serverTimeZone: 'Europe/Berlin', editedName: null }).join(' '),
+		`holdfast job add 'Anna'\\''s share' --source 'folder:/srv/my share' --source disk:/dev/sda --repository Main --exclude '*.tmp' --schedule '0 22 * * *'`,
+	);
+});
+
+test('a schedule in another zone than the server’s names it', () => {
+	const line = commandLine({
+		draft: { ...emptyDraft, name: 'A', schedule: { cron: '0 1 * * *', timeZone: 'Asia/Tokyo' } },
+		repositoryName: 'Main',
+		serverTimeZone: 'UTC',
+		editedName: null,
+	});
+	assert.ok(line.includes('--time-zone Asia/Tokyo'));
+});
+
+test('an edit says everything that could have been otherwise', () => {
+	const line = commandLine({ draft: { ...emptyDraft, name: 'New', schedule: null }, repositoryName: 'Main', serverTimeZone: 'UTC', editedName: 'Old' });
+	assert.equal(line[0], 'holdfast job edit Old');
+	for (const part of ['--name New', '--no-schedule', '--no-active-full', '--no-exclude', '--retain 14', '--compression optimal'])
+		assert.ok(line.includes(part), part);
+});

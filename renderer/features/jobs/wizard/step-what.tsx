@@ -1,0 +1,242 @@
+import { ActionIcon, Button, TagsInput, TextInput } from '@mantine/core';
+import { IconArrowUp, IconDeviceSdCard, IconDisc, IconFile, IconFolder, IconFolderOpen, IconServer, IconX } from '@tabler/icons-react';
+import { keepPreviousData, useQueries, useQuery } from '@tanstack/react-query';
+import { type FormEvent, type ReactNode, useMemo, useState } from 'react';
+import type { JobSettings, PlaceEntry } from '../../../../engine/contract/index.ts';
+import { Loaded } from '../../../app/loaded.tsx';
+import { errorShapeOf, useTRPC } from '../../../client.ts';
+import { Bytes, EmptyState, ErrorPanel, formatBytes, formatNumber, type TableColumn, TimeAgo, VirtualTable } from '../../../ui/index.ts';
+import type { StepProps } from './job-wizard.tsx';
+import classes from './wizard.module.css';
+
+type Source = JobSettings['sources'][number];
+const key = ({ kind, path }: Source): string => `${kind}:${path}`;
+const sourceOf = (entry: PlaceEntry): Source | null =>
+	entry.type === 'file' ? null : { kind: entry.type === 'folder' || entry.type === 'volume' ? 'folder' : 'disk', path: entry.path };
+const canOpen = ({ type }: PlaceEntry): boolean => type === 'folder' || type === 'volume';
+/** Endings that `disk:` reads; a typed path ends in one, or is a device. */
+const looksLikeDisk = (path: string): boolean => path.startsWith('/dev/') || /\.(qcow2|raw|img)$/i.test(path);
+
+const icons = { folder: IconFolder, volume: IconServer, file: IconFile, 'disk-image': IconDisc, 'block-device': IconDeviceSdCard } as const;
+const columns: readonly TableColumn<PlaceEntry>[] = [
+	{
+		id: 'name',
+		header: 'Name',
+		width: 'minmax(140px, 3fr)',
+		cell: (entry) => {
+			const Icon = icons[entry.type];
+			return (
+				<span
+					className={classes.entry}
+					data-dim={entry.type === 'file' || !entry.readable || undefined}
+					title={entry.readable ? entry.path : `${entry.path} cannot be read`}
+				>
+					<Icon size={16} stroke={1.6} aria-hidden />
+					{entry.name}
+				</span>
+			);
+		},
+		sortBy: ({ name }) => name,
+	},
+	{
+		id: 'size',
+		header: 'Size',
+		width: '84px',
+		align: 'end',
+		cell: ({ sizeBytes, type }) => (type === 'folder' ? null : <Bytes value={sizeBytes} />),
+		sortBy: ({ sizeBytes }) => sizeBytes,
+	},
+	{
+		id: 'modified',
+		header: 'Changed',
+		width: '112px',
+		dropBelow: 420,
+		cell: ({ modifiedAt }) => <TimeAgo at={modifiedAt} />,
+		sortBy: ({ modifiedAt }) => modifiedAt,
+	},
+];
+
+export function StepWhat({ draft, change, errors, warnings }: StepProps): ReactNode {
+	const [path, setPath] = useState<string | null>(null);
+	const add = (sources: readonly Source[]): void => {
+		const present = new Set(draft.sources.map(key));
+		change({ sources: [...draft.sources, ...sources.filter((source) => !present.has(key(source)))] });
+	};
+	const remove = (removed: ReadonlySet<string>): void => change({ sources: draft.sources.filter((source) => !removed.has(key(source))) });
+	return (
+		<div className={classes.what}>
+			<Browser path={path} onPath={setPath} chosen={draft.sources} onAdd={add} onRemove={remove} />
+			<div className={classes.basket}>
+				<h3>Protected by this job</h3>
+				<Chosen draft={draft.sources} errors={errors} warnings={warnings} onRemove={(source) => remove(new Set([key(source)]))} />
+				<TagsInput
+					mt="lg"
+					label="Leave out"
+					description="Patterns below each folder: *.tmp, .cache, Downloads/**. One without a slash matches at any depth."
+					placeholder={draft.exclude.length === 0 ? 'Type a pattern, then Enter' : ''}
+					data={['*.tmp', '.cache', 'node_modules', 'Thumbs.db', '.Trash-*', '*.iso']}
+					value={draft.exclude}
+					onChange={(exclude) => change({ exclude })}
+					error={Object.entries(errors).find(([field]) => field.startsWith('exclude'))?.[1]}
+					splitChars={['\n']}
+					acceptValueOnBlur
+				/>
+			</div>
+		</div>
+	);
+}
+
+type BrowserProps = {
+	readonly path: string | null;
+	readonly onPath: (path: string | null) => void;
+	readonly chosen: readonly Source[];
+	readonly onAdd: (sources: readonly Source[]) => void;
+	readonly onRemove: (keys: ReadonlySet<string>) => void;
+};
+
+function Browser({ path, onPath, chosen, onAdd, onRemove }: BrowserProps): ReactNode {
+	const trpc = useTRPC();
+	// The folder before stays in view until the next one is there.
+	const places = useQuery(trpc.places.list.queryOptions({ path }, { placeholderData: keepPreviousData }));
+	const [typed, setTyped] = useState<string | null>(null);
+	const entries = places.data?.entries;
+	const selected = useMemo(() => {
+		const keys = new Set(chosen.map(key));
+		return new Set((entries ?? []).filter((entry) => keys.has(keyOf(entry))).map(({ path: each }) => each));
+	}, [chosen, entries]);
+	const open = (next: string | null): void => {
+		setTyped(null);
+		onPath(next);
+	};
+	const submit = (event: FormEvent): void => {
+		event.preventDefault();
+		const text = typed?.trim() ?? path ?? '';
+		if (text === '') open(null);
+		else if (looksLikeDisk(text)) onAdd([{ kind: 'disk', path: text }]);
+		else open(text);
+	};
+	const select = (ids: ReadonlySet<string>): void => {
+		const [added, removed]: [Source[], Set<string>] = [[], new Set()];
+		for (const entry of entries ?? []) {
+			const source = sourceOf(entry);
+			if (source && ids.has(entry.path) && !selected.has(entry.path)) added.push(source);
+			if (source && !ids.has(entry.path) && selected.has(entry.path)) removed.add(key(source));
+		}
+		if (removed.size > 0) onRemove(removed);
+		else onAdd(added);
+	};
+	const here = (typed ?? path ?? '').trim();
+	return (
+		<div className={classes.browser}>
+			<form className={classes.pathBar} onSubmit={submit}>
+				<ActionIcon variant="default" size={30} disabled={path === null} onClick={() => open(places.data?.parent ?? null)} aria-label="To the folder above">
+					<IconArrowUp size={16} />
+				</ActionIcon>
+				<TextInput
+					className={classes.grow ?? ''}
+					aria-label="Path on the server"
+					placeholder="Volumes and disks of the server. Type a path, or choose below."
+					value={typed ?? path ?? ''}
+					onChange={(event) => setTyped(event.currentTarget.value)}
+					spellCheck={false}
+				/>
+				<Button type="submit" variant="default" disabled={typed === null}>
+					Go
+				</Button>
+				<Button variant="light" disabled={here === ''} onClick={() => onAdd([{ kind: looksLikeDisk(here) ? 'disk' : 'folder', path: here }])}>
+					Add this path
+				</Button>
+			</form>
+			{places.error ? (
+				<div className={classes.pad}>
+					<ErrorPanel failure={errorShapeOf(places.error)} onRetry={() => places.refetch()}>
+						<Button size="compact-xs" variant="subtle" color="gray" onClick={() => open(null)}>
+							Back to the volumes
+						</Button>
+					</ErrorPanel>
+				</div>
+			) : (
+				<Loaded query={places}>
+					{(place) => (
+						<VirtualTable
+							key={place.path ?? ''}
+							label={place.path === null ? 'Volumes and disks' : `Content of ${place.path}`}
+							rows={place.entries}
+							columns={columns}
+							rowId={({ path: each }) => each}
+							rowHeight={30}
+							onOpen={(entry) => canOpen(entry) && open(entry.path)}
+							selectedIds={selected}
+							onSelectionChange={select}
+							empty={<EmptyState title="This folder is empty" icon={<IconFolderOpen size={32} stroke={1.2} />} />}
+						/>
+					)}
+				</Loaded>
+			)}
+			<div className={classes.browserFoot}>Tick what to protect. Double click or Enter opens a folder.</div>
+		</div>
+	);
+}
+
+const keyOf = (entry: PlaceEntry): string => {
+	const source = sourceOf(entry);
+	return source ? key(source) : '';
+};
+
+type ChosenProps = {
+	readonly draft: readonly Source[];
+	readonly errors: Readonly<Record<string, string>>;
+	readonly warnings: Readonly<Record<string, string>>;
+	readonly onRemove: (source: Source) => void;
+};
+
+function Chosen({ draft, errors, warnings, onRemove }: ChosenProps): ReactNode {
+	const trpc = useTRPC();
+	const sizes = useQueries({ queries: draft.map((source) => trpc.places.measure.queryOptions({ source }, { staleTime: Number.POSITIVE_INFINITY })) });
+	if (draft.length === 0)
+		return (
+			<div className={classes.hint} data-error={errors.sources ? true : undefined} role={errors.sources ? 'alert' : undefined}>
+				{errors.sources ?? 'Nothing yet. Choose folders, volumes or disks on the left.'}
+			</div>
+		);
+	const known = sizes.flatMap(({ data }) => (data ? [data] : []));
+	const isComplete = known.length === draft.length && known.every(({ complete }) => complete);
+	return (
+		<>
+			<ul className={classes.chosen}>
+				{draft.map((source, i) => {
+					const size = sizes[i];
+					const problem = errors[`sources.${i}.path`] ?? errors[`sources.${i}`];
+					const warning = warnings[`sources.${i}.path`] ?? warnings[`sources.${i}`];
+					return (
+						<li key={key(source)}>
+							<div className={classes.chosenText}>
+								<div className={classes.chosenPath}>
+									<span>{source.kind}</span> {source.path}
+								</div>
+								{problem && (
+									<div className={classes.problem} role="alert">
+										{problem}
+									</div>
+								)}
+								{warning && !problem && <div className={classes.warning}>{warning}</div>}
+							</div>
+							<span className={classes.chosenSize} title={size?.data ? `${formatNumber(size.data.items)} items` : undefined}>
+								{size?.data ? `${size.data.complete ? '' : '> '}${formatBytes(size.data.bytes)}` : size?.isPending ? '…' : '–'}
+							</span>
+							<ActionIcon variant="subtle" color="gray" size="sm" onClick={() => onRemove(source)} aria-label={`Do not protect ${source.path}`}>
+								<IconX size={14} />
+							</ActionIcon>
+						</li>
+					);
+				})}
+			</ul>
+			{known.length > 0 && draft.length > 1 && (
+				<div className={classes.sum}>
+					Together {isComplete ? '' : 'more than '}
+					{formatBytes(known.reduce((sum, { bytes }) => sum + bytes, 0))} in {formatNumber(known.reduce((sum, { items }) => sum + items, 0))} items
+				</div>
+			)}
+		</>
+	);
+}
