@@ -294,5 +294,5 @@ const portable = (entry: TreeEntry): TreeEntry => ({
 	...noContent,
 	name: noContent.target,
 	sizeBytes: entry.sizeBytes,
-	xattrs: entry.xattrs.map(({ name, value }) => ({ name: name.slice(), value: value.slice() })),
+	xattrs: entry.xattrs.map(({ name, value }) => ({ name: Uint8Array.from(name), value: Uint8Array.from(value) })),
 });

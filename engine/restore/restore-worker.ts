@@ -115,7 +115,7 @@ async function readChunks({ id, hashes, wantBytes }: Extract<RestoreRequest, { t
 		const hash = hashes.subarray(index * hashBytes, (index + 1) * hashBytes);
 		try {
 			const chunk = isZeroHash(hash) ? new Uint8Array(0) : await readChunk(hash);
-			if (wantBytes) chunks.push(chunk.slice()); // a chunk is a view into a record that stays here
+			if (wantBytes) chunks.push(Uint8Array.from(chunk)); // it is a view into a record that stays here
 		} catch (error) {
 			if (!isEngineError(error)) throw error;
 			failures.push({ index, message: error.message, isUnreadable: error.code !== 'repository.damaged' });
