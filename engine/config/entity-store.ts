@@ -5,7 +5,7 @@ import type { Database } from './database.ts';
 
 export type Entity<Settings> = { readonly id: string; readonly revision: number; readonly createdAt: number; readonly settings: Settings };
 
-/** Jobs and repositories: named settings under optimistic concurrency. Names are unique without regard to ASCII case. */
+/** Jobs and repositories: named settings under optimistic concurrency. Names are unique without regard to case: they become folder names. */
 export interface EntityStore<Settings> {
 	/** Oldest first. */
 	list(): Promise<Entity<Settings>[]>;
@@ -19,6 +19,8 @@ export interface EntityStore<Settings> {
 	update(id: string, revision: number, settings: Settings): Promise<Entity<Settings>>;
 	remove(id: string, revision: number): Promise<void>;
 }
+
+const nameKey = (name: string): string => name.normalize('NFC').toLowerCase();
 
 type EntityWords = { readonly table: 'jobs' | 'repositories'; readonly noun: string; readonly notFound: ErrorCode };
 type Row = { id: string; revision: number; created_at: number; settings: string };
@@ -51,7 +53,7 @@ export function createEntityStore<Settings extends { readonly name: string }>(
 			return row && entity(row);
 		},
 		async findByName(name) {
-			const row = await db.selectFrom(table).selectAll().where('name', '=', name).executeTakeFirst();
+			const row = await db.selectFrom(table).selectAll().where('name_key', '=', nameKey(name)).executeTakeFirst();
 			return row && entity(row);
 		},
 		async insert(settings) {
@@ -59,7 +61,7 @@ export function createEntityStore<Settings extends { readonly name: string }>(
 				const inside = createEntityStore(tx, schema, { table, noun, notFound }, now);
 				await refuseTakenName(inside, noun, settings.name);
 				const at = now();
-				const row = { id: newId(at), revision: 1, name: settings.name, created_at: at, settings: JSON.stringify(settings) };
+				const row = { id: newId(at), revision: 1, name_key: nameKey(settings.name), created_at: at, settings: JSON.stringify(settings) };
 				await tx.insertInto(table).values(row).execute();
 				return entity(row);
 			});
@@ -70,7 +72,7 @@ export function createEntityStore<Settings extends { readonly name: string }>(
 				const current = await inside.get(id);
 				if (current.revision !== revision) throw stale(noun, current);
 				await refuseTakenName(inside, noun, settings.name, id);
-				const next = { revision: revision + 1, name: settings.name, settings: JSON.stringify(settings) };
+				const next = { revision: revision + 1, name_key: nameKey(settings.name), settings: JSON.stringify(settings) };
 				await tx.updateTable(table).set(next).where('id', '=', id).execute();
 				return { ...current, revision: next.revision, settings };
 			});

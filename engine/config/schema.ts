@@ -1,7 +1,8 @@
 /** The tables as Kysely sees them. JSON columns hold values of the contract, checked when they are read. */
 import type { SessionKind, SessionState } from '../contract/index.ts';
 
-type EntityTable = { id: string; revision: number; name: string; created_at: number; settings: string };
+/** `name_key`: the name without regard to case, in every alphabet. */
+type EntityTable = { id: string; revision: number; name_key: string; created_at: number; settings: string };
 
 export type Tables = {
 	repositories: EntityTable;

@@ -11,12 +11,11 @@ export const first: Migration = {
 				.createTable(table)
 				.addColumn('id', 'text', (column) => column.primaryKey())
 				.addColumn('revision', 'integer', (column) => column.notNull())
-				.addColumn('name', 'text', (column) => column.notNull())
+				.addColumn('name_key', 'text', (column) => column.notNull().unique())
 				.addColumn('created_at', 'integer', (column) => column.notNull())
 				.addColumn('settings', 'text', (column) => column.notNull())
 				.modifyEnd(strict)
 				.execute();
-			await sql`create unique index ${sql.ref(`${table}_name`)} on ${sql.table(table)} (name collate nocase)`.execute(db);
 		}
 		await db.schema
 			.createTable('sessions')
