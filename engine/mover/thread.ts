@@ -2,8 +2,8 @@
  * Work in a thread of its own, so that the thread that serves a face never waits for it. The far side is a module that calls `serveTask`;
  * the near side is `runInThread`. Observers are relayed, and so is cancelling.
  */
-import { type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads';
-import { assert, EngineError, toErrorShape } from '../base/index.ts';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { assert, EngineError, startThread, toErrorShape } from '../base/index.ts';
 import type { Bottleneck, ErrorShape, ItemWarning, TaskCounters } from '../contract/index.ts';
 import type { TaskObserver, TaskOptions } from './task.ts';
 
@@ -28,7 +28,7 @@ const cleanUpMs = 30_000;
 export function runInThread<Result>(module: URL, input: unknown, observers: readonly TaskObserver[], { signal }: TaskOptions = {}): Promise<Result> {
 	return new Promise((resolve, reject) => {
 		if (signal?.aborted) return reject(signal.reason);
-		const worker = new Worker(module, { workerData: { input, observerCount: observers.length } satisfies TaskData });
+		const worker = startThread(module, { input, observerCount: observers.length } satisfies TaskData);
 		let patience: NodeJS.Timeout | undefined;
 		const onAbort = (): void => {
 			worker.postMessage(cancelMessage);

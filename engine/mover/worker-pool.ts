@@ -1,5 +1,5 @@
-import { Worker } from 'node:worker_threads';
-import { EngineError } from '../base/index.ts';
+import type { Worker } from 'node:worker_threads';
+import { EngineError, startThread } from '../base/index.ts';
 import { type CompressionLevel, codecs, hashBytes, type PlacedChunk, type RecordHeader } from '../format/index.ts';
 import { Chunker, chunkSizes } from './chunker.ts';
 import { Claims } from './claims.ts';
@@ -53,7 +53,7 @@ export class WorkerPool implements AsyncDisposable {
 				blockSizeBytes: options.blockSizeBytes,
 				level: options.level,
 			};
-			const worker = new Worker(new URL('./process-worker.ts', import.meta.url), { workerData: setup });
+			const worker = startThread(new URL('./process-worker.ts', import.meta.url), setup);
 			const member: Member = { worker, slots: new Slots(memory), times: { readMs: 0, processMs: 0, waitMs: 0 }, outstanding: 0, flushed: null };
 			worker.on('message', (reply: WorkerReply) => {
 				try {

@@ -1,5 +1,5 @@
-import { Worker } from 'node:worker_threads';
-import { EngineError } from '../base/index.ts';
+import type { Worker } from 'node:worker_threads';
+import { EngineError, startThread } from '../base/index.ts';
 import type { BrowsePage, Download, ErrorShape, OverwriteRule, RestorePlan, SourceSpec } from '../contract/index.ts';
 import type { TaskOptions } from '../mover/index.ts';
 
@@ -87,7 +87,7 @@ export class Look implements AsyncDisposable {
 
 	#start(): Worker {
 		if (this.#worker) return this.#worker;
-		const worker = new Worker(new URL('./look-thread.ts', import.meta.url));
+		const worker = startThread(new URL('./look-thread.ts', import.meta.url));
 		worker.unref();
 		worker.on('message', (answer: LookAnswer) => {
 			const waiting = this.#waiting.get(answer.id);

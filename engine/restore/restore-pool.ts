@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import { startThread } from '../base/index.ts';
 import type { ChainHandle } from '../repository/index.ts';
 import type { RestoreReply, RestoreRequest, RestoreTimes, RestoreWorkerSetup } from './protocol.ts';
 
@@ -18,7 +19,7 @@ export class RestorePool implements AsyncDisposable {
 	constructor(chain: ChainHandle, onReply: (reply: RestoreReply) => void) {
 		const setup: RestoreWorkerSetup = { chain };
 		this.#members = Array.from({ length: availableParallelism() }, () => {
-			const worker = new Worker(new URL('./restore-worker.ts', import.meta.url), { workerData: setup });
+			const worker = startThread(new URL('./restore-worker.ts', import.meta.url), setup);
 			const member: Member = { worker, outstanding: 0, times: { readMs: 0, writeMs: 0 } };
 			worker.on('message', (reply: RestoreReply) => {
 				try {
