@@ -4,7 +4,7 @@ import { type ReactNode, useMemo } from 'react';
 import type { Damage, Session } from '../../../engine/contract/index.ts';
 import { Link } from '../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../client.ts';
-import { ErrorPanel, formatBytes, plural, Section } from '../../ui/index.ts';
+import { ErrorPanel, formatBytes, formatDateTime, plural, Section } from '../../ui/index.ts';
 import { displayPath } from '../restore/path-text.ts';
 import classes from './check-report.module.css';
 
@@ -15,7 +15,10 @@ export function CheckReport({ session }: { readonly session: Session }): ReactNo
 	const trpc = useTRPC();
 	const { data: result, error } = useQuery(trpc.chains.checkResult.queryOptions({ sessionId: session.id }, { staleTime: Number.POSITIVE_INFINITY }));
 	const points = useMemo(() => (result ? new Set([...result.damaged, ...result.unreadable].flatMap(({ point }) => point ?? [])) : new Set<string>()), [result]);
-	if (error) return <ErrorPanel title="The result of this session is not there" failure={errorShapeOf(error)} />;
+	const failure = error ? errorShapeOf(error) : null;
+	if (failure?.code === 'not-found.session')
+		return <p className={classes.explanation}>The session ended before there was a result. The log says how far it came.</p>;
+	if (failure) return <ErrorPanel title="The result of this session is not there" failure={failure} />;
 	if (!result) return null;
 	if (result.damaged.length === 0 && result.unreadable.length === 0) {
 		const isWhole = session.state === 'success' || session.state === 'warning';
@@ -71,7 +74,7 @@ function DamageList({ title, explanation, damages }: { readonly title: string; r
 						// biome-ignore lint/suspicious/noArrayIndexKey: the result of a finished session does not change
 						<tr key={index}>
 							<td className={classes.path}>{damage.path === null ? 'not known' : displayPath(damage.path)}</td>
-							<td>{damage.point ? <Link to={`/restore/point/${encodeURIComponent(damage.point)}`}>{damage.point}</Link> : '–'}</td>
+							<td>{damage.point === null ? '–' : <PointLink id={damage.point} />}</td>
 							<td className={classes.path}>{displayPath(damage.file)}</td>
 							<td>{damage.reason}</td>
 						</tr>
@@ -80,5 +83,16 @@ function DamageList({ title, explanation, damages }: { readonly title: string; r
 			</table>
 			{damages.length > shown.length ? <p className={classes.explanation}>And {damages.length - shown.length} more; the log has all.</p> : null}
 		</Section>
+	);
+}
+
+/** The time says more than the id; until it is known, and where retention was faster, the id stands there. */
+function PointLink({ id }: { readonly id: string }): ReactNode {
+	const trpc = useTRPC();
+	const { data } = useQuery(trpc.points.get.queryOptions({ point: id }));
+	return (
+		<Link to={`/restore/point/${encodeURIComponent(id)}`} title={id} className={classes.point ?? ''}>
+			{data ? formatDateTime(data.createdAt) : id}
+		</Link>
 	);
 }

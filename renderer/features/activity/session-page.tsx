@@ -36,6 +36,8 @@ import { durationOf, kindWords, triggerWords } from './session-words.ts';
 import { TaskTable } from './task-table.tsx';
 import { ThroughputChart } from './throughput-chart.tsx';
 
+const isReading = ({ kind }: Session): boolean => kind === 'check' || kind === 'verify';
+
 const activity = { title: 'Activity', href: '#/activity' };
 
 export function SessionPage({ params }: PageProps): ReactNode {
@@ -70,7 +72,7 @@ function SessionView({ session }: { readonly session: Session }): ReactNode {
 	const isLive = !isFinal(session.state);
 	useFollow(session.id, isLive);
 	const [tab, setTab] = useQueryParam('tab');
-	const hasReport = (session.kind === 'check' || session.kind === 'verify') && !isLive;
+	const hasReport = isReading(session) && !isLive;
 	const shown = tab ?? (hasReport ? 'result' : 'tasks');
 	const { counters } = session;
 	return (
@@ -94,7 +96,7 @@ function SessionView({ session }: { readonly session: Session }): ReactNode {
 				{session.error ? <ErrorPanel failure={session.error} /> : null}
 				<div className={classes.flow}>
 					<Pipe bottleneck={session.bottleneck} isLive={isLive} />
-					<ThroughputChart samples={session.throughput} isLive={isLive} />
+					<ThroughputChart samples={session.throughput} isLive={isLive} isReading={isReading(session)} />
 				</div>
 				<Tabs value={shown} onChange={(value) => setTab(value)} className={classes.tabs ?? ''} keepMounted={false}>
 					<Tabs.List>
@@ -165,15 +167,19 @@ function Summary({ session, isLive }: { readonly session: Session; readonly isLi
 				<Fact label="Read">
 					<Bytes value={counters.readBytes} />
 				</Fact>
-				<Fact label="Transferred">
-					<Bytes value={counters.transferredBytes} />
-				</Fact>
-				<Fact label={isBackup ? 'Stored' : 'Written'}>
-					<Bytes value={counters.storedBytes} />
-					{isBackup && counters.storedBytes > 0 && counters.readBytes >= counters.storedBytes ? (
-						<small title="Read, for each byte stored"> {(counters.readBytes / counters.storedBytes).toFixed(1)} : 1</small>
-					) : null}
-				</Fact>
+				{isReading(session) ? null : (
+					<>
+						<Fact label="Transferred">
+							<Bytes value={counters.transferredBytes} />
+						</Fact>
+						<Fact label={isBackup ? 'Stored' : 'Written'}>
+							<Bytes value={counters.storedBytes} />
+							{isBackup && counters.storedBytes > 0 && counters.readBytes >= counters.storedBytes ? (
+								<small title="Read, for each byte stored"> {(counters.readBytes / counters.storedBytes).toFixed(1)} : 1</small>
+							) : null}
+						</Fact>
+					</>
+				)}
 				<Fact label="Items" title={counters.unchangedItems > 0 ? `${formatNumber(counters.unchangedItems)} unchanged, not read again` : undefined}>
 					<Count value={counters.doneItems} />
 					{counters.unchangedItems > 0 ? <small> {formatNumber(counters.unchangedItems)} unchanged</small> : null}
@@ -235,8 +241,21 @@ function SessionActions({ session }: { readonly session: Session }): ReactNode {
 				</Button>
 			) : null}
 			{canRetry ? (
-				<Button leftSection={<IconRefresh size={15} />} loading={retry.isPending} onClick={() => retry.mutate({ id: session.id })}>
-					{isRestore ? 'Restore again' : failed > 0 && failed < session.tasks.length ? `Retry ${formatNumber(failed)} failed` : 'Retry'}
+				<Button
+					variant={session.state === 'success' ? 'default' : 'filled'}
+					leftSection={<IconRefresh size={15} />}
+					loading={retry.isPending}
+					onClick={() => retry.mutate({ id: session.id })}
+				>
+					{isRestore
+						? 'Restore again'
+						: session.kind === 'check'
+							? 'Check again'
+							: session.kind === 'verify'
+								? 'Verify again'
+								: failed > 0 && failed < session.tasks.length
+									? `Retry ${formatNumber(failed)} failed`
+									: 'Retry'}
 				</Button>
 			) : null}
 			{isLive ? (

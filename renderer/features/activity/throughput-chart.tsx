@@ -20,7 +20,16 @@ function rateTicks(most: number): number[] {
 }
 
 /** Rates over the session's time. The engine thins the samples, so a session of a week has no more of them than one of an hour. */
-export function ThroughputChart({ samples, isLive }: { readonly samples: Session['throughput']; readonly isLive: boolean }): ReactNode {
+export function ThroughputChart({
+	samples,
+	isLive,
+	isReading = false,
+}: {
+	readonly samples: Session['throughput'];
+	readonly isLive: boolean;
+	/** A check or a verification: nothing is sent or written. */
+	readonly isReading?: boolean;
+}): ReactNode {
 	// recharts keeps a reference and freezes nothing; it gets its own rows.
 	const data = useMemo(() => samples.map((sample) => ({ ...sample })), [samples]);
 	const yTicks = useMemo(
@@ -36,7 +45,7 @@ export function ThroughputChart({ samples, isLive }: { readonly samples: Session
 			h={148}
 			data={data}
 			dataKey="offsetMs"
-			series={series}
+			series={isReading ? series.slice(0, 1) : series}
 			valueFormatter={formatRate}
 			withLegend
 			withDots={false}

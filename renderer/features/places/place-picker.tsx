@@ -140,7 +140,10 @@ function Row({ entry, isActive }: { readonly entry: PlaceEntry; readonly isActiv
 			title={entry.readable ? entry.path : `${entry.path}\nThe server may not read this.`}
 		>
 			<Icon size={16} stroke={1.6} aria-label={entry.type} role="img" />
-			<span className={classes.name}>{entry.name.toWellFormed()}</span>
+			<span className={classes.name}>
+				{entry.name.toWellFormed()}
+				{entry.type === 'folder' || entry.path.endsWith(entry.name) ? null : <small> {entry.path.toWellFormed()}</small>}
+			</span>
 			<span className={classes.size}>{size}</span>
 			<span className={classes.date}>{entry.modifiedAt === null ? '' : formatDateTime(entry.modifiedAt)}</span>
 		</div>

@@ -1,3 +1,4 @@
+import { useMemo } from 'react';
 import { create } from 'zustand';
 import { type Basket, drop, emptyBasket, type Picked, pick, toggle } from './basket.ts';
 
@@ -23,11 +24,15 @@ export type BasketActions = {
 export function useBasket(objectKey: string): BasketActions {
 	const basket = useStore((state) => state.baskets[objectKey] ?? emptyBasket);
 	const change = useStore((state) => state.change);
-	return {
-		basket,
-		toggle: (entry) => change(objectKey, (old) => toggle(old, entry)),
-		pick: (entries) => change(objectKey, (old) => pick(old, entries)),
-		drop: (paths) => change(objectKey, (old) => drop(old, paths)),
-		clear: () => change(objectKey, () => emptyBasket),
-	};
+	// Rows are drawn anew only when what they get has changed; so the actions stay the same from one drawing to the next.
+	const actions = useMemo(
+		() => ({
+			toggle: (entry: Picked) => change(objectKey, (old) => toggle(old, entry)),
+			pick: (entries: readonly Picked[]) => change(objectKey, (old) => pick(old, entries)),
+			drop: (paths: readonly string[]) => change(objectKey, (old) => drop(old, paths)),
+			clear: () => change(objectKey, () => emptyBasket),
+		}),
+		[objectKey, change],
+	);
+	return { basket, ...actions };
 }

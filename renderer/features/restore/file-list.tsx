@@ -1,10 +1,9 @@
 // biome-ignore-all lint/a11y/useSemanticElements: the rows stand in a grid that draws only what is in view
-import { Checkbox } from '@mantine/core';
 import { IconDatabase, IconFile, IconFolder, IconLink, IconQuestionMark } from '@tabler/icons-react';
-import { type KeyboardEvent, type ReactNode, type Ref, useEffect, useRef } from 'react';
+import { type KeyboardEvent, memo, type ReactNode, type Ref, useEffect, useRef } from 'react';
 import type { BrowseEntry } from '../../../engine/contract/index.ts';
 import { formatBytes, formatDateTime, formatFull, formatNumber, TallList, type TallListHandle } from '../../ui/index.ts';
-import { type Basket, type Picked, pickState } from './basket.ts';
+import { type Basket, type Picked, type PickState, pickState } from './basket.ts';
 import classes from './file-list.module.css';
 import { displayPath, joinPath, modeText } from './path-text.ts';
 import type { Entries } from './use-entries.ts';
@@ -108,12 +107,15 @@ export function FileList({
 			idPrefix="entry"
 			header={
 				<div className={classes.head}>
-					<Checkbox
-						size="xs"
+					<input
+						type="checkbox"
+						className={classes.box}
 						aria-label="Restore this folder with everything in it"
 						title={whole === 'inherited' ? 'Part of a folder that is selected' : 'Everything in this folder'}
 						checked={whole === 'picked' || whole === 'inherited'}
-						indeterminate={whole === 'partial'}
+						ref={(box) => {
+							if (box) box.indeterminate = whole === 'partial';
+						}}
 						disabled={whole === 'inherited' || entries.total === null}
 						onChange={() => onToggle({ path, type: 'directory', sizeBytes: 0 })}
 					/>
@@ -124,46 +126,51 @@ export function FileList({
 					<span className={classes.wide}>Owner</span>
 				</div>
 			}
-			row={(index) => <Row entry={entries.entryAt(index)} path={path} basket={basket} onOpen={onOpenFolder} onToggle={onToggle} />}
+			row={(index) => {
+				const entry = entries.entryAt(index);
+				return entry ? (
+					<Row entry={entry} path={path} state={pickState(basket, joinPath(path, entry.name))} onOpen={onOpenFolder} onToggle={onToggle} />
+				) : (
+					<div className={classes.row}>
+						<span />
+						<span className={classes.placeholder} />
+					</div>
+				);
+			}}
 		/>
 	);
 }
 
-function Row({
+/** Drawn again only when it changes: scrolling through a million rows is mostly moving what is there. */
+const Row = memo(function Row({
 	entry,
 	path,
-	basket,
+	state,
 	onOpen,
 	onToggle,
 }: {
-	readonly entry: BrowseEntry | undefined;
+	readonly entry: BrowseEntry;
 	readonly path: string;
-	readonly basket: Basket;
+	readonly state: PickState;
 	readonly onOpen: (path: string) => void;
 	readonly onToggle: (entry: Picked) => void;
 }): ReactNode {
-	if (!entry) {
-		return (
-			<div className={classes.row}>
-				<span />
-				<span className={classes.placeholder} />
-			</div>
-		);
-	}
 	const full = joinPath(path, entry.name);
-	const state = pickState(basket, full);
 	const Icon = icons[entry.type];
 	const name = displayPath(entry.name);
 	return (
 		<div className={classes.row} data-picked={state === 'picked' || state === 'inherited' || undefined}>
 			<span role="gridcell" tabIndex={-1}>
-				<Checkbox
-					size="xs"
+				<input
+					type="checkbox"
+					className={classes.box}
 					tabIndex={-1}
 					aria-label={`Restore ${name}`}
 					title={state === 'inherited' ? 'Part of a folder that is selected' : undefined}
 					checked={state === 'picked' || state === 'inherited'}
-					indeterminate={state === 'partial'}
+					ref={(box) => {
+						if (box) box.indeterminate = state === 'partial';
+					}}
 					disabled={state === 'inherited'}
 					onChange={() => onToggle(pickedFrom(path, entry))}
 				/>
@@ -195,4 +202,4 @@ function Row({
 			</span>
 		</div>
 	);
-}
+});

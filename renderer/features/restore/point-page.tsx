@@ -2,16 +2,16 @@ import { Button } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconShieldCheck } from '@tabler/icons-react';
 import { useMutation, useQuery } from '@tanstack/react-query';
-import { type ReactNode, useEffect, useMemo, useState } from 'react';
+import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { Point } from '../../../engine/contract/index.ts';
 import { Link, navigate } from '../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../client.ts';
-import { EmptyState, ErrorPanel, formatBytes, formatNumber, PageHeader, plural, SplitView, TimeAgo, useNow } from '../../ui/index.ts';
+import { EmptyState, ErrorPanel, formatBytes, formatNumber, PageHeader, plural, SplitView, type TallListHandle, TimeAgo, useNow } from '../../ui/index.ts';
 import type { Picked } from './basket.ts';
 import { useBasket } from './basket-store.ts';
 import { DiskRestore } from './disk-restore.tsx';
 import { FileList } from './file-list.tsx';
-import { breadcrumbs, displayPath, parentPath } from './path-text.ts';
+import { baseName, breadcrumbs, displayPath, parentPath } from './path-text.ts';
 import classes from './restore.module.css';
 import { RestoreDialog } from './restore-dialog.tsx';
 import { objectKey, objectPath, pointPlace } from './restore-places.ts';
@@ -175,8 +175,28 @@ function Files({ point, path }: { readonly point: Point; readonly path: string }
 	const [restoring, setRestoring] = useState<readonly Picked[] | null>(null);
 	const entries = useEntries(point.id, path);
 	const index = active.path === path ? active.index : -1;
-	const open = (to: string): void => navigate(pointPlace(point.id, to));
+	const open = useCallback((to: string): void => navigate(pointPlace(point.id, to)), [point.id]);
 	const failure = entries.error ? errorShapeOf(entries.error) : null;
+	const list = useRef<TallListHandle>(null);
+	const cameFrom = useRef<string | null>(null);
+	const goUp = (): void => {
+		if (path === '/') return;
+		cameFrom.current = baseName(path);
+		open(parentPath(path));
+	};
+	// Going up, the folder that was left is where the eye looks for it.
+	// biome-ignore lint/correctness/useExhaustiveDependencies: once, when the folder above has arrived
+	useEffect(() => {
+		const name = cameFrom.current;
+		if (name === null || entries.total === null) return;
+		cameFrom.current = null;
+		for (let at = 0; at < Math.min(entries.total, 5000); at++) {
+			if (entries.entryAt(at)?.name !== name) continue;
+			setActive({ path, index: at });
+			list.current?.scrollToRow(at);
+			return;
+		}
+	}, [path, entries.total]);
 
 	return (
 		<SplitView
@@ -242,9 +262,8 @@ function Files({ point, path }: { readonly point: Point; readonly path: string }
 						active={index}
 						onActive={(to) => setActive({ path, index: to })}
 						onOpenFolder={open}
-						onUp={() => {
-							if (path !== '/') open(parentPath(path));
-						}}
+						onUp={goUp}
+						handle={list}
 						onToggle={basket.toggle}
 						empty={entries.total === 0 ? <EmptyState title="This folder is empty">It was empty when the point was made.</EmptyState> : null}
 					/>

@@ -15,6 +15,8 @@ import { objectPath } from './restore-places.ts';
 type Destination = 'original' | 'folder' | 'download';
 /** From here on overwriting asks for the name of what is overwritten. */
 const manyOverwritten = 100;
+/** A download's paths travel in its address, and servers take no address of any length. */
+const mostDownloadChars = 12_000;
 
 /** Where to, what about files that are there already, and a dry run of it all before anything is written. */
 export function RestoreDialog({
@@ -57,7 +59,8 @@ function Body({ point, items, onClose }: { readonly point: Point; readonly items
 	const needsName = overwritten >= manyOverwritten;
 	const planFailure: Failure | null = canPlan && plan.error ? errorShapeOf(plan.error) : null;
 	const failsAtFolder = destination === 'folder' && planFailure !== null && (planFailure.code.startsWith('restore.') || planFailure.data?.field === 'to');
-	const isReady = destination === 'download' || (shown?.fits && planFailure === null && (!needsName || typedName.trim() === name));
+	const isTooLong = destination === 'download' && paths.reduce((sum, path) => sum + encodeURIComponent(path.toWellFormed()).length + 6, 0) > mostDownloadChars;
+	const isReady = !isTooLong && (destination === 'download' || (shown?.fits && planFailure === null && (!needsName || typedName.trim() === name)));
 
 	return (
 		<form
@@ -119,6 +122,11 @@ function Body({ point, items, onClose }: { readonly point: Point; readonly items
 					)}
 				</section>
 			)}
+			{isTooLong ? (
+				<p className={classes.warning}>
+					These are too many single items for one download. Select the folders that they lie in, or restore to a folder on the server.
+				</p>
+			) : null}
 			{needsName ? (
 				<TextInput
 					mt="sm"
