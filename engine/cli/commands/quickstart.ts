@@ -77,7 +77,7 @@ async function quickstart(context: CommandContext, options: QuickstartOptions): 
 
 	output.note('Comparing every byte …');
 	const comparison = await compareTrees({ original: source, copy, skipNames: new Set(names), skipPaths: new Set(paths), changedAfter: startedAt });
-	return report(context, { source, copy: options.keep ? copy : null, repository, backup, restore, point, comparison });
+	return report(context, { source, copy: options.keep ? copy : null, repository, backup, restore, point, points, comparison });
 }
 
 /** The repository in the named folder, or the default one; made where there is none. */
@@ -130,16 +130,30 @@ function reportFailure({ output, surroundings }: CommandContext, session: Sessio
 	return exitCodeOfState(session.state);
 }
 
-type Outcome = { source: string; copy: string | null; repository: Repository; backup: Session; restore: Session; point: Point; comparison: TreeComparison };
+type Outcome = {
+	source: string;
+	copy: string | null;
+	repository: Repository;
+	backup: Session;
+	restore: Session;
+	point: Point;
+	points: readonly Point[];
+	comparison: TreeComparison;
+};
 
-function report({ output, surroundings, dataFolder }: CommandContext, { source, copy, repository, backup, restore, point, comparison }: Outcome): ExitCode {
+function report(
+	{ output, surroundings, dataFolder }: CommandContext,
+	{ source, copy, repository, backup, restore, point, points, comparison }: Outcome,
+): ExitCode {
 	const now = surroundings.clock.now();
 	const { entries, bytes, differences, changed } = comparison;
 	const isIdentical = differences.length === 0 && changed.length === 0;
 	const durationMs = Math.max(1, (backup.endedAt ?? now) - (backup.startedAt ?? now));
 	const restoreMs = Math.max(1, (restore.endedAt ?? now) - (restore.startedAt ?? now));
 	const { doneBytes, readBytes, storedBytes } = backup.counters;
-	const ratio = storedBytes > 0 ? readBytes / storedBytes : null;
+	const allBytes = points.reduce((sum, { sourceBytes }) => sum + sourceBytes, 0);
+	const allStoredBytes = points.reduce((sum, each) => sum + each.storedBytes, 0);
+	const ratio = allStoredBytes > 0 ? allBytes / allStoredBytes : null;
 	output.result(
 		() => ({
 			quickstart: {
@@ -169,7 +183,7 @@ function report({ output, surroundings, dataFolder }: CommandContext, { source, 
 			'',
 			`Protected    ${formatSize(point.sourceBytes)} in ${formatCount(point.itemCount, 'item')} (${point.kind})`,
 			`Read         ${formatSize(readBytes)}; ${formatSize(doneBytes - Math.min(doneBytes, readBytes))} were known to be unchanged or empty`,
-			`Stored       ${formatSize(storedBytes)}${ratio === null || readBytes === 0 ? '' : `, ${ratio.toFixed(1)} to 1`}`,
+			`Stored       ${formatSize(storedBytes)}${ratio === null ? '' : `; in all ${formatCount(points.length, 'restore point')} of ${formatSize(allBytes)} in ${formatSize(allStoredBytes)}: ${ratio.toFixed(1)} to 1`}`,
 			`Backed up    in ${formatDuration(durationMs)}, ${formatRate((doneBytes / durationMs) * 1000)}`,
 			`Restored     in ${formatDuration(restoreMs)}, ${formatRate((bytes / restoreMs) * 1000)}`,
 			...(backup.bottleneck ? [`Bottleneck   ${printable(formatBottleneck(backup.bottleneck))}`] : []),
