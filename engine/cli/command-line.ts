@@ -2,7 +2,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type Clock, EngineError } from '../base/index.ts';
-import { defaultDataFolder } from '../config/index.ts';
 import { tokenPath } from '../server/index.ts';
 import type { Announcement } from './background.ts';
 import { type Client, type Connection, connectToDataFolder, connectToServer, type OpenEngine } from './connection.ts';
@@ -57,7 +56,7 @@ export class CommandLine {
 		using interrupts = new Interrupts();
 		let connection: Promise<Connection> | undefined;
 		const connect = (): Promise<Connection> => {
-			connection ??= this.#connect(options).then((opened) => {
+			connection ??= this.#connect(options, dataFolder).then((opened) => {
 				opened.lost.catch((error) => lose(error));
 				return opened;
 			});
@@ -70,11 +69,12 @@ export class CommandLine {
 		};
 		const { promise: lost, reject: lose } = Promise.withResolvers<never>();
 		lost.catch(() => undefined);
+		const dataFolder = await this.#dataFolder(options);
 		const context: CommandContext = {
 			surroundings: this.surroundings,
 			output,
 			interrupts,
-			dataFolder: this.#dataFolder(options),
+			dataFolder,
 			connect,
 			disconnect,
 			client: async () => (await connect()).client,
@@ -90,12 +90,13 @@ export class CommandLine {
 		}
 	}
 
-	#dataFolder({ data }: GlobalOptions): string {
-		return data === undefined ? defaultDataFolder(this.surroundings.environment) : resolve(this.surroundings.workingFolder, data);
+	async #dataFolder({ data }: GlobalOptions): Promise<string> {
+		if (data !== undefined) return resolve(this.surroundings.workingFolder, data);
+		const { defaultDataFolder } = await import('../config/index.ts'); // not loaded for help and wrong usage
+		return defaultDataFolder(this.surroundings.environment);
 	}
 
-	async #connect(options: GlobalOptions): Promise<Connection> {
-		const dataFolder = this.#dataFolder(options);
+	async #connect(options: GlobalOptions, dataFolder: string): Promise<Connection> {
 		if (options.server === undefined) {
 			if (options.tokenFile !== undefined)
 				throw new EngineError('usage.invalid', '--token-file: it belongs to --server.', { hint: 'Without --server the data folder holds the token.' });

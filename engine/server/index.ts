@@ -5,6 +5,8 @@
  * another origin or under a foreign host name; a malformed request or frame costs its sender the answer and nobody else.
  * Does not: encrypt, know users, or decide about anything behind the contract.
  */
+
+export { startServer } from './lazy-start.ts';
 export { defaultListen, type ListenAddress, parseListen } from './listen.ts';
-export { type HostedEngine, type RunningServer, type ServerOptions, startServer } from './start.ts';
+export type { HostedEngine, RunningServer, ServerOptions } from './start.ts';
 export { ensureToken, readToken, tokenPath } from './token.ts';
