@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { z } from 'zod';
 import { EngineError, newId } from '../base/index.ts';
 import type { ErrorCode } from '../contract/index.ts';
@@ -41,7 +42,7 @@ export function createEntityStore<Settings extends { readonly name: string }>(
 
 	const store: EntityStore<Settings> = {
 		async list() {
-			return (await db.selectFrom(table).selectAll().orderBy('created_at').orderBy('id').execute()).map(entity);
+			return (await db.selectFrom(table).selectAll().orderBy('created_at').orderBy(sql`rowid`).execute()).map(entity);
 		},
 		async get(id) {
 			const found = await store.find(id);

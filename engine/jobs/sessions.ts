@@ -46,7 +46,8 @@ export function createSessions({ store, clock, bus, log }: SessionParts): Sessio
 	const endListeners: ((session: StoredSession) => void)[] = [];
 	let isClosed = false;
 
-	const activeOfJob = (jobId: string) => [...live.values()].find(({ spec }) => spec.kind === 'backup' && spec.jobId === jobId);
+	const active = () => [...live.values()].filter(({ state }) => !isFinal(state));
+	const activeOfJob = (jobId: string) => active().find(({ spec }) => spec.kind === 'backup' && spec.jobId === jobId);
 
 	async function conduct(session: LiveSession, work: SessionWork): Promise<void> {
 		let failure: unknown;
@@ -106,7 +107,7 @@ export function createSessions({ store, clock, bus, log }: SessionParts): Sessio
 			return session;
 		},
 		activeOfJob,
-		active: () => [...live.values()],
+		active,
 		async get(id) {
 			return live.get(id)?.snapshot() ?? withoutRecord(await store.get(id));
 		},
@@ -141,8 +142,13 @@ export function createSessions({ store, clock, bus, log }: SessionParts): Sessio
 			while (!signal?.aborted) {
 				const { version } = session;
 				const snapshot = session.snapshot();
+				if (isFinal(snapshot.state)) {
+					// Whoever hears of the end finds it written down.
+					await running.get(id);
+					yield snapshot;
+					return;
+				}
 				yield snapshot;
-				if (isFinal(snapshot.state)) return;
 				await clock.sleep(FOLLOW_MS, { signal: wake }).catch(() => undefined); // Woken early: it ended, or nobody listens any more.
 				await session.changedSince(version, signal);
 			}
