@@ -48,13 +48,15 @@ export type FileRoot = z.infer<typeof fileRoot>;
 
 export const chainMetadata = z.object({
 	chain: chainHead,
-	/** Oldest first; each builds on the one before. Names are relative to the folder of the `.hbm`. */
+	/** The full first, every file after the one that it builds on. Names are relative to the folder of the `.hbm`. */
 	files: z
 		.array(
 			z.object({
 				id,
 				name: z.string().regex(/^[^/\\\0]+$/),
 				kind: backupFileKind,
+				/** Id of the file that this one builds on; null for a full. */
+				dependsOn: id.nullable(),
 				sizeBytes: count,
 				createdAt: z.number().int(),
 				points: z.array(pointManifest).max(100_000),

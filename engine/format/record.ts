@@ -69,6 +69,9 @@ export function parseRecordHeader(bytes: Uint8Array, where: string, offset: numb
 	return header;
 }
 
+/** Node's zlib works in pieces of this size and joins them: one piece for the whole record spares the joining. */
+const pieceFor = (bytes: number): number => Math.max(1024, bytes);
+
 /** zstd levels of RFC 8878 encoders; null stores as it is. */
 export type CompressionLevel = number | null;
 
@@ -78,7 +81,7 @@ export type CompressionLevel = number | null;
  * @returns the bytes used in `target`, which must have room for the header and `raw`.
  */
 export function sealRecord(target: Uint8Array, type: RecordType, raw: Uint8Array, level: CompressionLevel): { header: RecordHeader; totalBytes: number } {
-	const packed = level === null ? raw : zstdCompressSync(raw, { params: { [zlib.ZSTD_c_compressionLevel]: level } });
+	const packed = level === null ? raw : zstdCompressSync(raw, { params: { [zlib.ZSTD_c_compressionLevel]: level }, chunkSize: pieceFor(raw.byteLength) });
 	const isPacked = packed.byteLength < raw.byteLength;
 	const payload = isPacked ? packed : raw;
 	target.set(payload, recordHeaderBytes);
@@ -106,7 +109,7 @@ export function openRecord(bytes: Uint8Array, where: string, offset: number): { 
 	let raw = payload;
 	if (header.codec === 'zstd') {
 		try {
-			raw = zstdDecompressSync(payload, { maxOutputLength: Math.max(1, header.rawBytes) });
+			raw = zstdDecompressSync(payload, { maxOutputLength: Math.max(1, header.rawBytes), chunkSize: pieceFor(header.rawBytes) });
 		} catch (cause) {
 			throw damaged(where, offset + recordHeaderBytes, `a record cannot be decompressed (${cause instanceof Error ? cause.message : String(cause)})`);
 		}

@@ -65,13 +65,13 @@ export function toChains(view: CatalogueView, context: PointContext): Chain[] {
 				method: chain.method,
 				isCurrent: current.has(chain.id),
 				encrypted: chain.encrypted,
-				files: chain.files.map((file, i) => ({
+				files: chain.files.map((file) => ({
 					path: file.path,
 					kind: file.kind,
 					sizeBytes: file.sizeBytes,
 					createdAt: file.createdAt,
 					pointIds: [...file.pointIds],
-					dependsOn: chain.files[i - 1]?.path ?? null,
+					dependsOn: file.dependsOn,
 					problem: file.problem,
 					expires: expiring.has(chain.id),
 				})),

@@ -59,13 +59,13 @@ export class ChainRun implements AsyncDisposable {
 
 	/** Makes the points part of the chain: file first, then its name, then the metadata. A crash in between loses nothing that was committed before. */
 	async commit(points: readonly PointManifest[]): Promise<{ sizeBytes: number; path: string }> {
-		const { folder, name, part, stored, chain, fileId, kind, metadataName } = this.#target;
+		const { folder, name, part, stored, chain, fileId, kind, dependsOn, metadataName } = this.#target;
 		const { sizeBytes } = await this.writer.commit(points);
 		await this.writer[Symbol.asyncDispose]();
 		const finalPath = `${folder}/${name}`;
 		await this.#storage.rename(part, finalPath);
 		this.#isCommitted = true;
-		const entry = { id: fileId, name, kind, sizeBytes, createdAt: points[0]?.createdAt ?? chain.createdAt, points: [...points] };
+		const entry = { id: fileId, name, kind, dependsOn, sizeBytes, createdAt: points[0]?.createdAt ?? chain.createdAt, points: [...points] };
 		await writeMetadata(this.#storage, `${folder}/${metadataName}`, { chain, files: [...(stored?.metadata.files ?? []), entry] });
 		return { sizeBytes, path: finalPath };
 	}

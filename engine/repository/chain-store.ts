@@ -39,6 +39,8 @@ export type PointRecord = {
 export type ChainFileRecord = {
 	/** Relative to the repository. */
 	readonly path: string;
+	/** Path of the file that this one builds on; null for a full. */
+	readonly dependsOn: string | null;
 	readonly kind: BackupFileKind;
 	readonly sizeBytes: number;
 	readonly createdAt: number;
@@ -53,7 +55,7 @@ export type ChainRecord = {
 	readonly method: ChainMethod;
 	readonly createdAt: number;
 	readonly encrypted: boolean;
-	/** Oldest first; each depends on the one before it, the first is the full. */
+	/** The full first, every file after the one that it builds on. */
 	readonly files: readonly ChainFileRecord[];
 	/** Oldest first. */
 	readonly points: readonly PointRecord[];
@@ -144,24 +146,25 @@ export const writeMetadata = (storage: Storage, location: string, metadata: Chai
 export function describeChain(stored: StoredChain, entries: readonly StorageEntry[]): ChainRecord {
 	const { chain, files } = stored.metadata;
 	const sizes = new Map(entries.map((entry) => [entry.name, entry.sizeBytes]));
-	let broken: string | null = null;
+	const problems = new Map<string, string | null>();
 	const described: ChainFileRecord[] = [];
 	const points: PointRecord[] = [];
 	for (const file of files) {
 		const location = `${stored.folder}/${file.name}`;
-		const size = sizes.get(file.name);
-		const own = size === undefined ? `${file.name} is missing.` : size < file.sizeBytes ? `${file.name} is shorter than it was when it was written.` : null;
-		broken ??= own;
+		const problem = ownProblem(file, sizes.get(file.name)) ?? inheritedProblem(file.dependsOn, problems);
+		problems.set(file.id, problem);
 		described.push({
 			path: location,
+			dependsOn: nameOf(stored, file.dependsOn),
 			kind: file.kind,
-			sizeBytes: size ?? 0,
+			sizeBytes: sizes.get(file.name) ?? 0,
 			createdAt: file.createdAt,
 			pointIds: file.points.map((point) => point.id),
-			problem: own ?? (broken && `It depends on a damaged file: ${broken}`),
+			problem,
 		});
-		for (const point of file.points) points.push(describePoint(point, chain.id, file.kind, location, broken));
+		for (const point of file.points) points.push(describePoint(point, chain.id, file.kind, location, problem));
 	}
+	points.sort((a, b) => a.createdAt - b.createdAt);
 	return {
 		id: chain.id,
 		job: chain.job,
@@ -172,6 +175,37 @@ export function describeChain(stored: StoredChain, entries: readonly StorageEntr
 		files: described,
 		points,
 	};
+}
+
+type StoredFile = ChainMetadata['files'][number];
+
+function nameOf(stored: StoredChain, fileId: string | null): string | null {
+	const file = stored.metadata.files.find((candidate) => candidate.id === fileId);
+	return file ? `${stored.folder}/${file.name}` : null;
+}
+
+function ownProblem(file: StoredFile, sizeBytes: number | undefined): string | null {
+	if (sizeBytes === undefined) return `${file.name} is missing.`;
+	return sizeBytes < file.sizeBytes ? `${file.name} is shorter than it was when it was written.` : null;
+}
+
+function inheritedProblem(dependsOn: string | null, problems: ReadonlyMap<string, string | null>): string | null {
+	if (dependsOn === null) return null;
+	const problem = problems.get(dependsOn);
+	if (problem === undefined) return 'It depends on a file that the chain does not have.';
+	return problem && (problem.startsWith(inherited) ? problem : `${inherited}${problem}`);
+}
+const inherited = 'It depends on a damaged file: ';
+
+/** A file with all that it builds on, the full first. */
+function filesNeeded(stored: StoredChain, last: StoredFile): StoredFile[] {
+	const needed: StoredFile[] = [];
+	for (let file: StoredFile | undefined = last; file && !needed.includes(file); ) {
+		needed.unshift(file);
+		const { dependsOn }: StoredFile = file;
+		file = stored.metadata.files.find((candidate) => candidate.id === dependsOn);
+	}
+	return needed;
 }
 
 const describePoint = (point: PointManifest, chainId: string, kind: BackupFileKind, file: string, problem: string | null): PointRecord => ({
@@ -227,7 +261,15 @@ async function adopt(storage: Storage, chains: StoredChain[], job: JobRef, folde
 	const committed = await readFileHead(storage, `${folder}/${name}`);
 	if (committed?.root.chain.job.id !== job.id) return false;
 	const { superblock, root } = committed;
-	const entry = { id: superblock.fileId, name, kind: superblock.kind, sizeBytes, createdAt: superblock.createdAt, points: root.points };
+	const entry = {
+		id: superblock.fileId,
+		name,
+		kind: superblock.kind,
+		dependsOn: root.dependsOn,
+		sizeBytes,
+		createdAt: superblock.createdAt,
+		points: root.points,
+	};
 	const at = chains.findIndex((stored) => stored.metadata.chain.id === root.chain.id);
 	const stored = chains[at];
 	if (stored ? stored.metadata.files.at(-1)?.id !== root.dependsOn : root.dependsOn !== null) return false;
@@ -262,11 +304,11 @@ export async function removeChain(repositoryPath: string, chainId: string): Prom
 export async function findPoint(repositoryPath: string, pointId: string): Promise<{ point: PointManifest; files: string[]; chain: ChainRecord }> {
 	const { chains, folders } = await readChains(new LocalFolder(repositoryPath));
 	for (const stored of chains) {
-		const last = stored.metadata.files.findIndex((file) => file.points.some((point) => point.id === pointId));
-		const point = stored.metadata.files[last]?.points.find((candidate) => candidate.id === pointId);
-		if (!point) continue;
+		const file = stored.metadata.files.find((candidate) => candidate.points.some(({ id }) => id === pointId));
+		const point = file?.points.find(({ id }) => id === pointId);
+		if (!file || !point) continue;
 		const chain = describeChain(stored, folders.get(stored.folder) ?? []);
-		return { point, files: chain.files.slice(0, last + 1).map((file) => file.path), chain };
+		return { point, files: filesNeeded(stored, file).map(({ name }) => `${stored.folder}/${name}`), chain };
 	}
 	throw new EngineError('not-found.point', `There is no restore point ${pointId} in ${repositoryPath}.`, {
 		hint: 'List the points with "holdfast point list".',

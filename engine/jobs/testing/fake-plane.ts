@@ -254,6 +254,7 @@ export class FakePlane implements DataPlane, ChainStore {
 		});
 		const newFile = {
 			path: file,
+			dependsOn: isFull ? null : (current?.files.at(-1)?.path ?? null),
 			kind: mode.actual,
 			sizeBytes: points.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
 			createdAt,
