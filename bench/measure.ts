@@ -21,16 +21,22 @@ export type Measurement = {
 
 const samplingMs = 25;
 const keptErrorCharacters = 4000;
+const graceMs = 10_000;
 
-/** Throws when the command fails, with the end of what it wrote to standard error. An abort ends the command. */
+/** Throws when the command fails, with the end of what it wrote to standard error. An abort ends the command and waits for its end. */
 export async function measure(command: Command, { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<Measurement> {
+	signal?.throwIfAborted();
 	const startedAt = performance.now();
 	const child = spawn(command.program, command.args, {
 		env: { ...process.env, ...command.env },
 		cwd: command.cwd,
 		stdio: ['ignore', 'pipe', 'pipe'],
-		signal,
 	});
+	const end = (): void => {
+		child.kill('SIGTERM');
+		setTimeout(() => child.kill('SIGKILL'), graceMs).unref();
+	};
+	signal?.addEventListener('abort', end, { once: true });
 	let output = '';
 	let errors = '';
 	child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -44,12 +50,14 @@ export async function measure(command: Command, { signal }: { readonly signal?: 
 	try {
 		const exitCode = await new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
 		const seconds = (performance.now() - startedAt) / 1000;
+		signal?.throwIfAborted();
 		if (exitCode !== 0 && !command.acceptedExitCodes?.includes(exitCode ?? -1)) {
 			throw new Error(`${command.program} ${command.args.join(' ')} ended with code ${exitCode}:\n${errors || output.slice(-keptErrorCharacters)}`);
 		}
 		return { seconds, peakBytes: memory.peakBytes, output };
 	} finally {
 		clearInterval(timer);
+		signal?.removeEventListener('abort', end);
 	}
 }
 
