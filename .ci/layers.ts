@@ -18,7 +18,7 @@ const productFolders = ['engine', 'renderer', 'electron'];
 /** Tests, and what only tests import. */
 const testFile = /\.test\.tsx?$|(^|\/)(testing|testbed)(\.ts$|\/)|-suite\.ts$/;
 const adapterFolder = /^(.*\/(?:providers|adapters))\//;
-const inputAndOutput = /^node:(fs|fs\/promises|net|tls|http|https|http2|dgram|child_process|worker_threads|cluster|sqlite)$/;
+const inputAndOutput = /^node:(fs|fs\/promises|net|tls|http|https|http2|dgram|child_process|sqlite)$/;
 
 /** One end of an import. `module` is the folder below `engine/`, and absent elsewhere. */
 type Place = { readonly path: string; readonly top: string; readonly module: string | undefined; readonly isTest: boolean };
