@@ -72,6 +72,15 @@ const shots: readonly Shot[] = [
 	{ name: 'restore', place: '/restore' },
 	{ name: 'repositories', place: '/repositories' },
 	{ name: 'activity', place: '/activity' },
+	{
+		name: 'session',
+		place: '/activity',
+		act: async (page) => {
+			await page.evaluate(() => location.assign('#/jobs/job-mail'));
+			await page.getByRole('link', { name: 'Open the session' }).click();
+			await page.waitForTimeout(800);
+		},
+	},
 	{ name: 'settings', place: '/settings' },
 	{
 		name: 'palette',
@@ -86,7 +95,7 @@ const shots: readonly Shot[] = [
 /** What a look cannot show: nothing to click in an empty or a broken site. */
 const isPossible = ({ name }: Shot, { scenario }: Look): boolean =>
 	scenario === 'normal' ||
-	!/jobs-|wizard-(?!1)|below|edit|palette/.test(name) ||
+	!/jobs-|wizard-(?!1)|below|edit|palette|session/.test(name) ||
 	(scenario === 'crowded' && /jobs-details|jobs-selected|below|palette/.test(name));
 
 async function photograph(browser: Browser, look: Look, wanted: readonly string[]): Promise<string[]> {
@@ -102,6 +111,7 @@ async function photograph(browser: Browser, look: Look, wanted: readonly string[
 		const name = `${shot.name}.${look.name}`;
 		if (!isPossible(shot, look) || (wanted.length > 0 && !wanted.some((part) => name.includes(part)))) continue;
 		const page = await context.newPage();
+		page.setDefaultTimeout(5000);
 		page.on('pageerror', (error) => problems.push(`${name}: ${error.message}`));
 		page.on('console', (message) => message.type() === 'error' && problems.push(`${name}: ${message.text()}`));
 		await page.goto(`${server.url}#${shot.place}`);

@@ -12,7 +12,8 @@ import { appRouter } from '../../engine/contract/index.ts';
 import { createFakeApi } from './create-fake-api.ts';
 import { type Scenario, scenarios } from './site.ts';
 
-const root = join(import.meta.dirname, '../../dist/renderer');
+/** Another build can be looked at while somebody else builds into the usual place. */
+const root = process.env.HOLDFAST_RENDERER ?? join(import.meta.dirname, '../../dist/renderer');
 const mediaTypes: Record<string, string> = {
 	'.html': 'text/html',
 	'.js': 'text/javascript',

@@ -1,11 +1,10 @@
 import { ActionIcon, Button, RingProgress, Tooltip, useMantineColorScheme } from '@mantine/core';
-import { openSpotlight } from '@mantine/spotlight';
 import { IconDeviceDesktop, IconMoon, IconPlugConnectedX, IconSearch, IconServer2, IconSun } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, Suspense, useEffect, useMemo } from 'react';
 import { errorShapeOf, isDesktop, useConnection, useEngineEvents, useTRPC } from '../client.ts';
 import { formatTimeAgo, plural, useNow } from '../ui/index.ts';
-import { CommandPalette } from './command-palette.tsx';
+import { CommandPalette, openPalette } from './command-palette.tsx';
 import classes from './frame.module.css';
 import { PageBoundary } from './page-boundary.tsx';
 import { pages, type SectionId, sections } from './pages.tsx';
@@ -89,7 +88,7 @@ function TopBar(): ReactNode {
 					{state === 'open' ? 'connected' : state === 'connecting' ? 'connecting' : 'not connected'}
 				</span>
 			</div>
-			<button type="button" className={classes.search} onClick={openSpotlight}>
+			<button type="button" className={classes.search} onClick={openPalette}>
 				<IconSearch size={15} aria-hidden />
 				<span>Search or run a command</span>
 				<kbd>{/Mac/.test(navigator.platform) ? '⌘' : 'Ctrl'} K</kbd>
@@ -173,7 +172,7 @@ function useMenuCommands(): void {
 	useEffect(
 		() =>
 			window.holdfast?.onCommand((command) => {
-				if (command === 'command-palette') openSpotlight();
+				if (command === 'command-palette') openPalette();
 				else navigate(({ 'new-job': '/jobs/new', jobs: '/jobs', sessions: '/activity', about: '/settings' } as const)[command]);
 			}),
 		[],

@@ -17,7 +17,11 @@ export const theme = createTheme({
 	cursorType: 'pointer',
 	components: {
 		Button: { defaultProps: { size: 'xs' }, styles: { root: { fontSize: 13, fontWeight: 500 } } },
+		Input: { styles: { input: { fontSize: 13 } } },
+		InlineInput: { styles: { label: { fontSize: 13 } } },
 		TextInput: { defaultProps: { size: 'xs' } },
+		PasswordInput: { defaultProps: { size: 'xs' } },
+		TimeInput: { defaultProps: { size: 'xs' } },
 		Textarea: { defaultProps: { size: 'xs' } },
 		NumberInput: { defaultProps: { size: 'xs' } },
 		Select: { defaultProps: { size: 'xs', comboboxProps: { shadow: 'md' } } },

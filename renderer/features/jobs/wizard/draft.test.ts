@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { commandLine } from './command-line.ts';
-import { differingFields, emptyDraft, errorsOf, stepOf } from './draft.ts';
+import { differingFields, emptyDraft, errorsOf, splitDraft, stepOf } from './draft.ts';
 
 test('a problem belongs to the step that asks for its field', () => {
 	assert.equal(stepOf('sources.0.path'), 'what');
@@ -46,4 +46,11 @@ test('an edit says everything that could have been otherwise', () => {
 	assert.equal(line[0], 'holdfast job edit Old');
 	for (const part of ['--name New', '--no-schedule', '--no-active-full', '--no-exclude', '--retain 14', '--compression optimal'])
 		assert.ok(line.includes(part), part);
+});
+
+test('malformed fields are named and left out of what the engine is asked', () => {
+	const { wellFormed, errors } = splitDraft({ ...emptyDraft, name: 'a/b', repositoryId: 'r' });
+	assert.deepEqual(Object.keys(errors).sort(), ['name', 'sources']);
+	assert.equal('name' in wellFormed, false);
+	assert.equal(wellFormed.repositoryId, 'r');
 });

@@ -1,4 +1,4 @@
-import type { DraftProblems, JobSettings, JobSummary } from '../../../../engine/contract/index.ts';
+import { type DraftProblems, type JobSettings, type JobSummary, jobSettings } from '../../../../engine/contract/index.ts';
 
 /** The wizard fills a whole set of settings; what is not chosen yet is empty, which the engine refuses at the step concerned. */
 export type Draft = JobSettings;
@@ -62,3 +62,14 @@ export const differingFields = (a: JobSettings, b: JobSettings): (keyof Draft)[]
 	(Object.keys(fields) as (keyof Draft)[]).filter((field) => JSON.stringify(a[field]) !== JSON.stringify(b[field]));
 
 export const copyOf = ({ settings }: JobSummary): Draft => ({ ...settings, name: `${settings.name} (copy)`.slice(0, 80) });
+
+/**
+ * What the contract itself says about a draft. The router would refuse a malformed draft as a whole; so malformed fields are
+ * named here and left out of what the engine is asked, which then says what only it can know.
+ */
+export function splitDraft(draft: Draft): { readonly wellFormed: Partial<Draft>; readonly errors: Readonly<Record<string, string>> } {
+	const errors: Record<string, string> = {};
+	for (const { path, message } of jobSettings.safeParse(draft).error?.issues ?? []) errors[path.join('.')] ??= message;
+	const malformed = new Set(Object.keys(errors).map((field) => field.split('.')[0]));
+	return { wellFormed: Object.fromEntries(Object.entries(draft).filter(([field]) => !malformed.has(field))), errors };
+}

@@ -9,7 +9,7 @@ import { navigate, useQueryParam } from '../../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../../client.ts';
 import { ErrorPanel, type Failure, notifyDone, PageHeader } from '../../../ui/index.ts';
 import { useJobActions } from '../use-job-actions.ts';
-import { type Change, copyOf, type Draft, emptyDraft, errorsOf, type StepId, stepIds, stepOf } from './draft.ts';
+import { type Change, copyOf, type Draft, emptyDraft, errorsOf, type StepId, splitDraft, stepIds, stepOf } from './draft.ts';
 import { StaleDialog } from './stale-dialog.tsx';
 import { StepChain } from './step-chain.tsx';
 import { StepList } from './step-list.tsx';
@@ -87,7 +87,9 @@ function Wizard({ initial, edited }: { readonly initial: Draft; readonly edited:
 		setChecking(true);
 		setFailure(null);
 		try {
-			const found = await queryClient.fetchQuery(trpc.jobs.check.queryOptions({ ...draft, ...(base && { id: base.id }) }, { staleTime: 0, gcTime: 0 }));
+			const { wellFormed, errors } = splitDraft(draft);
+			const answer = await queryClient.fetchQuery(trpc.jobs.check.queryOptions({ ...wellFormed, ...(base && { id: base.id }) }, { staleTime: 0, gcTime: 0 }));
+			const found: DraftProblems = { errors: { ...answer.errors, ...errors }, warnings: answer.warnings };
 			setProblems(found);
 			return found;
 		} catch (error) {

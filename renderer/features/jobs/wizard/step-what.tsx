@@ -1,7 +1,7 @@
 import { ActionIcon, Button, TagsInput, TextInput } from '@mantine/core';
 import { IconArrowUp, IconDeviceSdCard, IconDisc, IconFile, IconFolder, IconFolderOpen, IconServer, IconX } from '@tabler/icons-react';
 import { keepPreviousData, useQueries, useQuery } from '@tanstack/react-query';
-import { type FormEvent, type ReactNode, useMemo, useState } from 'react';
+import { type ReactNode, useMemo, useState } from 'react';
 import type { JobSettings, PlaceEntry } from '../../../../engine/contract/index.ts';
 import { Loaded } from '../../../app/loaded.tsx';
 import { errorShapeOf, useTRPC } from '../../../client.ts';
@@ -108,8 +108,7 @@ function Browser({ path, onPath, chosen, onAdd, onRemove }: BrowserProps): React
 		setTyped(null);
 		onPath(next);
 	};
-	const submit = (event: FormEvent): void => {
-		event.preventDefault();
+	const go = (): void => {
 		const text = typed?.trim() ?? path ?? '';
 		if (text === '') open(null);
 		else if (looksLikeDisk(text)) onAdd([{ kind: 'disk', path: text }]);
@@ -128,7 +127,7 @@ function Browser({ path, onPath, chosen, onAdd, onRemove }: BrowserProps): React
 	const here = (typed ?? path ?? '').trim();
 	return (
 		<div className={classes.browser}>
-			<form className={classes.pathBar} onSubmit={submit}>
+			<div className={classes.pathBar}>
 				<ActionIcon variant="default" size={30} disabled={path === null} onClick={() => open(places.data?.parent ?? null)} aria-label="To the folder above">
 					<IconArrowUp size={16} />
 				</ActionIcon>
@@ -138,15 +137,21 @@ function Browser({ path, onPath, chosen, onAdd, onRemove }: BrowserProps): React
 					placeholder="Volumes and disks of the server. Type a path, or choose below."
 					value={typed ?? path ?? ''}
 					onChange={(event) => setTyped(event.currentTarget.value)}
+					onKeyDown={(event) => {
+						if (event.key !== 'Enter') return;
+						// Not the wizard's Enter, which would leave the step.
+						event.preventDefault();
+						go();
+					}}
 					spellCheck={false}
 				/>
-				<Button type="submit" variant="default" disabled={typed === null}>
+				<Button variant="default" disabled={typed === null} onClick={go}>
 					Go
 				</Button>
 				<Button variant="light" disabled={here === ''} onClick={() => onAdd([{ kind: looksLikeDisk(here) ? 'disk' : 'folder', path: here }])}>
 					Add this path
 				</Button>
-			</form>
+			</div>
 			{places.error ? (
 				<div className={classes.pad}>
 					<ErrorPanel failure={errorShapeOf(places.error)} onRetry={() => places.refetch()}>
