@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { EngineError } from '../base/index.ts';
-import { type CheckResult, type Downloads, type EngineApi, isFinal, type Point } from '../contract/index.ts';
+import { type Chain, type CheckResult, type Downloads, type EngineApi, isFinal, type Point } from '../contract/index.ts';
+import { sourceKey } from '../jobs/index.ts';
 import { findPoint, loadInventory, matchesFilter } from './inventory.ts';
 import type { ApiParts } from './parts.ts';
 import { requireAbsolute } from './paths.ts';
@@ -21,12 +22,12 @@ export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: 
 	return {
 		chains: {
 			async list(filter) {
-				// A chain of several objects matches each of them.
-				const { chains } = await loadInventory(parts);
-				return chains.filter((chain) => {
-					const isOfObject = filter.object === undefined || chain.object.split(', ').includes(filter.object);
-					return isOfObject && matchesFilter(chain, { ...filter, object: undefined });
-				});
+				const { chains, views } = await loadInventory(parts);
+				const { object } = filter;
+				const holds = (chain: Chain) =>
+					views.get(chain.repositoryId)?.chains.some(({ id, objects }) => id === chain.id && objects.some((own) => sourceKey(own) === object));
+				// A chain may hold several objects: it matches each of them.
+				return chains.filter((chain) => matchesFilter(chain, { ...filter, object: undefined }) && (object === undefined || holds(chain)));
 			},
 			async check({ id }) {
 				const { chains, repositories } = await loadInventory(parts);

@@ -106,6 +106,18 @@ function repositoryItems({ repositories }: AttentionFacts, nowMs: number): Atten
 			const detail = words(problem) || 'Free some room, or keep fewer restore points.';
 			return [{ id: `full-${id}`, severity: 'error', title: `Repository ${settings.name} is full`, detail, at: nowMs, action }];
 		}
+		if (problem !== null) {
+			return [
+				{
+					id: `unreadable-${id}`,
+					severity: 'warning',
+					title: `Repository ${settings.name} holds something that cannot be read`,
+					detail: words(problem),
+					at: nowMs,
+					action,
+				},
+			];
+		}
 		if (fullAt !== null && fullAt < nowMs + FULL_SOON_MS) {
 			const days = Math.max(1, Math.round((fullAt - nowMs) / DAY_MS));
 			const detail = `At the growth of the last 30 days it is full in about ${days} ${days === 1 ? 'day' : 'days'}.`;

@@ -129,7 +129,9 @@ test('a job runs once at a time', async (t) => {
 		['fulfilled', 'rejected'],
 	);
 	await assert.rejects(site.runner.run(job.id, null), { code: 'busy.job' });
+	await hang.begun;
 	hang.release();
+	assert.equal((await site.sessions.list({})).total, 1);
 });
 
 test('a cancelled session ends soon, as cancelled, and leaves the chain as it was', async (t) => {
@@ -149,6 +151,24 @@ test('a cancelled session ends soon, as cancelled, and leaves the chain as it wa
 	assert.equal((await site.plane.list('/repositories/Local')).chains.length, 0);
 	await site.sessions.cancel(session.id);
 	assert.equal((await site.sessions.get(session.id)).state, 'cancelled');
+});
+
+test('a session that waits for its turn is cancelled without having begun', async (t) => {
+	const site = await openJobSite(t);
+	const repository = await addRepository(site, { maxTasks: 1 });
+	const first = await addJob(site, repository.id, { name: 'First' });
+	const second = await addJob(site, repository.id, { name: 'Second', sources: [pictures] });
+	const hang = site.plane.hangNext(documents);
+	const running = await site.runner.run(first.id, null);
+	await hang.begun;
+	const waiting = await site.runner.run(second.id, null);
+	await settle();
+	await site.sessions.cancel(waiting.id);
+	assert.equal((await ended(site, waiting)).state, 'cancelled');
+	assert.equal(site.plane.runs.length, 1);
+	hang.release();
+	assert.equal((await ended(site, running)).state, 'success');
+	assert.equal((await runToEnd(site, second.id)).state, 'success', 'its place in the queue was given up');
 });
 
 test('a cancel that comes when all is done changes nothing', async (t) => {

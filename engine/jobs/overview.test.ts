@@ -138,6 +138,9 @@ test('what needs a look comes with the step that mends it', () => {
 	assert.deepEqual(actions({ objects: [{ ...object, state: 'never' }] }), ['run-job j']);
 	assert.deepEqual(actions({ repositories: [{ ...repository, state: 'unreachable' }] }), ['open-repository r']);
 	assert.deepEqual(actions({ repositories: [{ ...repository, state: 'full' }] }), ['open-repository r']);
+	assert.deepEqual(actions({ repositories: [{ ...repository, problem: { code: 'repository.damaged', message: 'x.hbm is damaged.' } }] }), [
+		'open-repository r',
+	]);
 	assert.deepEqual(actions({ repositories: [{ ...repository, fullAt: now + 3 * DAY_MS }] }), ['open-repository r']);
 	assert.deepEqual(actions({ repositories: [{ ...repository, fullAt: now + 300 * DAY_MS }] }), []);
 	assert.deepEqual(actions({ chains: [{ id: 'c', job: 'Office', object: 'folder:/a', lastCheck: { at: 1, damagedCount: 2, unreadableCount: 0 } }] }), [

@@ -12,12 +12,13 @@ import { addJob, addRepository, documents, type JobSite, openJobSite } from './t
 const HOUR_MS = 3_600_000;
 const nightly = { cron: '0 2 * * *', timeZone: 'UTC' };
 
-function schedule(t: TestContext, site: JobSite): Scheduler {
+function schedule(t: TestContext, site: JobSite, isIdle = false): Scheduler {
 	const scheduler = startScheduler({
 		jobs: site.config.jobs,
 		states: site.config.schedules,
 		clock: site.clock,
 		log: silentLog,
+		isIdle,
 		run: async (job, due) => void (await site.runner.runDue(job, due)),
 	});
 	site.sessions.onEnded((session) => void scheduler.onEnded(session));
@@ -29,10 +30,10 @@ const triggers = async ({ sessions }: JobSite) =>
 	(await sessions.list({})).sessions.map(({ trigger, queuedAt }) => `${trigger} ${new Date(queuedAt).toISOString()}`).reverse();
 
 test('a job runs at each of its times', async (t) => {
-	const site = await openJobSite(t);
+	const site = await openJobSite(t, { clock: new FakeClock('2026-06-02T01:00:00Z') });
 	await addJob(site, (await addRepository(site)).id, { schedule: nightly });
 	schedule(t, site);
-	await site.clock.advance(48 * HOUR_MS);
+	await site.clock.advance(26 * HOUR_MS);
 	assert.deepEqual(await triggers(site), ['schedule 2026-06-02T02:00:00.000Z', 'schedule 2026-06-03T02:00:00.000Z']);
 });
 
@@ -50,10 +51,10 @@ test('a machine that slept over several times makes one run up when it wakes', a
 });
 
 test('a clock that is set back an hour after a run does not run it again', async (t) => {
-	const site = await openJobSite(t);
+	const site = await openJobSite(t, { clock: new FakeClock('2026-06-02T01:30:00Z') });
 	await addJob(site, (await addRepository(site)).id, { schedule: nightly });
 	schedule(t, site);
-	await site.clock.advance(14 * HOUR_MS + 60_000);
+	await site.clock.advance(31 * 60_000);
 	site.clock.set('2026-06-02T01:00:00Z');
 	await site.clock.advance(3 * HOUR_MS);
 	assert.deepEqual(await triggers(site), ['schedule 2026-06-02T02:00:00.000Z']);
@@ -76,11 +77,11 @@ test('jobs that are off do not run, and switching on makes nothing up', async (t
 });
 
 test('a failed run is tried again after its wait, only so often, and only for what failed', async (t) => {
-	const site = await openJobSite(t);
+	const site = await openJobSite(t, { clock: new FakeClock('2026-06-02T01:30:00Z') });
 	const missing = { kind: 'folder', path: '/unplugged' } as const;
 	await addJob(site, (await addRepository(site)).id, { schedule: nightly, retryCount: 2, retryWaitMs: 600_000, sources: [documents, missing] });
 	schedule(t, site);
-	await site.clock.advance(15 * HOUR_MS);
+	await site.clock.advance(2 * HOUR_MS);
 	const { sessions } = await site.sessions.list({});
 	assert.deepEqual(
 		sessions.map(({ trigger, attempt, taskCount, state }) => [trigger, attempt, taskCount, state]),
@@ -94,11 +95,11 @@ test('a failed run is tried again after its wait, only so often, and only for wh
 });
 
 test('a retry that goes well ends the retries', async (t) => {
-	const site = await openJobSite(t);
+	const site = await openJobSite(t, { clock: new FakeClock('2026-06-02T01:30:00Z') });
 	await addJob(site, (await addRepository(site)).id, { schedule: nightly });
 	site.plane.failNext(new EngineError('source.missing', 'The source is away.'));
 	schedule(t, site);
-	await site.clock.advance(20 * HOUR_MS);
+	await site.clock.advance(3 * HOUR_MS);
 	assert.deepEqual(
 		(await site.sessions.list({})).sessions.map(({ state }) => state),
 		['success', 'failed'],
@@ -139,4 +140,19 @@ test('runs that were missed while no engine was there are made up once, and not 
 	await closeSoon(await openJobSite(t, shared), HOUR_MS);
 	const last = await openJobSite(t, shared);
 	assert.deepEqual(await triggers(last), ['make-up 2026-06-04T11:00:00.000Z']);
+});
+
+test('a job that is made while nobody keeps the timetable is due from then on, and is made up by who keeps it', async (t) => {
+	const site = await openJobSite(t);
+	const idle = schedule(t, site, true);
+	await addJob(site, (await addRepository(site)).id, { schedule: nightly });
+	idle.poke();
+	await site.clock.advance(0);
+	assert.equal((await idle.nextRuns()).size, 1);
+	await idle[Symbol.asyncDispose]();
+	site.clock.suspend(30 * HOUR_MS);
+	assert.deepEqual(await triggers(site), []);
+	schedule(t, site);
+	await site.clock.advance(60_000);
+	assert.deepEqual(await triggers(site), ['make-up 2026-06-02T18:00:00.000Z']);
 });

@@ -12,7 +12,7 @@ export type SchedulerParts = {
 	readonly states: ScheduleStateStore;
 	readonly clock: Clock;
 	readonly log: Log;
-	/** Starts nothing: it only knows when the next runs would be. */
+	/** Starts nothing: it only knows when the next runs would be, and from when on a new schedule counts. */
 	readonly isIdle?: boolean;
 	/** Starts the run; `busy.job` passes the occurrence over. */
 	run(job: Entity<JobSettings>, due: DueRun): Promise<void>;
@@ -60,16 +60,21 @@ export function startScheduler({ jobs, states, clock, log, isIdle = false, run }
 		return begun;
 	}
 
-	/** Looks after one job; says when to look again. */
-	async function attend(job: Entity<JobSettings>): Promise<number | null> {
+	/** Writes down where a timetable begins or that there is none any more; what it gives is the schedule with its state. */
+	async function prepare(job: Entity<JobSettings>): Promise<(ActiveSchedule & { readonly state: TimetableState }) | null> {
 		const now = clock.now();
 		const active = activeSchedule(job.settings, now);
-		if (active === null) {
-			await states.remove(job.id);
-			return null;
-		}
-		const before = await stateOf(job, active.schedule, now);
-		const step = stepTimetable(before, active.occurrences, now);
+		if (active !== null) return { ...active, state: await stateOf(job, active.schedule, now) };
+		await states.remove(job.id);
+		return null;
+	}
+
+	/** Looks after one job; says when to look again. */
+	async function attend(job: Entity<JobSettings>): Promise<number | null> {
+		const prepared = await prepare(job);
+		if (prepared === null) return null;
+		const { state: before, occurrences } = prepared;
+		const step = stepTimetable(before, occurrences, clock.now());
 		if (step.state !== before) await states.put(job.id, step.state);
 		if (step.run !== null) await begin(job, step.run);
 		return step.nextAt;
@@ -110,8 +115,14 @@ export function startScheduler({ jobs, states, clock, log, isIdle = false, run }
 	}
 	const running = isIdle ? Promise.resolve() : loop();
 
+	/** A job that is saved while nobody keeps the timetable is due from then on, not from when somebody does. */
+	const prepareAll = (): Promise<void> =>
+		inTurn(async () => {
+			for (const job of await jobs.list()) await prepare(job);
+		}).catch((error: unknown) => log.error({ err: error }, 'The timetable could not be written.'));
+
 	return {
-		poke: () => wake.abort(),
+		poke: () => (isIdle ? void prepareAll() : wake.abort()),
 		async onEnded(session) {
 			const { jobId } = session;
 			if (session.kind !== 'backup' || jobId === null || stop.signal.aborted) return;

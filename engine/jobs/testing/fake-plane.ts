@@ -66,6 +66,11 @@ export class FakePlane implements DataPlane, ChainStore {
 		return Object.assign(fault, { release: () => gate.resolve(), begun: begun.promise });
 	}
 
+	/** How many faults still wait: a test that armed one which never happened shows nothing. */
+	get waitingFaults(): number {
+		return this.#faults.length;
+	}
+
 	setReachable(repositoryPath: string, isReachable: boolean): void {
 		if (isReachable) this.#unreachable.delete(repositoryPath);
 		else this.#unreachable.add(repositoryPath);

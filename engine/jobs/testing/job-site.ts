@@ -1,6 +1,6 @@
 /** Everything of the jobs over a database in memory, a fake data plane and a clock that obeys. */
 import type { TestContext } from 'node:test';
-import { silentLog } from '../../base/index.ts';
+import { assert, silentLog } from '../../base/index.ts';
 import { FakeClock } from '../../base/testing.ts';
 import { type Configuration, type Entity, openConfiguration } from '../../config/index.ts';
 import {
@@ -31,6 +31,7 @@ export const disk: SourceSpec = { kind: 'disk', path: '/disks/web.qcow2' };
 export async function openJobSite(t: TestContext, options: { readonly clock?: FakeClock; readonly plane?: FakePlane; readonly databasePath?: string } = {}) {
 	const clock = options.clock ?? new FakeClock('2026-06-01T12:00:00Z');
 	const plane = options.plane ?? new FakePlane({ now: () => clock.now() });
+	t.after(() => assert(plane.waitingFaults === 0, 'every fault that a test arms happens'));
 	for (const source of [documents, pictures, disk]) plane.putSource(source, { '/one': 'first', '/two': 'second' });
 	const config: Configuration<ChainRecord> = await openConfiguration(options.databasePath ?? ':memory:', clock);
 	t.after(() => config[Symbol.asyncDispose]());
