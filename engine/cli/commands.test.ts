@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { EngineError } from '../base/index.ts';
+import { EngineError, silentLog, systemClock } from '../base/index.ts';
+import { openEngine } from '../engine.ts';
 import { openSite, openSiteWithJob } from './testing.ts';
 
 const isoWithZone = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d$/;
@@ -349,4 +350,24 @@ test('a missed run is made up by a server, not by a command that ends at once', 
 		hang.release();
 	});
 	assert.equal(site.plane.runs.length, 1);
+});
+
+test('a data folder that another engine holds for itself is named, after a little patience', async (t) => {
+	const site = await openSiteWithJob(t);
+	let waitedMs = 0;
+	site.clock = {
+		...systemClock,
+		monotonic: () => waitedMs,
+		sleep: async (ms) => {
+			waitedMs += ms;
+		},
+	};
+	{
+		await using _holder = await openEngine({ dataFolder: join(site.root, 'data'), plane: site.plane, chainStore: site.plane, logger: silentLog });
+		const { code, document } = await site.json('job', 'list');
+		assert.deepEqual([code, document.error.code], [1, 'busy.data-folder']);
+		assert.match(document.error.message, new RegExp(`${process.pid}`));
+		assert.ok(waitedMs >= 1000, 'most commands are done in a moment, so it is worth waiting');
+	}
+	assert.equal((await site.json('job', 'list')).code, 0);
 });

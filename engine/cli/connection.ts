@@ -63,14 +63,14 @@ function addressOfHolder(holder: unknown): string | undefined {
 function embed(engine: OpenedEngine): Connection {
 	const open = new AsyncDisposableStack();
 	open.use(engine);
+	let serving: Promise<void> | undefined;
+	const serve = async (): Promise<void> => void open.use(await startServer({ engine, listen: { host: '127.0.0.1', port: 0 }, rendererFolder: null }));
 	const client = createTRPCClient<AppRouter>({ links: [unstable_localLink({ router: appRouter, createContext: async () => engine.context })] });
 	return {
 		client,
 		isEmbedded: true,
 		lost: new Promise(() => undefined),
-		async serve() {
-			open.use(await startServer({ engine, listen: { host: '127.0.0.1', port: 0 }, rendererFolder: null }));
-		},
+		serve: () => (serving ??= serve()),
 		[Symbol.asyncDispose]: () => open.disposeAsync(),
 	};
 }

@@ -3,7 +3,8 @@
  * The `holdfast` program. Starts under any Node from 20 on and goes on under the project's own Node 24. It is also the
  * place where the command line is given its engine.
  */
-import { realpathSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import module from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureInstalled, projectNode, runProjectNode } from './ensure-installed.js';
@@ -15,21 +16,29 @@ const isRightNode = process.versions.node.startsWith('24.');
 
 /** What a newcomer types first brings its own dependencies; every other command only says how to. */
 const installs = ['quickstart', 'start', 'test'];
+const optionsWithValue = ['--data', '--server', '--token-file'];
 
 async function main() {
-	const isComplete = await import('commander').then(
+	const command = args.find((arg, index) => !arg.startsWith('-') && !optionsWithValue.includes(args[index - 1] ?? ''));
+	if (installs.includes(command ?? '')) ensureInstalled(root);
+	else if (!(await isInstalled())) return refuse();
+	return isRightNode ? run() : relay();
+}
+
+/** Only a glance: what is missing beyond it is named when it is loaded. */
+async function isInstalled() {
+	if (!isRightNode && !existsSync(projectNode(root))) return false;
+	return import('commander').then(
 		() => true,
 		() => false,
 	);
-	const hasNode = isRightNode || (await import('node:fs')).existsSync(projectNode(root));
-	if (!isComplete || !hasNode) {
-		if (!args.some((arg) => installs.includes(arg))) {
-			process.stderr.write(`Holdfast's dependencies are not installed. Run "npm install" in ${root}\n`);
-			return 1;
-		}
-		ensureInstalled(root);
-	}
-	return isRightNode ? run() : relay();
+}
+
+function refuse() {
+	const error = { code: 'usage.unsupported', message: "Holdfast's dependencies are not installed.", hint: `Run "npm install" in ${root}` };
+	if (args.includes('--json')) process.stdout.write(`${JSON.stringify({ error })}\n`);
+	process.stderr.write(`Error: ${error.message}\n       ${error.hint}\n`);
+	return 2;
 }
 
 /** Under another Node: the same program under ours. The channel tells it when this process dies without a word. */
@@ -43,9 +52,9 @@ async function run() {
 		process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 		process.channel?.unref();
 	}
-	const { enableCompileCache } = await import('node:module');
-	enableCompileCache(); // stripping types costs more than most commands
-	const [{ runCommandLine }, { systemClock }, { readFileSync }] = await Promise.all([import('./index.ts'), import('../base/index.ts'), import('node:fs')]);
+	// Stripping types costs more than most commands. Not in the shared temporary folder, where others could plant code for us.
+	module.enableCompileCache(join(root, 'node_modules', '.cache', 'holdfast'));
+	const [{ runCommandLine }, { systemClock }] = await Promise.all([import('./index.ts'), import('../base/index.ts')]);
 	const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 	for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined); // whoever read it has read enough
 	return runCommandLine(

@@ -1,6 +1,6 @@
 /** From the names that people use to what the contract asks for. Names win over ids, since they are what was typed. */
-import { EngineError } from '../base/index.ts';
-import type { JobSummary, Point, Repository } from '../contract/index.ts';
+import { EngineError, isEngineError } from '../base/index.ts';
+import type { JobSummary, Repository } from '../contract/index.ts';
 import type { Client } from './connection.ts';
 
 function pick<Item extends { readonly id: string }>(items: readonly Item[], nameOf: (item: Item) => string, wanted: string): Item | undefined {
@@ -42,7 +42,7 @@ export async function findRepository(client: Client, name: string): Promise<Repo
 	return repository;
 }
 
-/** What carries a job's name: also what is left of a job that was removed. */
+/** What belongs to a job, or is left of one that was removed (then it goes by the name that it had). */
 export async function ofJob<Item extends { readonly job: string; readonly jobId: string | null }>(
 	client: Client,
 	items: readonly Item[],
@@ -50,10 +50,9 @@ export async function ofJob<Item extends { readonly job: string; readonly jobId:
 ): Promise<Item[]> {
 	if (name === undefined) return [...items];
 	const left = items.filter(({ job }) => job === name);
-	if (left.length > 0) return left;
-	const job = await findJob(client, name);
-	return items.filter(({ jobId }) => jobId === job.id);
+	const job = await findJob(client, name).catch((error: unknown) => {
+		if (left.length > 0 && isEngineError(error, 'not-found.job')) return null;
+		throw error;
+	});
+	return job === null ? left : items.filter(({ jobId }) => jobId === job.id);
 }
-
-/** The point that a session has just made; for sessions of one object. */
-export const findPoint = (client: Client, point: string): Promise<Point> => client.points.get.query({ point });

@@ -7,6 +7,8 @@ import { type Output, stateWords } from './output.ts';
 /** Shows a session while it runs. `update` is called with each state, `close` when nothing more is to be shown. */
 export interface Progress extends Disposable {
 	update(session: Session): void;
+	/** A sentence that stays, above what changes. */
+	note(text: string): void;
 }
 
 /** Bars on a terminal, now and then a line elsewhere. */
@@ -50,7 +52,8 @@ const share = ({ counters, state }: SessionTask): number => {
 /** What stands around the bar of a task, for a terminal of so many columns. */
 export function describeTask(task: SessionTask, meter: RateMeter, columns: number): { label: string; percent: string; detail: string } {
 	const label = shorten(printable(task.name), labelWidth).padEnd(labelWidth);
-	const percent = `${String(Math.floor(share(task) * 100)).padStart(3)} %`;
+	const isKnown = isFinal(task.state) || task.counters.totalBytes !== null;
+	const percent = `${isKnown ? String(Math.floor(share(task) * 100)).padStart(3) : '  –'} %`;
 	if (isFinal(task.state)) return { label, percent, detail: stateWords[task.state] };
 	const { doneBytes, totalBytes } = task.counters;
 	const rate = meter.sample(doneBytes);
@@ -60,7 +63,7 @@ export function describeTask(task: SessionTask, meter: RateMeter, columns: numbe
 	if (rate && restBytes > 0) facts.push(`${formatDuration((restBytes / rate) * 1000)} left`);
 	const detail = facts.join(' · ');
 	const room = columns - labelWidth - barWidth - percent.length - detail.length - 7; // the spaces and dots between them
-	return { label, percent, detail: room < 8 ? detail : `${detail} · ${shorten(printable(task.activity), room)}` };
+	return { label, percent, detail: room < 8 || task.activity === '' ? detail : `${detail} · ${shorten(printable(task.activity), room)}` };
 }
 
 const labelWidth = 24;
@@ -99,6 +102,11 @@ class Bars implements Progress {
 		}
 	}
 
+	note(text: string): void {
+		if (this.#tasks.size === 0) this.#output.note(text);
+		else this.#bars.log(`${text}\n`);
+	}
+
 	[Symbol.dispose](): void {
 		this.#bars.stop();
 	}
@@ -135,6 +143,10 @@ class Lines implements Progress {
 		const percent = totalBytes ? `${Math.floor((doneBytes / totalBytes) * 100)} % of ${formatSize(totalBytes)}` : formatSize(doneBytes);
 		const left = session.remainingMs === null ? '' : `, ${formatDuration(session.remainingMs)} left`;
 		this.#output.note(`${percent}${rate === null ? '' : `, ${formatRate(rate)}`}${left}`);
+	}
+
+	note(text: string): void {
+		this.#output.note(text);
 	}
 
 	[Symbol.dispose](): void {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import type { TestContext } from 'node:test';
-import { silentLog, systemClock } from '../base/index.ts';
+import { type Clock, silentLog, systemClock } from '../base/index.ts';
 import type { SourceSpec } from '../contract/index.ts';
 import { openEngine } from '../engine.ts';
 import { FakePlane } from '../jobs/testing/fake-plane.ts';
@@ -36,6 +36,8 @@ export type Site = {
 	readonly root: string;
 	readonly plane: FakePlane;
 	readonly source: SourceSpec;
+	/** Instead of the real one, for what the command line itself waits for. */
+	clock: Clock;
 	/** The engine's clock is ahead of the real one by this. */
 	aheadMs: number;
 	/** Begins a command and hands over what it says. */
@@ -64,7 +66,7 @@ export async function openSite(t: TestContext): Promise<Site> {
 				stderr,
 				environment: { HOLDFAST_DATA: join(root, 'data') },
 				workingFolder: root,
-				clock: systemClock,
+				clock: site.clock,
 				rendererFolder: join(root, 'no-console'),
 				program: join(root, 'no-program'),
 				announce: () => undefined,
@@ -83,6 +85,7 @@ export async function openSite(t: TestContext): Promise<Site> {
 		root,
 		plane,
 		source,
+		clock: systemClock,
 		aheadMs: 0,
 		start,
 		run,

@@ -6,6 +6,7 @@ import { type ExitCode, exitCodeOfState } from './exit-code.ts';
 import { formatBottleneck, formatDuration, formatRate, formatSize, formatTable, printable } from './format.ts';
 import { errorJson, sessionError, sessionJson } from './json.ts';
 import { stateWords } from './output.ts';
+import { problemOf } from './problem.ts';
 import { createProgress } from './progress.ts';
 
 /** Hands on each state of a session and resolves with the last one. */
@@ -33,10 +34,11 @@ export async function watchSession(context: CommandContext, sessionId: string): 
 	const { client, isEmbedded, serve } = await context.connect();
 	using progress = createProgress(output, surroundings.clock);
 	using _cancel = interrupts.handle(() => {
-		output.note('Cancelling… (Ctrl+C once more quits at once)');
+		progress.note('Cancelling… (Ctrl+C once more quits at once)');
 		client.sessions.cancel.mutate({ id: sessionId }).catch(() => undefined); // it has just ended: its result says how
 	});
-	if (isEmbedded) await serve();
+	// A courtesy to other faces: the work itself does not depend on it.
+	if (isEmbedded) await serve().catch((error: unknown) => progress.note(`Nobody else can follow this session: ${problemOf(error).message}`));
 	surroundings.announce({ sessionId });
 	return await followSession(client, sessionId, (state) => progress.update(state));
 }
@@ -72,7 +74,7 @@ export function sessionLines(session: Session, nowMs: number): string[] {
 	const error = sessionError(session);
 	const { readBytes, transferredBytes, storedBytes, doneBytes } = session.counters;
 	const lines = [`${printable(session.title)} ${stateWords[session.state]} after ${formatDuration(durationMs)} (session ${session.id}).`];
-	if (error) lines.push(`${printable(error.message)}${error.hint ? ` ${printable(error.hint)}` : ''} [${error.code}]`);
+	if (error && error.code !== 'cancelled') lines.push(`${printable(error.message)}${error.hint ? ` ${printable(error.hint)}` : ''} [${error.code}]`);
 	if (session.tasks.length > 0) {
 		lines.push(
 			'',

@@ -10,7 +10,7 @@ import type { Client } from '../connection.ts';
 import { type ExitCode, exitCode, exitCodeOfState } from '../exit-code.ts';
 import { formatBottleneck, formatCount, formatDuration, formatRate, formatSize, printable } from '../format.ts';
 import { errorJson, pointJson, sessionError, sessionJson } from '../json.ts';
-import { sessionLines, watchSession } from '../watch.ts';
+import { sessionLines, waitForOthers, watchSession } from '../watch.ts';
 import { withExample } from './group.ts';
 import { pointTable } from './point-list.ts';
 
@@ -77,6 +77,7 @@ async function quickstart(context: CommandContext, options: QuickstartOptions): 
 
 	output.note('Comparing every byte …');
 	const comparison = await compareTrees({ original: source, copy, skipNames: new Set(names), skipPaths: new Set(paths), changedAfter: startedAt });
+	await waitForOthers(context);
 	return report(context, { source, copy: options.keep ? copy : null, repository, backup, restore, point, points, comparison });
 }
 
