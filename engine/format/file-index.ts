@@ -26,6 +26,7 @@ export type ChunkLocation = {
 	readonly rawOffset: number;
 	readonly rawBytes: number;
 };
+export type IndexedChunk = PlacedChunk & { readonly recordNumber: number };
 export type IndexedRecord = {
 	readonly offset: number;
 	readonly storedBytes: number;
@@ -107,6 +108,25 @@ export class FileIndex {
 		return this.#find(hash) >= 0;
 	}
 
+	/** Number of the chunk in the order of hashes, -1 when it is not here: for marking chunks in a bit map. */
+	position(hash: Uint8Array): number {
+		const at = this.#find(hash);
+		return at < 0 ? -1 : (at - this.#chunksAt) / chunkBytes;
+	}
+
+	/** All chunks, by hash, with the number of their record. The hashes are views. */
+	*chunks(): Generator<IndexedChunk> {
+		for (let position = 0; position < this.chunkCount; position++) {
+			const at = this.#chunksAt + position * chunkBytes;
+			yield {
+				hash: this.#bytes.subarray(at, at + hashBytes),
+				recordNumber: this.#view.getUint32(at + hashBytes, true),
+				rawOffset: this.#view.getUint32(at + hashBytes + 4, true),
+				rawBytes: this.#view.getUint32(at + hashBytes + 8, true),
+			};
+		}
+	}
+
 	find(hash: Uint8Array): ChunkLocation | undefined {
 		const at = this.#find(hash);
 		return at < 0 ? undefined : this.#locationAt(at);
@@ -153,7 +173,7 @@ export class IndexBuilder {
 	recordCount = 0;
 	chunkCount = 0;
 
-	/** Records must come in the order of their offsets. */
+	/** Records may come in any order of their offsets. */
 	add(record: IndexedRecord, chunks: readonly PlacedChunk[]): void {
 		this.#records = grown(this.#records, (this.recordCount + 1) * recordBytes);
 		const view = new DataView(this.#records.buffer);
@@ -176,6 +196,19 @@ export class IndexBuilder {
 		this.recordCount++;
 	}
 
+	/** Numbers of the records by offset: as they are, unless some went into gaps. */
+	#recordOrder(): Uint32Array {
+		const order = new Uint32Array(this.recordCount).map((_, i) => i);
+		const offsets = new Float64Array(this.recordCount);
+		const view = new DataView(this.#records.buffer);
+		let isSorted = true;
+		for (let i = 0; i < this.recordCount; i++) {
+			offsets[i] = Number(view.getBigUint64(i * recordBytes, true));
+			isSorted &&= i === 0 || (offsets[i] as number) > (offsets[i - 1] as number);
+		}
+		return isSorted ? order : order.sort((a, b) => (offsets[a] as number) - (offsets[b] as number));
+	}
+
 	build(): FileIndex {
 		const order = new Uint32Array(this.chunkCount).map((_, i) => i);
 		const chunks = this.#chunks;
@@ -183,16 +216,23 @@ export class IndexBuilder {
 		const view = new DataView(chunks.buffer);
 		for (let i = 0; i < this.chunkCount; i++) prefixes[i] = view.getUint32(i * chunkBytes) * 65_536 + view.getUint16(i * chunkBytes + 4);
 		order.sort((a, b) => (prefixes[a] as number) - (prefixes[b] as number) || compareHashes(chunks, a * chunkBytes, chunks, b * chunkBytes) || a - b);
+		const recordOrder = this.#recordOrder();
 		const unique = order.filter((at, i) => i === 0 || compareHashes(chunks, at * chunkBytes, chunks, (order[i - 1] as number) * chunkBytes) !== 0);
 		const buffer = new SharedArrayBuffer(headBytes + this.recordCount * recordBytes + unique.length * chunkBytes);
 		const bytes = new Uint8Array(buffer);
 		const head = new DataView(buffer);
 		head.setUint32(0, this.recordCount, true);
 		head.setUint32(4, unique.length, true);
-		bytes.set(this.#records.subarray(0, this.recordCount * recordBytes), headBytes);
-		let to = headBytes + this.recordCount * recordBytes;
+		let to = headBytes;
+		const newNumbers = new Uint32Array(this.recordCount);
+		for (const [newNumber, number] of recordOrder.entries()) {
+			bytes.set(this.#records.subarray(number * recordBytes, (number + 1) * recordBytes), to);
+			newNumbers[number] = newNumber;
+			to += recordBytes;
+		}
 		for (const at of unique) {
 			bytes.set(chunks.subarray(at * chunkBytes, (at + 1) * chunkBytes), to);
+			head.setUint32(to + hashBytes, newNumbers[view.getUint32(at * chunkBytes + hashBytes, true)] as number, true);
 			to += chunkBytes;
 		}
 		return new FileIndex(buffer);

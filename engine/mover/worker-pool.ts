@@ -1,7 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import { EngineError, startThread } from '../base/index.ts';
 import { type CompressionLevel, codecs, hashBytes, type PlacedChunk, type RecordHeader } from '../format/index.ts';
-import { Chunker, chunkSizes } from './chunker.ts';
+import { chunkSizes } from './chunker.ts';
 import { Claims } from './claims.ts';
 import { sealedRecordLimit } from './packer.ts';
 import type { FileResult, WorkerReply, WorkerRequest, WorkerSetup, WorkerTimes } from './protocol.ts';
@@ -32,7 +32,7 @@ type Member = { readonly worker: Worker; readonly slots: Slots; times: WorkerTim
 /** Process workers of one run: gives them work, takes their records, tells when there is room for more. */
 export class WorkerPool implements AsyncDisposable {
 	readonly #options: PoolOptions;
-	readonly #members: Member[];
+	readonly #members: Member[] = [];
 	readonly #stop = new SharedArrayBuffer(4);
 	/** Also used by the coordinating thread for its own chunks. */
 	claims = Claims.create(firstClaims);
@@ -42,33 +42,30 @@ export class WorkerPool implements AsyncDisposable {
 
 	constructor(options: PoolOptions) {
 		this.#options = options;
-		const largestChunk = Math.max(new Chunker(chunkSizes(options.blockSizeBytes)).sizes.maximumBytes, options.blockSizeBytes);
-		this.#members = Array.from({ length: options.workerCount }, () => {
-			const memory = createSlots(slotsPerWorker, sealedRecordLimit(largestChunk));
-			const setup: WorkerSetup = {
-				knownIndexes: options.knownIndexes,
-				claims: this.claims.buffer,
-				slots: memory,
-				stop: this.#stop,
-				blockSizeBytes: options.blockSizeBytes,
-				level: options.level,
-			};
-			const worker = startThread(new URL('./process-worker.ts', import.meta.url), setup);
-			const member: Member = { worker, slots: new Slots(memory), times: { readMs: 0, processMs: 0, waitMs: 0 }, outstanding: 0, flushed: null };
-			worker.on('message', (reply: WorkerReply) => {
-				try {
-					this.#take(member, reply);
-				} catch (error) {
-					this.#fail(error);
-				}
-			});
-			worker.on('error', (error) => this.#fail(error));
-			return member;
+	}
+
+	/** A thread costs a tenth of a second and tens of megabytes: it starts when there is work that no other has time for. */
+	#start(): Member {
+		const { knownIndexes, blockSizeBytes, level } = this.#options;
+		const largestChunk = Math.max(chunkSizes(blockSizeBytes).maximumBytes, blockSizeBytes);
+		const memory = createSlots(slotsPerWorker, sealedRecordLimit(largestChunk));
+		const setup: WorkerSetup = { knownIndexes, claims: this.claims.buffer, slots: memory, stop: this.#stop, blockSizeBytes, level };
+		const worker = startThread(new URL('./process-worker.ts', import.meta.url), setup);
+		const member: Member = { worker, slots: new Slots(memory), times: { readMs: 0, processMs: 0, waitMs: 0 }, outstanding: 0, flushed: null };
+		worker.on('message', (reply: WorkerReply) => {
+			try {
+				this.#take(member, reply);
+			} catch (error) {
+				this.#fail(error);
+			}
 		});
+		worker.on('error', (error) => this.#fail(error));
+		this.#members.push(member);
+		return member;
 	}
 
 	get workerCount(): number {
-		return this.#members.length;
+		return Math.max(1, this.#members.length);
 	}
 
 	/** Sums over all workers. */
@@ -83,7 +80,8 @@ export class WorkerPool implements AsyncDisposable {
 	}
 
 	get hasRoom(): boolean {
-		return this.#isFailed || this.#members.some(({ outstanding }) => outstanding < queuedPerWorker);
+		const mayStart = this.#members.length < this.#options.workerCount;
+		return this.#isFailed || mayStart || this.#members.some(({ outstanding }) => outstanding < queuedPerWorker);
 	}
 
 	/** Resolves when a request can be given without piling up. */
@@ -93,9 +91,11 @@ export class WorkerPool implements AsyncDisposable {
 
 	/** Gives a request to the worker with the least to do. Call when there is room. */
 	give(request: WorkerRequest): void {
-		const least = this.#members.reduce((a, b) => (b.outstanding < a.outstanding ? b : a));
-		least.outstanding++;
-		least.worker.postMessage(request);
+		const idle = this.#members.find(({ outstanding }) => outstanding === 0);
+		const mayStart = this.#members.length < this.#options.workerCount;
+		const member = idle ?? (mayStart ? this.#start() : this.#members.reduce((a, b) => (b.outstanding < a.outstanding ? b : a)));
+		member.outstanding++;
+		member.worker.postMessage(request);
 	}
 
 	/** Resolves when every worker has packed what it held and all records have been handed to `onRecord`. */

@@ -11,33 +11,40 @@ type Member = { readonly worker: Worker; outstanding: number; times: RestoreTime
 
 /** Restore workers of one task. The first failure of a worker itself is what every later call throws. */
 export class RestorePool implements AsyncDisposable {
-	readonly #members: Member[];
+	readonly #chain: ChainHandle;
+	readonly #onReply: (reply: RestoreReply) => void;
+	/** Started when there is work that no other has time for. */
+	readonly #members: Member[] = [];
 	#failure: { readonly error: unknown } | null = null;
 	#waiters: (() => void)[] = [];
 	readonly #startedAt = performance.now();
 
 	constructor(chain: ChainHandle, onReply: (reply: RestoreReply) => void) {
-		const setup: RestoreWorkerSetup = { chain };
-		this.#members = Array.from({ length: availableParallelism() }, () => {
-			const worker = startThread(new URL('./restore-worker.ts', import.meta.url), setup);
-			const member: Member = { worker, outstanding: 0, times: { readMs: 0, writeMs: 0 } };
-			worker.on('message', (reply: RestoreReply) => {
-				try {
-					if (reply.type === 'idle') {
-						member.outstanding--;
-						member.times = reply.times;
-					} else onReply(reply);
-				} catch (error) {
-					this.#failure ??= { error };
-				}
-				this.#wake();
-			});
-			worker.on('error', (error) => {
+		this.#chain = chain;
+		this.#onReply = onReply;
+	}
+
+	#start(): Member {
+		const setup: RestoreWorkerSetup = { chain: this.#chain };
+		const worker = startThread(new URL('./restore-worker.ts', import.meta.url), setup);
+		const member: Member = { worker, outstanding: 0, times: { readMs: 0, writeMs: 0 } };
+		worker.on('message', (reply: RestoreReply) => {
+			try {
+				if (reply.type === 'idle') {
+					member.outstanding--;
+					member.times = reply.times;
+				} else this.#onReply(reply);
+			} catch (error) {
 				this.#failure ??= { error };
-				this.#wake();
-			});
-			return member;
+			}
+			this.#wake();
 		});
+		worker.on('error', (error) => {
+			this.#failure ??= { error };
+			this.#wake();
+		});
+		this.#members.push(member);
+		return member;
 	}
 
 	#wake(): void {
@@ -63,10 +70,12 @@ export class RestorePool implements AsyncDisposable {
 	}
 
 	async give(request: RestoreRequest, signal: AbortSignal): Promise<void> {
-		await this.until(() => this.#members.some(({ outstanding }) => outstanding < outstandingPerWorker), signal);
-		const least = this.#members.reduce((a, b) => (b.outstanding < a.outstanding ? b : a));
-		least.outstanding++;
-		least.worker.postMessage(request);
+		const mayStart = (): boolean => this.#members.length < availableParallelism();
+		await this.until(() => mayStart() || this.#members.some(({ outstanding }) => outstanding < outstandingPerWorker), signal);
+		const idle = this.#members.find(({ outstanding }) => outstanding === 0);
+		const member = idle ?? (mayStart() ? this.#start() : this.#members.reduce((a, b) => (b.outstanding < a.outstanding ? b : a)));
+		member.outstanding++;
+		member.worker.postMessage(request);
 	}
 
 	async drain(signal: AbortSignal): Promise<void> {
@@ -75,7 +84,7 @@ export class RestorePool implements AsyncDisposable {
 
 	/** Shares of the time since the pool began, over all workers, in per cent. */
 	get busyPercent(): { readPercent: number; writePercent: number } {
-		const whole = (performance.now() - this.#startedAt) * this.#members.length;
+		const whole = (performance.now() - this.#startedAt) * Math.max(1, this.#members.length);
 		const share = (part: number): number => Math.min(100, Math.round((part / whole) * 100));
 		return {
 			readPercent: share(this.#members.reduce((sum, { times }) => sum + times.readMs, 0)),
