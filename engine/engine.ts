@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { createApi } from './api/index.ts';
 import { type Clock, type Log, systemClock } from './base/index.ts';
-import { type DataFolder, defaultDataFolder, type LogFile, openConfiguration, openDataFolder, openLogFile } from './config/index.ts';
+import { type DataFolder, defaultDataFolder, type LogFile, openConfiguration, openDataFolder, openLogFile, type SessionStore } from './config/index.ts';
 import type { Downloads, EngineApi, RouterContext } from './contract/index.ts';
 import {
 	type ChainRecord,
@@ -55,6 +55,10 @@ const CLOSE_TIMEOUT_MS = 15_000;
 /** Sessions are history for a year, and the newest of each job for ever. */
 const KEEP_SESSIONS_MS = 365 * 86_400_000;
 const KEEP_SESSIONS_PER_JOB = 100;
+/** Long logs of sessions that nobody looks at any more make most of a database. */
+const KEEP_LOGS_PER_JOB = 20;
+const KEEP_LOG_ENTRIES = 1000;
+const HOUSEKEEPING_MS = 86_400_000;
 
 /** `busy.data-folder`, `data-folder.unusable`, `database.newer`, `database.damaged`. */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
@@ -76,7 +80,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	const runner = createJobRunner({ config, sessions, catalogue, chainUse, slots, plane, chainStore, clock, log });
 	const reading = createReadingSessions({ sessions, plane, catalogue, chainUse, slots, verifications: config.verifications, clock });
 
-	await config.sessions.prune({ endedBefore: clock.now() - KEEP_SESSIONS_MS, keepPerJob: KEEP_SESSIONS_PER_JOB });
+	stack.use(keepHouse(config.sessions, clock, log));
 	const interrupted = await runner.recover();
 	stack.defer(async () => {
 		const left = await sessions.close(CLOSE_TIMEOUT_MS);
@@ -127,6 +131,28 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		dataFolder: folder.path,
 		setAddress: (address) => folder.setAddress(address),
 		[Symbol.asyncDispose]: () => (closing ??= resources.disposeAsync()),
+	};
+}
+
+/** Keeps the history bounded, now and every day. */
+function keepHouse(sessions: SessionStore, clock: Clock, log: Log): AsyncDisposable {
+	const stop = new AbortController();
+	const work = (async () => {
+		while (!stop.signal.aborted) {
+			try {
+				await sessions.prune({ endedBefore: clock.now() - KEEP_SESSIONS_MS, keepPerJob: KEEP_SESSIONS_PER_JOB });
+				await sessions.shortenLogs({ keepPerJob: KEEP_LOGS_PER_JOB, entries: KEEP_LOG_ENTRIES });
+			} catch (error) {
+				log.error({ err: error }, 'The history of sessions could not be shortened.');
+			}
+			await clock.sleep(HOUSEKEEPING_MS, { signal: stop.signal }).catch(() => undefined); // The engine closes.
+		}
+	})();
+	return {
+		async [Symbol.asyncDispose]() {
+			stop.abort();
+			await work;
+		},
 	};
 }
 

@@ -32,6 +32,8 @@ export interface SessionStore {
 	listUnfinished(): Promise<StoredSession[]>;
 	/** Forgets sessions that ended before `endedBefore`, except the newest `keepPerJob` of each job; says how many. */
 	prune(limits: { readonly endedBefore: number; readonly keepPerJob: number }): Promise<number>;
+	/** Shortens the logs of all but the newest `keepPerJob` sessions of each job to their first `entries`. */
+	shortenLogs(limits: { readonly keepPerJob: number; readonly entries: number }): Promise<void>;
 }
 
 const unfinished: SessionState[] = ['queued', 'running', 'cancelling'];
@@ -109,6 +111,17 @@ export function createSessionStore(db: Database): SessionStore {
 			.$if(filter.startedFrom !== undefined, (q) => q.where('queued_at', '>=', filter.startedFrom ?? 0))
 			.$if(filter.startedTo !== undefined, (q) => q.where('queued_at', '<=', filter.startedTo ?? 0))
 			.$if(Boolean(filter.search), (q) => q.where((eb) => eb(eb.fn<number>('instr', ['title_folded', eb.val(filter.search?.toLowerCase())]), '>', 0)));
+
+	/** Each session with its place among those of its job, the newest being 1. */
+	const ranked = () =>
+		db.selectFrom('sessions').select((eb) => [
+			'id',
+			'ended_at',
+			eb.fn
+				.agg<number>('row_number')
+				.over((over) => over.partitionBy('job_id').orderBy('queued_at', 'desc'))
+				.as('rank'),
+		]);
 
 	return {
 		async insert(session) {
@@ -196,17 +209,13 @@ export function createSessionStore(db: Database): SessionStore {
 			return (await db.selectFrom('sessions').selectAll().where('state', 'in', unfinished).execute()).map(toSession);
 		},
 		async prune({ endedBefore, keepPerJob }) {
-			const ranked = db.selectFrom('sessions').select((eb) => [
-				'id',
-				'ended_at',
-				eb.fn
-					.agg<number>('row_number')
-					.over((over) => over.partitionBy('job_id').orderBy('queued_at', 'desc'))
-					.as('rank'),
-			]);
-			const outdated = await db.selectFrom(ranked.as('ranked')).select('id').where('ended_at', '<', endedBefore).where('rank', '>', keepPerJob).execute();
+			const outdated = await db.selectFrom(ranked().as('ranked')).select('id').where('ended_at', '<', endedBefore).where('rank', '>', keepPerJob).execute();
 			for (const { id } of outdated) await db.deleteFrom('sessions').where('id', '=', id).execute();
 			return outdated.length;
+		},
+		async shortenLogs({ keepPerJob, entries }) {
+			const older = await db.selectFrom(ranked().as('ranked')).select('id').where('ended_at', 'is not', null).where('rank', '>', keepPerJob).execute();
+			for (const { id } of older) await db.deleteFrom('session_log').where('session_id', '=', id).where('seq', '>', entries).execute();
 		},
 	};
 }

@@ -35,11 +35,19 @@ export type BackupRequest = {
 
 type Run = { readonly objects: readonly SourceSpec[]; readonly tasks: readonly LiveTask[] };
 
+const startWords: Readonly<Record<LiveSession['spec']['trigger'], string>> = {
+	manual: 'Started by hand.',
+	schedule: 'Started by the schedule.',
+	retry: 'Started again, because the run before failed.',
+	'make-up': 'Started to make up for a run that was missed.',
+};
+
 const isRepositoryError = (error: ErrorShape): boolean => error.code.startsWith('repository.');
 
 export async function runBackup(parts: BackupParts, request: BackupRequest, session: LiveSession): Promise<void> {
 	const { job, repository } = request;
 	refuseUnsupported(job.settings, request.full);
+	session.note('info', startWords[session.spec.trigger]);
 	const { chains } = await parts.catalogue.refresh(repository.id);
 	const jobChains = chains.filter((chain) => chain.job.id === job.id);
 	const runs = await splitIntoRuns(request, session);
@@ -132,6 +140,7 @@ async function performRun(parts: BackupParts, request: BackupRequest, run: Run, 
 	for (const [i, task] of run.tasks.entries()) {
 		const outcome = outcomes[i];
 		if (outcome === undefined) throw new Error(`Defect: no outcome for ${task.object}`);
+		task.info([outcome.mode.actual === 'full' ? 'Full.' : 'Increment.', outcome.mode.reason].filter(Boolean).join(' '));
 		task.succeed(outcome);
 	}
 }

@@ -66,3 +66,19 @@ test('old sessions are forgotten, but never the newest of a job', async (t) => {
 	);
 	assert.equal(await site.config.sessions.prune({ endedBefore: 0, keepPerJob: 0 }), 0);
 });
+
+test('the logs of older sessions are shortened, those of the newest are whole', async (t) => {
+	const site = await openJobSite(t);
+	const job = await addJob(site, (await addRepository(site)).id);
+	site.plane.putSource(documents, { '/a.unreadable': '', '/b.unreadable': '', '/c.unreadable': '' });
+	const lengths: number[] = [];
+	const ids: string[] = [];
+	for (let run = 0; run < 2; run++) {
+		ids.push((await runToEnd(site, job.id)).id);
+		await site.clock.advance(1000);
+	}
+	await site.config.sessions.shortenLogs({ keepPerJob: 1, entries: 2 });
+	for (const id of ids) lengths.push((await site.sessions.log(id, 0, 100)).length);
+	assert.equal(lengths[0], 2);
+	assert.ok((lengths[1] ?? 0) > 3);
+});
