@@ -122,7 +122,7 @@ export class BrowserWindow extends EventEmitter {
 		if (request.isNavigationRequest() && request.frame() === page.mainFrame()) {
 			// A load that the main process began itself is not asked about.
 			const isOwnLoad = url === this.webContents.url;
-			if (!isOwnLoad && !isAllowed(this.webContents, 'will-navigate', { url })) return route.abort();
+			if (!isOwnLoad && !isAllowed(this.webContents, 'will-navigate', { url })) return route.abort('aborted');
 			this.webContents.url = url;
 			this.webContents.emit('did-start-navigation', { url, isMainFrame: true, isSameDocument: false });
 		}
