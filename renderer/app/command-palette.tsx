@@ -6,6 +6,7 @@ import { type ReactNode, useMemo } from 'react';
 import { useTRPC } from '../client.ts';
 import { sourcesText } from '../features/jobs/job-words.ts';
 import { useJobActions } from '../features/jobs/use-job-actions.ts';
+import classes from './command-palette.module.css';
 import { sections } from './pages.tsx';
 import { navigate } from './router.tsx';
 
@@ -86,7 +87,9 @@ export function CommandPalette(): ReactNode {
 			nothingFound="Nothing found"
 			highlightQuery
 			searchProps={{ leftSection: <IconSearch size={17} />, placeholder: 'A page, a job, or what to do' }}
-			styles={{ action: { paddingBlock: 6 }, actionLabel: { fontSize: 13 } }}
+			overlayProps={{ backgroundOpacity: 0.3, blur: 0 }}
+			highlightColor="harbour"
+			classNames={{ action: classes.action ?? '' }}
 		/>
 	);
 }

@@ -36,7 +36,7 @@ const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
 export function formatTimeAgo(at: number, now: number): string {
 	const seconds = Math.round((at - now) / 1000);
 	const size = Math.abs(seconds);
-	if (size < 45) return seconds <= 0 ? 'just now' : 'in a moment';
+	if (size < 45) return seconds <= 15 ? 'just now' : 'in a moment';
 	if (size < 3600) return relative.format(Math.round(seconds / 60), 'minute');
 	if (size < 86_400) return relative.format(Math.round(seconds / 3600), 'hour');
 	if (size < 86_400 * 45) return relative.format(Math.round(seconds / 86_400), 'day');

@@ -1,20 +1,28 @@
 import type { ReactNode } from 'react';
 import type { Overview } from '../../../engine/contract/index.ts';
 import { Link } from '../../app/router.tsx';
-import { formatBytes, formatDate, formatTimeAgo, StatusBadge, useNow } from '../../ui/index.ts';
+import { formatBytes, formatDate, formatTimeAgo, plural, StatusBadge, useNow } from '../../ui/index.ts';
 import classes from './capacity.module.css';
 
 type Repository = Overview['repositories'][number];
 const soonMs = 45 * 86_400_000;
+/** A growth of thirty days says nothing about the decade after the next. */
+const foreseeableMs = 5 * 365 * 86_400_000;
+const atFirst = 6;
 
 export function Capacity({ repositories }: { readonly repositories: readonly Repository[] }): ReactNode {
 	// The first to run out first.
 	const sorted = repositories.toSorted((a, b) => (a.fullAt ?? Infinity) - (b.fullAt ?? Infinity));
 	return (
 		<ul className={classes.list}>
-			{sorted.map((repository) => (
+			{sorted.slice(0, atFirst).map((repository) => (
 				<Room key={repository.id} repository={repository} />
 			))}
+			{sorted.length > atFirst && (
+				<li>
+					<Link to="/repositories">and {plural(sorted.length - atFirst, 'more', 'more')}</Link>
+				</li>
+			)}
 		</ul>
 	);
 }
@@ -38,12 +46,12 @@ function Room({ repository: { id, name, capacityBytes, freeBytes, usedBytes, ful
 				</span>
 				<span className={classes.facts}>
 					{isKnown ? `${formatBytes(usedBytes)} of backups in ${formatBytes(capacityBytes)}` : `${formatBytes(usedBytes)} of backups when last seen`}
-					{fullAt !== null ? (
+					{fullAt !== null && fullAt - now < foreseeableMs ? (
 						<span data-soon={isSoon || undefined}>
 							full {formatTimeAgo(fullAt, now)}, {formatDate(fullAt)}
 						</span>
 					) : (
-						isKnown && <span>not growing</span>
+						isKnown && <span>{fullAt === null ? 'not growing' : 'room for years'}</span>
 					)}
 				</span>
 			</Link>

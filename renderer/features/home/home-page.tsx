@@ -38,7 +38,7 @@ function Site({ overview }: { readonly overview: Overview }): ReactNode {
 				</div>
 				<div className={classes.side}>
 					<RunningNow />
-					<Section title="Next 24 hours" aside="Widths are the usual durations">
+					<Section title="Next 24 hours">
 						<Upcoming runs={overview.upcoming} />
 					</Section>
 					<Section title="Room">

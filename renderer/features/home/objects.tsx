@@ -42,6 +42,7 @@ const columns: readonly TableColumn<ProtectedObject>[] = [
 	{
 		id: 'verified',
 		header: 'Verified',
+		dropBelow: 690,
 		width: 'minmax(90px, 1fr)',
 		cell: ({ lastVerifiedAt }) => <TimeAgo at={lastVerifiedAt} none="Never" />,
 		sortBy: ({ lastVerifiedAt }) => lastVerifiedAt,
@@ -49,6 +50,7 @@ const columns: readonly TableColumn<ProtectedObject>[] = [
 	{
 		id: 'size',
 		header: 'Size',
+		dropBelow: 780,
 		width: '84px',
 		align: 'end',
 		cell: ({ sourceBytes }) => <Bytes value={sourceBytes || null} />,

@@ -21,6 +21,7 @@ export function Upcoming({ runs }: { readonly runs: readonly Run[] }): ReactNode
 	const next = runs[0];
 	if (!next) return <div className={classes.none}>No run is planned. Jobs without a schedule are started by hand.</div>;
 	const due = runs.filter(({ at }) => at >= from && at < to);
+	const load = loadOf(due, from, to);
 	const plan = planLanes(due, { from, to, minLength: labelPx / Math.max(width, 200) });
 	return (
 		<div>
@@ -53,9 +54,14 @@ export function Upcoming({ runs }: { readonly runs: readonly Run[] }): ReactNode
 						))}
 					</ul>
 				) : (
-					<Curve runs={due} from={from} to={to} />
+					<Curve load={load} />
 				)}
 			</div>
+			{plan.laneCount > maxLanes && (
+				<div className={classes.none}>
+					At most {formatNumber(load.peak)} at once, around {formatTime(load.peakAt)}.
+				</div>
+			)}
 		</div>
 	);
 }
@@ -76,10 +82,14 @@ function Hours({ from, to }: { readonly from: number; readonly to: number }): Re
 }
 
 const slices = 96;
-function Curve({ runs, from, to }: { readonly runs: readonly Run[]; readonly from: number; readonly to: number }): ReactNode {
+function loadOf(runs: readonly Run[], from: number, to: number): { readonly counts: readonly number[]; readonly peak: number; readonly peakAt: number } {
 	const counts = concurrency(runs, { from, to, count: slices });
-	const peak = Math.max(...counts);
-	const peakAt = from + ((counts.indexOf(peak) + 0.5) / slices) * (to - from);
+	const peak = Math.max(1, ...counts);
+	return { counts, peak, peakAt: from + ((counts.indexOf(peak) + 0.5) / slices) * (to - from) };
+}
+
+function Curve({ load }: { readonly load: ReturnType<typeof loadOf> }): ReactNode {
+	const { counts, peak, peakAt } = load;
 	return (
 		<>
 			<svg
@@ -94,9 +104,5 @@ function Curve({ runs, from, to }: { readonly runs: readonly Run[]; readonly fro
 					<rect key={i} x={i} width={0.85} y={60 - (count / peak) * 58} height={(count / peak) * 58} />
 				))}
 			</svg>
-			<div className={classes.none}>
-				At most {formatNumber(peak)} at once, around {formatTime(peakAt)}.
-			</div>
-		</>
 	);
 }

@@ -44,6 +44,7 @@ export const jobColumns = (active: ReadonlyMap<string, SessionListItem>): readon
 	{
 		id: 'what',
 		header: 'What',
+		dropBelow: 540,
 		width: 'minmax(130px, 2.2fr)',
 		cell: ({ settings }) => <span title={settings.sources.map(({ path }) => path).join('\n')}>{sourcesText(settings.sources)}</span>,
 		sortBy: ({ settings }) => settings.sources[0]?.path ?? '',
@@ -52,6 +53,7 @@ export const jobColumns = (active: ReadonlyMap<string, SessionListItem>): readon
 	{
 		id: 'where',
 		header: 'Repository',
+		dropBelow: 740,
 		width: 'minmax(90px, 1.3fr)',
 		cell: ({ repositoryName }) => repositoryName,
 		sortBy: ({ repositoryName }) => repositoryName,
@@ -67,6 +69,7 @@ export const jobColumns = (active: ReadonlyMap<string, SessionListItem>): readon
 	{
 		id: 'next',
 		header: 'Next run',
+		dropBelow: 640,
 		width: 'minmax(104px, 0.9fr)',
 		cell: ({ nextRunAt, settings }) =>
 			nextRunAt === null ? <span className={classes.dim}>{settings.schedule === null ? 'By hand' : 'Paused'}</span> : <TimeAgo at={nextRunAt} />,
