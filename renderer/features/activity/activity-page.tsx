@@ -222,7 +222,7 @@ const Started = ({ session }: { readonly session: SessionListItem }): ReactNode 
 	);
 };
 
-const Elapsed = ({ session }: { readonly session: SessionListItem }): ReactNode => <Duration value={durationOf(session, useNow())} />;
+const Elapsed = ({ session }: { readonly session: SessionListItem }): ReactNode => <Duration value={durationOf(session, Math.max(useNow(), Date.now()))} />;
 
 const Slowest = ({ session: { bottleneck } }: { readonly session: SessionListItem }): ReactNode =>
 	bottleneck && bottleneck.stage !== 'none' ? <span className={classes.stage}>{bottleneck.stage}</span> : <span className={classes.quiet}>none</span>;

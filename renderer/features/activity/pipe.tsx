@@ -1,16 +1,25 @@
 import { IconBolt, IconChevronRight } from '@tabler/icons-react';
 import { Fragment, type ReactNode } from 'react';
-import type { Bottleneck } from '../../../engine/contract/index.ts';
+import type { Bottleneck, SessionKind } from '../../../engine/contract/index.ts';
 import classes from './pipe.module.css';
-import { stageAdvice, stages } from './session-words.ts';
+import { stageAdvice, stages, stageWord } from './session-words.ts';
 
 /** The way of a byte as four stages, each with its share of busy time; the one that holds the others back stands out, with its reason. */
-export function Pipe({ bottleneck, isLive }: { readonly bottleneck: Bottleneck | null; readonly isLive: boolean }): ReactNode {
+export function Pipe({
+	bottleneck,
+	kind,
+	isLive,
+}: {
+	readonly bottleneck: Bottleneck | null;
+	readonly kind: SessionKind;
+	readonly isLive: boolean;
+}): ReactNode {
 	const isThrottled = bottleneck?.stage === 'throttling';
 	return (
 		<section className={classes.pipe} aria-label="Where the time goes">
 			<div className={classes.stages}>
-				{stages.map(({ id, title, what }, index) => {
+				{stages.map(({ id, title }, index) => {
+					const what = stageWord(kind, id);
 					const percent = bottleneck ? Math.round(Math.min(100, Math.max(0, bottleneck.busyPercent[id]))) : null;
 					const isSlowest = bottleneck?.stage === id;
 					return (

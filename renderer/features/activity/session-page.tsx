@@ -75,6 +75,7 @@ function SessionView({ session }: { readonly session: Session }): ReactNode {
 	const hasReport = isReading(session) && !isLive;
 	const shown = tab ?? (hasReport ? 'result' : 'tasks');
 	const { counters } = session;
+	const hasPipe = isLive || session.bottleneck !== null;
 	return (
 		<>
 			<PageHeader
@@ -94,8 +95,8 @@ function SessionView({ session }: { readonly session: Session }): ReactNode {
 			<div className={classes.body}>
 				<Summary session={session} isLive={isLive} />
 				{session.error ? <ErrorPanel failure={session.error} /> : null}
-				<div className={classes.flow}>
-					<Pipe bottleneck={session.bottleneck} isLive={isLive} />
+				<div className={classes.flow} data-single={hasPipe ? undefined : true}>
+					{hasPipe ? <Pipe bottleneck={session.bottleneck} kind={session.kind} isLive={isLive} /> : null}
 					<ThroughputChart samples={session.throughput} isLive={isLive} isReading={isReading(session)} />
 				</div>
 				<Tabs value={shown} onChange={(value) => setTab(value)} className={classes.tabs ?? ''} keepMounted={false}>
@@ -133,7 +134,7 @@ function SessionView({ session }: { readonly session: Session }): ReactNode {
 function Summary({ session, isLive }: { readonly session: Session; readonly isLive: boolean }): ReactNode {
 	const now = useNow();
 	const { counters } = session;
-	const duration = durationOf(session, isLive ? Math.max(now, Date.now()) : now);
+	const duration = durationOf(session, Math.max(now, Date.now()));
 	const percent = counters.totalBytes === null ? null : counters.totalBytes === 0 ? 100 : Math.min(100, (counters.doneBytes / counters.totalBytes) * 100);
 	const averageRate = duration ? (counters.doneBytes / duration) * 1000 : null;
 	const isBackup = session.kind === 'backup';
@@ -225,7 +226,8 @@ function SessionActions({ session }: { readonly session: Session }): ReactNode {
 	const failed = session.tasks.filter((task) => task.state === 'failed' || task.state === 'interrupted' || task.state === 'cancelled').length;
 	const isRestore = session.kind === 'restore-files' || session.kind === 'restore-disk';
 	const canRetry =
-		!isLive && (isRestore || (session.kind === 'backup' && session.jobId !== null && session.state !== 'success' && session.state !== 'warning'));
+		!isLive &&
+		(isRestore || isReading(session) || (session.kind === 'backup' && session.jobId !== null && session.state !== 'success' && session.state !== 'warning'));
 	const pointIds = session.tasks.flatMap((task) => (task.pointId === null ? [] : [task.pointId]));
 	const { counters } = session;
 	return (

@@ -4,7 +4,7 @@ export const kindWords: Readonly<Record<SessionKind, string>> = {
 	backup: 'Backup',
 	'restore-files': 'File restore',
 	'restore-disk': 'Disk restore',
-	verify: 'Point verification',
+	verify: 'Verification',
 	check: 'Chain check',
 };
 
@@ -42,6 +42,13 @@ export const stages = [
 		advice: 'Writing is the slowest part. A faster repository, fewer tasks at once, or a forward method instead of a reverse one helps.',
 	},
 ] as const;
+
+/** What a stage does in a session of this kind; a restore runs the pipe the other way round. */
+export function stageWord(kind: SessionKind, stage: (typeof stages)[number]['id']): string {
+	if (kind === 'backup') return stages.find(({ id }) => id === stage)?.what ?? '';
+	const isRestore = kind === 'restore-files' || kind === 'restore-disk';
+	return { source: 'reading backups', proxy: 'decompressing', network: isRestore ? 'sending' : 'not used', target: isRestore ? 'writing' : 'not used' }[stage];
+}
 
 export const stageAdvice = (stage: BottleneckStage): string => {
 	if (stage === 'throttling') return 'A limit that was set on purpose holds the speed. Raise it on the repository if this takes too long.';

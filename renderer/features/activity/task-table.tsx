@@ -14,7 +14,8 @@ const modeWord = { full: 'Full', increment: 'Increment' } as const;
 
 /** One row per object; a row opens to its warnings and its error. */
 export function TaskTable({ session }: { readonly session: Session }): ReactNode {
-	const now = useNow();
+	// Drawn with every change of a running session, so that its clock may be the exact one.
+	const now = Math.max(useNow(), Date.now());
 	const [open, setOpen] = useState<ReadonlySet<number>>(() => new Set(session.tasks.flatMap((task, index) => (task.error ? [index] : []))));
 	const toggle = (index: number): void => {
 		const next = new Set(open);

@@ -19,6 +19,14 @@ function rateTicks(most: number): number[] {
 	return Array.from({ length: count + 1 }, (_, index) => index * step);
 }
 
+const timeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400].map((seconds) => seconds * 1000);
+
+/** At most seven round times from the start on. */
+function timeTicks(lastMs: number): number[] {
+	const step = timeSteps.find((each) => lastMs / each <= 6) ?? lastMs / 6;
+	return Array.from({ length: Math.floor(lastMs / step) + 1 }, (_, index) => index * step);
+}
+
 /** Rates over the session's time. The engine thins the samples, so a session of a week has no more of them than one of an hour. */
 export function ThroughputChart({
 	samples,
@@ -33,9 +41,10 @@ export function ThroughputChart({
 	// recharts keeps a reference and freezes nothing; it gets its own rows.
 	const data = useMemo(() => samples.map((sample) => ({ ...sample })), [samples]);
 	const yTicks = useMemo(
-		() => rateTicks(samples.reduce((most, sample) => Math.max(most, sample.readRate, sample.transferRate, sample.writeRate), 0)),
+		() => rateTicks(samples.reduce((most, sample) => Math.max(most, sample.readRate, sample.transferRate, sample.writeRate), 1024)),
 		[samples],
 	);
+	const xTicks = useMemo(() => timeTicks(samples.at(-1)?.offsetMs ?? 0), [samples]);
 	if (data.length < 2) {
 		return <p className={classes.empty}>{isLive ? 'The first samples come in a moment.' : 'This session was too short to be measured.'}</p>;
 	}
@@ -59,8 +68,9 @@ export function ThroughputChart({
 			xAxisProps={{
 				type: 'number',
 				domain: [0, 'dataMax'],
+				ticks: xTicks,
+				interval: 0,
 				tickFormatter: (value: number) => (value === 0 ? '0' : formatDuration(value)),
-				minTickGap: 56,
 				tickMargin: 4,
 			}}
 			yAxisProps={{ width: 76, tickFormatter: (value: number) => (value === 0 ? '0' : formatRate(value)), ticks: yTicks, domain: [0, yTicks.at(-1) ?? 1] }}

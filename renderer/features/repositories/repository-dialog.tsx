@@ -53,7 +53,10 @@ function Body({
 }): ReactNode {
 	const trpc = useTRPC();
 	const queryClient = useQueryClient();
-	const [settings, setSettings] = useState(repository?.settings ?? fresh);
+	// What is being edited is what was there when the dialog opened. The page goes on listening: a newer revision that arrives
+	// meanwhile must not make this save look like one that has seen it.
+	const [base] = useState(repository);
+	const [settings, setSettings] = useState(base?.settings ?? fresh);
 	const [isPicking, setPicking] = useState(false);
 	const [conflict, setConflict] = useState<Conflict | null>(null);
 	const suggestion = useQuery(trpc.repositories.suggest.queryOptions(undefined, { enabled: repository === null }));
@@ -89,7 +92,7 @@ function Body({
 	};
 	const save = (next: RepositorySettings, revision: number | undefined): void => {
 		const trimmed = { ...next, name: next.name.trim(), path: next.path.trim() };
-		if (repository && revision !== undefined) update.mutate({ id: repository.id, revision, settings: trimmed });
+		if (base && revision !== undefined) update.mutate({ id: base.id, revision, settings: trimmed });
 		else add.mutate(trimmed);
 	};
 
@@ -110,7 +113,7 @@ function Body({
 			className={classes.form}
 			onSubmit={(event) => {
 				event.preventDefault();
-				save(settings, repository?.revision);
+				save(settings, base?.revision);
 			}}
 		>
 			<TextInput

@@ -151,7 +151,7 @@ function PointView({ point, points, path }: { readonly point: Point; readonly po
 					/>
 				) : null}
 			</div>
-			{isDisk ? <DiskRestore key={point.id} point={point} /> : <Files point={point} path={path} />}
+			{isDisk ? point.restorable ? <DiskRestore key={point.id} point={point} /> : null : <Files point={point} path={path} />}
 		</>
 	);
 }

@@ -2,10 +2,11 @@
 export type TimeWindow = { readonly from: number; readonly to: number };
 export type Tick = { readonly at: number; readonly label: string; readonly isMajor: boolean };
 
-const minute = 60_000;
+const second = 1000;
+const minute = 60 * second;
 const hour = 60 * minute;
 const day = 24 * hour;
-const shortestSpanMs = 30 * minute;
+const shortestSpanMs = 2 * minute;
 
 export const xOf = ({ from, to }: TimeWindow, widthPx: number, at: number): number => ((at - from) / (to - from)) * widthPx;
 export const timeAt = ({ from, to }: TimeWindow, widthPx: number, x: number): number => from + (x / widthPx) * (to - from);
@@ -15,7 +16,7 @@ export function fitAll(times: readonly number[], now: number): TimeWindow {
 	if (times.length === 0) return { from: now - 7 * day, to: now };
 	const first = times.reduce((a, b) => Math.min(a, b));
 	const last = times.reduce((a, b) => Math.max(a, b));
-	const air = Math.max((last - first) * 0.04, 6 * hour);
+	const air = first === last ? 12 * hour : Math.max((last - first) * 0.04, minute);
 	return { from: first - air, to: last + air };
 }
 
@@ -71,6 +72,10 @@ export function cluster(times: readonly number[], window: TimeWindow, widthPx: n
 }
 
 const steps: readonly { readonly ms: number; readonly format: Intl.DateTimeFormatOptions }[] = [
+	{ ms: 10 * second, format: { hour: '2-digit', minute: '2-digit', second: '2-digit' } },
+	{ ms: 30 * second, format: { hour: '2-digit', minute: '2-digit', second: '2-digit' } },
+	{ ms: minute, format: { hour: '2-digit', minute: '2-digit' } },
+	{ ms: 5 * minute, format: { hour: '2-digit', minute: '2-digit' } },
 	{ ms: 15 * minute, format: { hour: '2-digit', minute: '2-digit' } },
 	{ ms: hour, format: { hour: '2-digit', minute: '2-digit' } },
 	{ ms: 3 * hour, format: { hour: '2-digit', minute: '2-digit' } },
@@ -94,7 +99,8 @@ export function ticks(window: TimeWindow, widthPx: number, spacingPx = 84, local
 	const dayFormat = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short' });
 	const result: Tick[] = [];
 	const start = new Date(window.from);
-	start.setHours(0, 0, 0, 0);
+	if (step.ms < hour) start.setMinutes(0, 0, 0);
+	else start.setHours(0, 0, 0, 0);
 	if (step.ms >= 30 * day) start.setDate(1);
 	if (step.ms >= 365 * day) start.setMonth(0);
 	for (let at = start; at.getTime() <= window.to; at = following(at, step.ms)) {

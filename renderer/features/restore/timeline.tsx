@@ -185,9 +185,11 @@ export function Timeline({
 						return (
 							<g key={tick.at}>
 								<line className={classes.tick} data-major={tick.isMajor || undefined} x1={x} x2={x} y1={4} y2={baseLinePx + 4} />
-								<text className={classes.tickLabel} data-major={tick.isMajor || undefined} x={x} y={heightPx - 5} textAnchor="middle">
-									{tick.label}
-								</text>
+								{x < 34 || x > width - 34 ? null : (
+									<text className={classes.tickLabel} data-major={tick.isMajor || undefined} x={x} y={heightPx - 5} textAnchor="middle">
+										{tick.label}
+									</text>
+								)}
 							</g>
 						);
 					})}
@@ -201,7 +203,7 @@ export function Timeline({
 	);
 }
 
-/** One point, or several that would overlap: then the most telling one gives the look and a number says how many. */
+/** One point, or several that would overlap: then the most telling one gives the look, and the bar is wider. */
 function Mark({ x, points, selectedId }: { readonly x: number; readonly points: readonly Point[]; readonly selectedId: string | null }): ReactNode {
 	const isSelected = points.some((point) => point.id === selectedId);
 	const isDamaged = points.some((point) => point.problem !== null || !point.restorable);
