@@ -1,5 +1,4 @@
 /** The console as a person uses it: by what is written on it. Every method ends when the page shows that it is done. */
-import assert from 'node:assert/strict';
 import type { Locator, Page } from 'playwright';
 
 export type Section = 'Home' | 'Jobs' | 'Restore' | 'Repositories' | 'Activity' | 'Settings';
@@ -121,15 +120,15 @@ export class Console {
 		for (const name of names) await this.page.getByRole('checkbox', { name: `Restore ${name}`, exact: true }).check();
 	}
 
-	/** Opens the dialog for what is selected. */
-	async beginRestore(): Promise<Locator> {
-		await this.page.getByRole('button', { name: /^Restore \d+ items?.*…$/ }).click();
+	/** Opens the dialog for what is selected, or for all of the folder that is shown. */
+	async beginRestore(what: 'selection' | 'everything'): Promise<Locator> {
+		await this.page.getByRole('button', { name: what === 'everything' ? 'Restore everything…' : /^Restore \d+ items?.*…$/ }).click();
 		return this.page.getByRole('dialog', { name: /^Restore/ });
 	}
 
-	/** Restores what is selected; ends on the page of the restore session. */
-	async restoreTo(folder: string): Promise<string> {
-		const dialog = await this.beginRestore();
+	/** Ends on the page of the restore session, with its result. */
+	async restoreTo(folder: string, what: 'selection' | 'everything'): Promise<string> {
+		const dialog = await this.beginRestore(what);
 		await dialog.getByLabel('Another folder on the server').check();
 		await dialog.getByRole('textbox', { name: 'Folder' }).fill(folder);
 		await dialog
@@ -149,15 +148,9 @@ export class Console {
 
 	/** Clicks `Download` for what is selected. How the content arrives depends on the home of the console. */
 	async download(): Promise<void> {
-		const dialog = await this.beginRestore();
+		const dialog = await this.beginRestore('selection');
 		await dialog.getByLabel('Download to the computer in front of you').check();
 		await dialog.getByRole('button', { name: 'Download', exact: true }).click();
 		await dialog.waitFor({ state: 'hidden' });
 	}
-}
-
-/** What a failed action tells: the message stands in the page, and what was typed is still there. */
-export async function assertTells(place: Locator, message: RegExp): Promise<void> {
-	await place.getByText(message).first().waitFor();
-	assert.ok(await place.isVisible());
 }
