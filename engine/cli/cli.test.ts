@@ -24,10 +24,12 @@ type Place = {
 async function makePlace(t: TestContext, command: readonly [string, ...string[]] = [process.execPath, program]): Promise<Place> {
 	const root = await mkdtemp(join(tmpdir(), 'holdfast-program-'));
 	t.after(() => rm(root, { recursive: true, force: true, maxRetries: 5 }));
+	const temporary = join(root, 'tmp');
+	await mkdir(temporary);
 	const start: Place['start'] = (...args) => {
 		const child = spawn(command[0], [...command.slice(1), ...args], {
 			cwd: root,
-			env: { ...process.env, HOLDFAST_DATA: join(root, 'data') },
+			env: { ...process.env, HOLDFAST_DATA: join(root, 'data'), TMPDIR: temporary },
 			stdio: ['ignore', 'pipe', 'pipe'],
 		});
 		t.after(() => child.kill('SIGKILL'));
@@ -311,6 +313,7 @@ test('quickstart backs up, restores and compares; once more makes an increment',
 	await makeFolder(folder);
 	await mkdir(join(folder, 'backup [1]')); // a repository inside its source
 	await mkdir(join(folder, 'deep', 'backup [1]'));
+	await chmod(join(folder, 'deep', 'er'), 0o555);
 	await writeFile(join(folder, 'deep', 'backup [1]', 'kept'), 'x');
 	const args = ['quickstart', '--source', 'documents', '--repository', join(folder, 'backup [1]')];
 	const first = await place.json(...args);
@@ -322,10 +325,8 @@ test('quickstart backs up, restores and compares; once more makes an increment',
 	const second = await place.run(...args);
 	assert.equal(second.code, 0, second.stderr);
 	assert.match(second.stdout, /Identical: .*\n[\s\S]*\(increment\)[\s\S]*server start/);
-	assert.deepEqual(
-		(await readdir(tmpdir())).filter((name) => name.startsWith('holdfast-quickstart-')),
-		[],
-	);
+	assert.deepEqual(await readdir(join(place.root, 'tmp')), [], 'the restored copies are gone');
+	await chmod(join(folder, 'deep', 'er'), 0o755); // so that it can be removed by anybody
 	const missing = await place.json('quickstart', '--source', 'nowhere');
 	assert.deepEqual([missing.code, missing.document.error.code], [1, 'source.missing']);
 });

@@ -20,6 +20,7 @@ export const sessionItemJson = (session: SessionListItem | Session, nowMs: numbe
 	id: session.id,
 	kind: session.kind,
 	job: session.title,
+	title: session.title,
 	jobId: session.jobId,
 	state: session.state,
 	trigger: session.trigger,

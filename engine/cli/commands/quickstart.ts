@@ -1,4 +1,4 @@
-import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import type { Command } from 'commander';
@@ -200,7 +200,15 @@ function report(
 	return differences.length > 0 ? exitCode.failed : exitCode.warnings;
 }
 
-/** Also where a restored folder may not be written to. */
+/** Also where a restored folder may not be written to by its owner. */
 async function removeTree(folder: string): Promise<void> {
-	await rm(folder, { recursive: true, force: true, maxRetries: 2 });
+	await rm(folder, { recursive: true, force: true }).catch(async () => {
+		await openFolders(folder);
+		await rm(folder, { recursive: true, force: true });
+	});
+}
+
+async function openFolders(folder: string): Promise<void> {
+	await chmod(folder, 0o700);
+	for (const entry of await readdir(folder, { withFileTypes: true })) if (entry.isDirectory()) await openFolders(join(folder, entry.name));
 }
