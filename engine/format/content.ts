@@ -35,6 +35,7 @@ export function* parseExtents(bytes: Uint8Array, where: string): Generator<Exten
 		const head = reader.varint();
 		const kind = kinds[head % 4] as (typeof kinds)[number];
 		const lengthBytes = Math.floor(head / 4);
+		if (lengthBytes === 0) reader.fail('an extent has no length');
 		if (kind === 'data' && lengthBytes > maxChunkBytes) reader.fail('a chunk is larger than allowed');
 		yield kind === 'data' || kind === 'list' ? { kind, lengthBytes, hash: reader.take(hashBytes) } : { kind, lengthBytes };
 	}

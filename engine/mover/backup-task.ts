@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import { EngineError, newId, systemClock } from '../base/index.ts';
+import { bytesFromText, EngineError, newId, systemClock } from '../base/index.ts';
 import type { ErrorCode, RunMode } from '../contract/index.ts';
 import { hashText, type PointManifest, parseDiskMap } from '../format/index.ts';
 import { openPlatform } from '../platform/index.ts';
@@ -97,7 +97,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 }
 
 function checkSource(path: string): void {
-	if (fs.existsSync(path)) return;
+	if (fs.existsSync(bytesFromText(path))) return;
 	throw new EngineError('source.missing' satisfies ErrorCode, `${path} does not exist.`, { hint: 'Connect or mount it, or take it out of the job.' });
 }
 

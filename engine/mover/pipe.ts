@@ -1,10 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { EngineError } from '../base/index.ts';
 import type { Bottleneck } from '../contract/index.ts';
-import { type CompressionLevel, type PlacedChunk, recordHeaderBytes, sealRecord } from '../format/index.ts';
+import { type CompressionLevel, Packer, type PlacedChunk, recordHeaderBytes, sealRecord } from '../format/index.ts';
 import type { BackupFileWriter, ChainReader } from '../repository/index.ts';
 import { BusyMeter, findBottleneck } from './meter.ts';
-import { Packer } from './packer.ts';
 import type { FileResult, WorkerRequest } from './protocol.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { type SealedRecord, WorkerPool } from './worker-pool.ts';

@@ -5,12 +5,11 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { assert, isEngineError, isZero, systemErrorCode } from '../base/index.ts';
 import { type BlockSource, openBlockSource } from '../block/index.ts';
-import { ByteWriter, chunkHash, type Extent, FileIndex, hashBytes, type PlacedChunk, sealRecord, writeExtent, zeroHash } from '../format/index.ts';
+import { ByteWriter, chunkHash, type Extent, FileIndex, hashBytes, Packer, type PlacedChunk, sealRecord, writeExtent, zeroHash } from '../format/index.ts';
 import { openPlatform } from '../platform/index.ts';
 import { SourceFile } from '../source/index.ts';
 import { Chunker, chunkSizes } from './chunker.ts';
 import { Claims } from './claims.ts';
-import { Packer } from './packer.ts';
 import type { FileResult, FileWork, WorkerReply, WorkerRequest, WorkerSetup, WorkerTimes } from './protocol.ts';
 import { Slots } from './slots.ts';
 
@@ -98,7 +97,15 @@ function protectRange(file: SourceFile, offset: number, length: number, emit: (e
 	return readAt - offset;
 }
 
-type Reading = { readonly extents: Uint8Array; readonly lengthBytes: number; readonly readBytes: number; readonly isStable: boolean; readonly isRacy: boolean };
+type Reading = {
+	readonly extents: Uint8Array;
+	readonly lengthBytes: number;
+	readonly readBytes: number;
+	readonly isStable: boolean;
+	readonly isRacy: boolean;
+	readonly mtimeNs: bigint;
+	readonly ctimeNs: bigint;
+};
 const extentWriter = new ByteWriter();
 
 function readOnce(path: Buffer, segment: FileWork['segment']): Reading {
@@ -106,7 +113,7 @@ function readOnce(path: Buffer, segment: FileWork['segment']): Reading {
 	lap('readMs');
 	extentWriter.reset();
 	const start = segment?.offset ?? 0;
-	const end = segment ? segment.offset + segment.length : file.sizeBytes;
+	const end = segment ? Math.max(start, Math.min(segment.offset + segment.length, file.sizeBytes)) : file.sizeBytes;
 	let at = start;
 	let readBytes = 0;
 	// neighbouring zeros become one extent, whatever the chunker made of them
@@ -119,6 +126,7 @@ function readOnce(path: Buffer, segment: FileWork['segment']): Reading {
 			if (!pending) writeExtent(extentWriter, extent);
 		}
 	};
+	let isShort = false;
 	for (const extent of file.dataExtents()) {
 		const from = Math.max(extent.offset, start);
 		const to = Math.min(extent.offset + extent.length, end);
@@ -127,15 +135,17 @@ function readOnce(path: Buffer, segment: FileWork['segment']): Reading {
 		const count = protectRange(file, from, to - from, emit);
 		readBytes += count;
 		at = from + count;
-		if (count < to - from) break; // it became shorter: what is there is kept, and said
+		isShort = count < to - from;
+		if (isShort) break; // it became shorter: what is there is kept, and said
 	}
 	const isStable = file.isStable();
-	if (at < end && isStable) {
+	if (at < end && isStable && !isShort) {
 		emit({ kind: 'hole', lengthBytes: end - at });
 		at = end;
 	}
 	if (pending) writeExtent(extentWriter, pending);
-	return { extents: extentWriter.copy(), lengthBytes: at - start, readBytes, isStable, isRacy: file.isRacy };
+	const { mtimeNs, ctimeNs } = file.stats;
+	return { extents: extentWriter.copy(), lengthBytes: at - start, readBytes, isStable, isRacy: file.isRacy, mtimeNs, ctimeNs };
 }
 
 function protectFile({ id, path, segment }: FileWork): FileResult {
@@ -143,8 +153,8 @@ function protectFile({ id, path, segment }: FileWork): FileResult {
 		const name = Buffer.from(path);
 		let reading = readOnce(name, segment);
 		if (!reading.isStable && !segment && !shouldStop()) reading = readOnce(name, segment);
-		const { extents, lengthBytes, readBytes, isStable, isRacy } = reading;
-		return { id, extents, lengthBytes, readBytes, hasMoved: !isStable, isRacy };
+		const { isStable, ...rest } = reading;
+		return { id, ...rest, hasMoved: !isStable };
 	} catch (error) {
 		const code = systemErrorCode(error);
 		if (code === undefined) throw error;

@@ -53,7 +53,7 @@ type OpenFile = {
 	missingParts: number;
 	failure: Error | null;
 	/** Other names of the same inode that were met while it was being read. */
-	readonly otherNames: { readonly entry: TreeEntry; readonly folder: OpenFolder; readonly slot: number }[];
+	readonly otherNames: { readonly entry: TreeEntry; readonly path: Buffer; readonly folder: OpenFolder; readonly slot: number }[];
 };
 
 /**
@@ -88,8 +88,18 @@ export class FolderTask {
 		try {
 			return fs.statSync(bytesFromText(path), { bigint: true });
 		} catch (error) {
-			throw sourceError(bytesFromText(path), error);
+			throw this.#rootError(error);
 		}
+	}
+
+	#rootError(error: unknown): EngineError {
+		const { path } = this.#options;
+		const code = systemErrorCode(error);
+		if (code !== 'ENOENT' && code !== 'ENOTDIR') return sourceError(bytesFromText(path), error);
+		return new EngineError('source.missing', `${displayText(path)} is not there any more.`, {
+			hint: 'Check that the disk or share that holds it is connected, then run the job again.',
+			cause: error,
+		});
 	}
 
 	/** @returns the hash of the root page */
@@ -105,9 +115,19 @@ export class FolderTask {
 		await this.#walk({ path: rootPath, relative: Buffer.alloc(0), entry, previous: before, parent: null, slot: 0 });
 		await this.#giveBatch();
 		const root = await pipe.orFailure(this.#finished.promise);
+		this.#checkRootIs(stats);
 		const page = new ByteWriter();
 		writeEntry(page, root);
 		return { root: pipe.store(page.view()), totals: root.totals };
+	}
+
+	/** A source that went away midway (a disk unplugged, a share lost) looks like one whose files were deleted: that is no point to keep. */
+	#checkRootIs(before: fs.BigIntStats): void {
+		const now = this.#statRoot();
+		if (now.dev === before.dev && now.ino === before.ino) return;
+		throw new EngineError('source.missing', `${this.#options.path} was replaced by something else while it was read.`, {
+			hint: 'Check that the disk or share is connected, then run the job again.',
+		});
 	}
 
 	async #walk(at: {
@@ -151,7 +171,7 @@ export class FolderTask {
 		try {
 			return scanFolder(path, ({ path: name, error }) => this.#trouble(name, error));
 		} catch (error) {
-			if (isRoot) throw sourceError(path, error);
+			if (isRoot) throw this.#rootError(error);
 			this.#trouble(path, error);
 			return [];
 		}
@@ -213,7 +233,7 @@ export class FolderTask {
 		const first = link ? this.#linked.get(link) : undefined;
 		if (first && 'otherNames' in first) {
 			folder.pending++;
-			first.otherNames.push({ entry, folder, slot });
+			first.otherNames.push({ entry, path: child.path, folder, slot });
 		} else if (first) {
 			folder.entries[slot] = withContentOf(entry, first);
 			this.#done(entry);
@@ -281,11 +301,11 @@ export class FolderTask {
 	#finishFile(file: OpenFile): void {
 		const { counters } = this.#options;
 		const entry = file.failure ? null : this.#assemble(file);
-		if (file.failure) this.#trouble(file.path, file.failure);
 		const link = file.entry.linkDevice === null ? null : `${file.entry.linkDevice}:${file.entry.inode}`;
 		if (link && entry) this.#linked.set(link, entry);
 		else if (link) this.#linked.delete(link);
-		for (const name of [{ entry: file.entry, folder: file.folder, slot: file.slot }, ...file.otherNames]) {
+		for (const name of [file, ...file.otherNames]) {
+			if (file.failure) this.#trouble(name.path, file.failure);
 			if (entry) {
 				name.folder.entries[name.slot] = withContentOf(name.entry, entry);
 				counters.doneItems++;
@@ -298,19 +318,20 @@ export class FolderTask {
 
 	#assemble(file: OpenFile): TreeEntry {
 		const extents = new ByteWriter(64);
+		const parts = file.parts.filter((part) => part !== null);
 		let sizeBytes = 0;
-		let isDoubtful = false;
-		for (const [i, part] of file.parts.entries()) {
-			if (!part) continue;
+		for (const part of parts) {
 			extents.bytes(part.extents);
 			sizeBytes += part.lengthBytes;
-			isDoubtful ||= part.hasMoved || part.isRacy;
-			if (part.hasMoved && i === file.parts.findIndex((other) => other?.hasMoved))
-				this.#warn('source.changed', file.path, 'it changed while it was read; the copy may mix old and new content');
-			if (part.hasMoved && part.lengthBytes < segmentBytes) break; // what follows a part that became shorter has no place
+			if (part.lengthBytes < segmentBytes) break; // what follows a part that became shorter has no place
 		}
+		const first = parts[0] as (typeof parts)[number];
+		const hasMoved = parts.some((part) => part.hasMoved || part.ctimeNs !== first.ctimeNs);
+		if (hasMoved) this.#warn('source.changed', file.path, 'it changed while it was read; the copy may mix old and new content');
+		const isDoubtful = hasMoved || parts.some((part) => part.isRacy);
 		const packed = packExtents(extents.view(), displayText(textFromBytes(file.path)), (chunk) => this.#options.pipe.store(chunk));
-		return { ...file.entry, sizeBytes, extents: packed, ctimeNs: isDoubtful ? 0n : file.entry.ctimeNs };
+		// the time of the content; ctime stays that of the listing, so that metadata that changed in between is noticed at the next run
+		return { ...file.entry, sizeBytes, extents: packed, mtimeNs: first.mtimeNs, ctimeNs: isDoubtful ? 0n : file.entry.ctimeNs };
 	}
 
 	#describe(found: FoundEntry): TreeEntry | null {
@@ -370,5 +391,6 @@ const withContentOf = (entry: TreeEntry, content: TreeEntry): TreeEntry => ({
 	...entry,
 	sizeBytes: content.sizeBytes,
 	extents: content.extents,
+	mtimeNs: content.mtimeNs,
 	ctimeNs: content.ctimeNs,
 });

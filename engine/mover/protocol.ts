@@ -46,6 +46,9 @@ export type FileResult =
 			readonly hasMoved: boolean;
 			/** Its times cannot prove it unchanged at the next run. */
 			readonly isRacy: boolean;
+			/** When it was opened: segments of one file must agree. */
+			readonly mtimeNs: bigint;
+			readonly ctimeNs: bigint;
 	  }
 	| { readonly id: number; readonly failure: { readonly code: string; readonly message: string } };
 

@@ -1,9 +1,8 @@
 import type { Worker } from 'node:worker_threads';
 import { EngineError, startThread } from '../base/index.ts';
-import { type CompressionLevel, codecs, hashBytes, type PlacedChunk, type RecordHeader } from '../format/index.ts';
+import { type CompressionLevel, codecs, hashBytes, type PlacedChunk, type RecordHeader, sealedRecordLimit } from '../format/index.ts';
 import { chunkSizes } from './chunker.ts';
 import { Claims } from './claims.ts';
-import { sealedRecordLimit } from './packer.ts';
 import type { FileResult, WorkerReply, WorkerRequest, WorkerSetup, WorkerTimes } from './protocol.ts';
 import { createSlots, Slots } from './slots.ts';
 

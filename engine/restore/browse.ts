@@ -62,7 +62,7 @@ export async function plan(view: PointView, paths: readonly string[], to: string
 	const counts = { files: 0, directories: 0, links: 0, others: 0, bytes: 0, overwritten: 0, kept: 0 };
 	const overwrittenPaths: string[] = [];
 	for await (const { entry, decision, target, isParent } of select({ view, paths, to, overwrite, signal })) {
-		if (isParent || decision === 'merge') continue;
+		if (isParent || decision === 'merge' || decision === 'damaged') continue;
 		if (decision === 'keep' || decision === 'conflict') {
 			counts.kept++;
 			continue;

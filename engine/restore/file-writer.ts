@@ -37,6 +37,7 @@ export function targetError(target: Buffer, error: unknown): EngineError {
 }
 
 const mayChown = process.platform !== 'win32';
+const setIdBits = 0o6000;
 
 /**
  * Owner, mode, attributes and times, in the order in which the kernel does not undo them: a change of owner clears setuid and capabilities,
@@ -53,16 +54,33 @@ export function applyMetadata(target: Buffer, entry: TreeEntry, platform: Platfo
 			warn({ code: 'restore.metadata', message: `${displayText(name)}: its ${what} could not be set (${code}).`, path: name });
 		}
 	};
+	let isOwned = true;
 	if (mayChown) {
 		const now = fs.lstatSync(target);
-		if (now.uid !== entry.uid || now.gid !== entry.gid) attempt('owner', () => fs.lchownSync(target, entry.uid, entry.gid));
+		if (now.uid !== entry.uid || now.gid !== entry.gid) {
+			isOwned = false;
+			attempt('owner', () => {
+				fs.lchownSync(target, entry.uid, entry.gid);
+				isOwned = true;
+			});
+		}
 	}
-	if (entry.type !== 'link') attempt('mode', () => fs.chmodSync(target, entry.mode));
+	// a program that runs as its owner must not run as somebody else
+	if (entry.type !== 'link') attempt('mode', () => fs.chmodSync(target, isOwned ? entry.mode : entry.mode & ~setIdBits));
+	attempt('attributes', () => removeForeignAttributes(target, entry, platform));
 	for (const { name, value } of entry.xattrs) {
 		const attribute = textFromBytes(name);
 		attempt(`attribute ${displayText(attribute)}`, () => platform.metadata.setXattr(target, attribute, value));
 	}
 	attempt('time', () => platform.metadata.setTimes(target, { atimeNs: entry.mtimeNs, mtimeNs: entry.mtimeNs }));
+}
+
+/** A default ACL of the target's folder gives every new file attributes that the backup does not know. A label is the system's own. */
+function removeForeignAttributes(target: Buffer, entry: TreeEntry, platform: Platform): void {
+	if (!platform.capabilities.xattrs.available) return;
+	const wanted = entry.xattrs.map(({ name }) => textFromBytes(name));
+	for (const { name } of platform.metadata.listXattrs(target, () => undefined))
+		if (!wanted.includes(name) && !name.startsWith('security.')) platform.metadata.removeXattr(target, name);
 }
 
 /** Links, fifos and device nodes: everything without content. Replaces what is there if `replace`. */
@@ -73,6 +91,15 @@ export function createSpecial(target: Buffer, entry: TreeEntry, platform: Platfo
 		platform.metadata.makeNode(temporary, fileTypeBits[entry.type] | entry.mode, entry.rdev);
 	applyMetadata(temporary, entry, platform, warn);
 	if (replace) fs.renameSync(temporary, target);
+}
+
+/** Another name for a file that was restored. Replaces what is there if `replace`. */
+export function createHardLink(first: Buffer, target: Buffer, replace: boolean): void {
+	const temporary = replace ? temporaryName(target) : target;
+	fs.linkSync(first, temporary);
+	if (!replace) return;
+	fs.renameSync(temporary, target);
+	removeExisting(temporary); // renaming one name of a file over another of its names does nothing (POSIX)
 }
 
 /** Removes what should be replaced; a folder never is. */

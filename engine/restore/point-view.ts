@@ -1,4 +1,4 @@
-import { bytesFromText, displayText, EngineError } from '../base/index.ts';
+import { bytesFromText, displayText, EngineError, isEngineError } from '../base/index.ts';
 import { type Extent, maxListDepth, type PointManifest, parseExtents, parsePage, type TreeEntry } from '../format/index.ts';
 import { ChainReader, type ChunkReader, findPoint, loadChain } from '../repository/index.ts';
 
@@ -45,15 +45,25 @@ export class PointView implements AsyncDisposable {
 		return this.#root;
 	}
 
-	/** Children in the order of names, page by page; with `skip` whole pages are passed over unread. */
-	async *children(directory: TreeEntry, skip = 0): AsyncGenerator<TreeEntry> {
+	/**
+	 * Children in the order of names, page by page; with `skip` whole pages are passed over unread.
+	 * A damaged page ends it, unless `onDamage` hears of it: then the next page follows.
+	 */
+	async *children(directory: TreeEntry, skip = 0, onDamage?: (error: EngineError) => void): AsyncGenerator<TreeEntry> {
 		let toSkip = skip;
 		for (const page of directory.pages) {
 			if (toSkip >= page.entryCount) {
 				toSkip -= page.entryCount;
 				continue;
 			}
-			for (const entry of parsePage(await this.reader.readChunk(page.hash), 'a directory')) {
+			let entries: TreeEntry[] = [];
+			try {
+				entries = parsePage(await this.reader.readChunk(page.hash), 'a directory');
+			} catch (error) {
+				if (!onDamage || !isEngineError(error, 'repository.damaged')) throw error;
+				onDamage(error);
+			}
+			for (const entry of entries) {
 				if (toSkip > 0) toSkip--;
 				else yield entry;
 			}
@@ -98,7 +108,16 @@ export class PointView implements AsyncDisposable {
 async function* resolveExtents(reader: ChunkReader, bytes: Uint8Array, depth: number): AsyncGenerator<Exclude<Extent, { kind: 'list' }>> {
 	if (depth > maxListDepth) throw new EngineError('repository.damaged', 'The extents of a file are nested too deeply.');
 	for (const extent of parseExtents(bytes, 'the extents of a file')) {
-		if (extent.kind === 'list') yield* resolveExtents(reader, await reader.readChunk(extent.hash), depth + 1);
-		else yield extent as Exclude<Extent, { kind: 'list' }>;
+		if (extent.kind !== 'list') {
+			yield extent as Exclude<Extent, { kind: 'list' }>;
+			continue;
+		}
+		let lengthBytes = 0;
+		for await (const inner of resolveExtents(reader, await reader.readChunk(extent.hash), depth + 1)) {
+			lengthBytes += inner.lengthBytes;
+			if (lengthBytes > extent.lengthBytes) break;
+			yield inner;
+		}
+		if (lengthBytes !== extent.lengthBytes) throw new EngineError('repository.damaged', 'A list of extents has not the length that it should have.');
 	}
 }

@@ -1,11 +1,11 @@
 import * as fs from 'node:fs';
-import { displayText, EngineError, systemErrorCode, textFromBytes } from '../base/index.ts';
+import { displayText, EngineError, isEngineError, systemErrorCode, textFromBytes } from '../base/index.ts';
 import type { ErrorCode, OverwriteRule } from '../contract/index.ts';
 import { ByteWriter, noContent, type TreeEntry, writeExtent } from '../format/index.ts';
 import type { TaskObserver } from '../mover/index.ts';
 import { openPlatform } from '../platform/index.ts';
 import { ChainReader, findPoint, loadChain } from '../repository/index.ts';
-import { applyMetadata, createSpecial, removeExisting, targetError, temporaryName } from './file-writer.ts';
+import { applyMetadata, createHardLink, createSpecial, removeExisting, targetError, temporaryName } from './file-writer.ts';
 import { PointView } from './point-view.ts';
 import { RestoreProgress } from './progress.ts';
 import type { FileSlice, RestoreReply, SliceFailure } from './protocol.ts';
@@ -63,7 +63,7 @@ class FileRestore {
 	readonly #directories: { target: Buffer; entry: TreeEntry }[] = [];
 	/** First restored name per inode with several names. */
 	readonly #linked = new Map<string, Buffer>();
-	readonly #links: { first: Buffer; selected: SelectedEntry }[] = [];
+	readonly #links: { first: Buffer; target: Buffer; path: string; replace: boolean; sizeBytes: number }[] = [];
 	#batch: FileSlice[] = [];
 	#batchedBytes = 0;
 	#nextId = 0;
@@ -110,7 +110,7 @@ class FileRestore {
 		if (this.#damagedCount > 0)
 			throw new EngineError(
 				'repository.damaged',
-				`${this.#damagedCount} files could not be restored because their backup is damaged. All others are in place.`,
+				`${this.#damagedCount} files or folders could not be restored because their backup is damaged. All others are in place.`,
 				{
 					hint: 'See the log of the session for their names; try an older restore point for them.',
 				},
@@ -138,7 +138,10 @@ class FileRestore {
 	async #restore(selected: SelectedEntry, view: PointView, pool: RestorePool): Promise<void> {
 		const { counters, observer } = this.#progress;
 		const { entry, decision, target } = selected;
-		if (decision === 'conflict') {
+		if (decision === 'damaged') {
+			this.#damagedCount++;
+			this.#warn('repository.damaged', `${displayText(selected.path)}: not everything in it could be listed, because its backup is damaged.`, selected.path);
+		} else if (decision === 'conflict') {
 			this.#warn(
 				'restore.target',
 				`${displayText(textFromBytes(target))} is in the way and was kept: ${displayText(selected.path)} was not restored.`,
@@ -151,6 +154,8 @@ class FileRestore {
 		} else if (entry.type === 'directory') {
 			if (!selected.isParent) counters.doneItems++;
 			this.#attempt(selected, () => this.#makeDirectory(selected));
+		} else if (this.#isLaterName(selected)) {
+			return;
 		} else if (entry.type === 'file') {
 			await this.#restoreFile(selected, view, pool);
 		} else {
@@ -168,24 +173,25 @@ class FileRestore {
 		counters.doneBytes += entry.type === 'directory' ? entry.totals.bytes : entry.sizeBytes;
 	}
 
-	#makeDirectory({ target, entry, decision, isParent }: SelectedEntry): void {
+	#makeDirectory({ path, target, entry, decision, isParent }: SelectedEntry): void {
 		if (decision === 'replace') removeExisting(target);
-		if (decision === 'create' || decision === 'replace') fs.mkdirSync(target, { recursive: isParent || entry.name.toString() === 'root', mode: 0o700 });
+		if (decision === 'create' || decision === 'replace') fs.mkdirSync(target, { recursive: isParent || path === '/', mode: 0o700 });
 		const mayDescribe = decision !== 'merge' || (!isParent && this.#task.overwrite === 'always');
-		if (mayDescribe) this.#directories.push({ target, entry });
+		if (mayDescribe) this.#directories.push({ target, entry: portable(entry) });
+	}
+
+	/** True when another name of the same inode was met before: it becomes a hard link when all files are there. */
+	#isLaterName({ entry, target, path, decision }: SelectedEntry): boolean {
+		if (entry.linkDevice === null) return false;
+		const key = `${entry.linkDevice}:${entry.inode}`;
+		const first = this.#linked.get(key);
+		if (!first) this.#linked.set(key, target);
+		else this.#links.push({ first, target, path, replace: decision === 'replace', sizeBytes: entry.sizeBytes });
+		return first !== undefined;
 	}
 
 	async #restoreFile(selected: SelectedEntry, view: PointView, pool: RestorePool): Promise<void> {
 		const { entry, target } = selected;
-		if (entry.linkDevice !== null) {
-			const key = `${entry.linkDevice}:${entry.inode}`;
-			const first = this.#linked.get(key);
-			if (first) {
-				this.#links.push({ first, selected });
-				return;
-			}
-			this.#linked.set(key, target);
-		}
 		const id = this.#nextId++;
 		const temporary = temporaryName(target);
 		const file: OpenFile = { selected, temporary, sliceCount: 0, writtenSlices: 0, isListed: false, failure: null };
@@ -201,18 +207,26 @@ class FileRestore {
 		const writer = new ByteWriter(256);
 		let start = 0;
 		let at = 0;
-		for await (const extent of view.extents(entry)) {
-			writeExtent(writer, extent);
-			at += extent.lengthBytes;
-			if (at - start < sliceBytes || at >= entry.sizeBytes) continue;
-			file.sliceCount++;
-			await this.#giveSlice(slice(start, writer.copy(), false), at - start, pool);
+		try {
+			for await (const extent of view.extents(entry)) {
+				at += extent.lengthBytes;
+				if (at > entry.sizeBytes) break;
+				writeExtent(writer, extent);
+				if (at - start < sliceBytes || at === entry.sizeBytes) continue;
+				file.sliceCount++;
+				await this.#giveSlice(slice(start, writer.copy(), false), at - start, pool);
+				writer.reset();
+				start = at;
+			}
+			if (at !== entry.sizeBytes) throw new EngineError('repository.damaged', 'The extents of the file do not add up to its size.');
+		} catch (error) {
+			if (!isEngineError(error, 'repository.damaged')) throw error;
+			file.failure = { code: 'repository', message: error.message };
 			writer.reset();
-			start = at;
 		}
 		file.sliceCount++;
 		file.isListed = true;
-		await this.#giveSlice(slice(start, writer.copy(), start === 0), at - start, pool);
+		await this.#giveSlice(slice(start, writer.copy(), start === 0 && !file.failure), at - start, pool);
 	}
 
 	async #giveSlice(slice: FileSlice, lengthBytes: number, pool: RestorePool): Promise<void> {
@@ -263,17 +277,14 @@ class FileRestore {
 
 	#makeLinks(): void {
 		const { counters } = this.#progress;
-		for (const { first, selected } of this.#links) {
+		for (const link of this.#links) {
 			counters.doneItems++;
-			counters.doneBytes += selected.entry.sizeBytes;
-			this.#attempt(selected, () => {
-				if (selected.decision === 'replace') removeExisting(selected.target);
-				fs.linkSync(first, selected.target);
-			});
+			counters.doneBytes += link.sizeBytes;
+			this.#attempt(link, () => createHardLink(link.first, link.target, link.replace));
 		}
 	}
 
-	#attempt(selected: SelectedEntry, action: () => void): void {
+	#attempt(selected: Pick<SelectedEntry, 'target' | 'path'>, action: () => void): void {
 		try {
 			action();
 		} catch (error) {

@@ -1,7 +1,7 @@
 /** The thread that reads chunks, verifies them and writes files. */
 import * as fs from 'node:fs';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { assert, isEngineError } from '../base/index.ts';
+import { assert, EngineError, isEngineError } from '../base/index.ts';
 import { hashBytes, isZeroHash, parseExtents, type TreeEntry } from '../format/index.ts';
 import { openPlatform } from '../platform/index.ts';
 import { ChainReader } from '../repository/index.ts';
@@ -51,6 +51,7 @@ async function writeSlice(slice: FileSlice): Promise<number> {
 		for (const extent of parseExtents(slice.extents, 'the extents of a file')) {
 			if (extent.kind === 'data') {
 				const chunk = await readChunk(extent.hash);
+				if (chunk.byteLength !== extent.lengthBytes) throw new EngineError('repository.damaged', 'A chunk has not the length that its file expects.');
 				timedWrite(() => writeAll(fd, chunk, at));
 			} else if (extent.kind === 'zero') {
 				timedWrite(() => {

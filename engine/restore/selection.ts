@@ -6,8 +6,8 @@ import type { TreeEntry } from '../format/index.ts';
 import { joinPath, typeOf } from '../source/index.ts';
 import { childPath, type LocatedEntry, normalPath, type PointView } from './point-view.ts';
 
-/** What happens to one entry at its target. */
-export type Decision = 'create' | 'replace' | 'keep' | 'merge' | 'conflict';
+/** What happens to one entry at its target. `damaged`: a directory, yielded once more, of which a part cannot be listed. */
+export type Decision = 'create' | 'replace' | 'keep' | 'merge' | 'conflict' | 'damaged';
 
 /** An entry of the selection with the place it goes to. Directories come before what is in them. */
 export type SelectedEntry = LocatedEntry & {
@@ -34,41 +34,66 @@ export function topmostPaths(paths: readonly string[]): string[] {
 
 /**
  * Walks what was chosen, in order, and decides for each entry by the overwrite rule. Nothing is written.
- * Below a directory that cannot be entered (something else is in its place and stays) nothing is yielded.
+ * Below a directory that cannot be entered (something else is in its place and stays) nothing is yielded. A symbolic link in the place
+ * of a directory is never followed; only the target folder itself may be one, as the user named it.
  * @throws `not-found.path`, `usage.invalid`, `repository.damaged`
  */
 export async function* select(options: SelectionOptions): AsyncGenerator<SelectedEntry> {
 	const { view, to } = options;
-	const base = bytesFromText(to === null ? view.manifest.object.path : path.resolve(to));
-	const parentsDone = new Set<string>();
+	const base = realFolder(bytesFromText(to === null ? view.manifest.object.path : path.resolve(to)));
+	const parents = new Map<string, Decision>();
 	for (const chosen of topmostPaths(options.paths)) {
 		const found = await view.find(chosen);
-		yield* parentsOf(options, base, chosen, parentsDone);
+		const around = yield* parentsOf(options, base, chosen, parents);
 		const target = chosen === '/' ? base : joinPath(base, bytesFromText(chosen.slice(1)));
-		yield* walk(options, found, target);
+		if (around === 'keep' || around === 'conflict') yield { ...found, target, decision: 'conflict', isParent: false };
+		else yield* walk(options, found, target, around === 'create');
 	}
 }
 
-async function* parentsOf(options: SelectionOptions, base: Buffer, chosen: string, done: Set<string>): AsyncGenerator<SelectedEntry> {
+function realFolder(folder: Buffer): Buffer {
+	try {
+		return fs.realpathSync(folder, { encoding: 'buffer' }) as Buffer;
+	} catch {
+		return folder; // not there yet, or what is in the way is said when it is to be made
+	}
+}
+
+/** Yields the directories that lead to `chosen`, each once. @returns what happens to the one that holds it */
+async function* parentsOf(
+	options: SelectionOptions,
+	base: Buffer,
+	chosen: string,
+	done: Map<string, Decision>,
+): AsyncGenerator<SelectedEntry, Decision | null> {
 	const parts = chosen.split('/').slice(1, -1);
+	let around: Decision | null = null;
 	for (let count = 0; count <= parts.length && chosen !== '/'; count++) {
 		const parent = `/${parts.slice(0, count).join('/')}`;
-		if (done.has(parent)) continue;
-		done.add(parent);
+		const known = done.get(parent);
 		const { entry } = await options.view.find(parent);
 		const target = count === 0 ? base : joinPath(base, bytesFromText(parent.slice(1)));
-		yield { path: parent, entry, target, decision: decide(entry, target, 'never'), isParent: true };
+		// directories that lead somewhere never replace what is there, and nothing is looked up through something that is no directory
+		around = known ?? (around === 'create' ? 'create' : decide(entry, target, 'never'));
+		done.set(parent, around);
+		if (around === 'keep' || around === 'conflict') return around;
+		if (!known) yield { path: parent, entry, target, decision: around, isParent: true };
 	}
+	return around;
 }
 
-async function* walk(options: SelectionOptions, { path: at, entry }: LocatedEntry, target: Buffer): AsyncGenerator<SelectedEntry> {
+/** @param isFresh the directory around it is made by this restore: nothing can be in the way */
+async function* walk(options: SelectionOptions, { path: at, entry }: LocatedEntry, target: Buffer, isFresh: boolean): AsyncGenerator<SelectedEntry> {
 	options.signal.throwIfAborted();
-	const decision = decide(entry, target, options.overwrite);
+	const decision = isFresh ? 'create' : decide(entry, target, options.overwrite);
 	yield { path: at, entry, target, decision, isParent: false };
 	if (entry.type !== 'directory' || decision === 'keep' || decision === 'conflict') return;
-	for await (const child of options.view.children(entry)) {
-		yield* walk(options, { path: childPath(at, textFromBytes(child.name)), entry: child }, joinPath(target, Buffer.from(child.name)));
+	let isDamaged = false;
+	for await (const child of options.view.children(entry, 0, () => (isDamaged = true))) {
+		const location = { path: childPath(at, textFromBytes(child.name)), entry: child };
+		yield* walk(options, location, joinPath(target, Buffer.from(child.name)), decision !== 'merge');
 	}
+	if (isDamaged) yield { path: at, entry, target, decision: 'damaged', isParent: false };
 }
 
 function decide(entry: TreeEntry, target: Buffer, rule: OverwriteRule): Decision {

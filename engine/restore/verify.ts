@@ -81,7 +81,9 @@ export async function verifyPoint(
 		progress.observer.activity(path);
 		await attempt(path, async () => {
 			if (entry.type === 'file') for await (const extent of view.extents(entry)) if (extent.kind === 'data') await add(extent.hash, path);
-			if (entry.type === 'directory') for await (const child of view.children(entry)) await visit(childPath(path, textFromBytes(child.name)), child);
+			if (entry.type !== 'directory') return;
+			const onDamage = (error: EngineError): void => note(findings, false, { file, point: point.id, path, reason: error.message });
+			for await (const child of view.children(entry, 0, onDamage)) await visit(childPath(path, textFromBytes(child.name)), child);
 		});
 	};
 	await attempt('/', async () => {

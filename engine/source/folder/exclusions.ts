@@ -15,9 +15,9 @@ export function compileExclusions(patterns: readonly string[]): Exclusion | null
 		const anchored = pattern.replace(/^\.?\//, '').replace(/\/$/, '');
 		if (anchored === '') throw new EngineError('usage.invalid', `The exclusion "${pattern}" would leave out everything.`, { data: { field: 'exclude' } });
 		try {
-			return picomatch(pattern.includes('/') && anchored.includes('/') ? anchored : pattern.startsWith('/') ? anchored : `{${anchored},**/${anchored}}`, {
-				dot: true,
-			});
+			const isAnchored = pattern.startsWith('/') || anchored.includes('/');
+			// a leading "!" is part of a name: read as "everything but" it would leave out what the user wants to keep
+			return picomatch(isAnchored ? anchored : [anchored, `**/${anchored}`], { dot: true, nonegate: true });
 		} catch (cause) {
 			throw new EngineError('usage.invalid', `The exclusion "${pattern}" is not a valid pattern.`, { data: { field: 'exclude' }, cause });
 		}

@@ -8,6 +8,9 @@ const isSame = (a: Stamp, b: Stamp): boolean => a.size === b.size && a.mtimeNs =
 /** A clock tick of the file system may pass between two writes without moving its times: what is younger than this is read again next time. */
 const racyNs = 50_000_000n;
 
+/** Smaller than one page, a file is data or a hole as a whole, and not worth the question. */
+const smallestWithHole = 4096;
+
 /** A regular file open for being protected. @throws the system's error; `EINVAL` when it is no regular file any more */
 export class SourceFile implements Disposable {
 	readonly #fd: number;
@@ -30,11 +33,11 @@ export class SourceFile implements Disposable {
 		return Number(this.stats.size);
 	}
 
-	/** Where data lies. A file that occupies as much as it measures is not asked for holes. */
+	/** Where data lies. What a file occupies does not tell: attributes, and blocks kept for growth, can make up for its holes. */
 	dataExtents(): readonly DataExtent[] {
 		const size = this.sizeBytes;
 		if (size === 0) return [];
-		if (this.stats.blocks * 512n >= this.stats.size || !this.#platform.capabilities.holes.available) return [{ offset: 0, length: size }];
+		if (size < smallestWithHole || !this.#platform.capabilities.holes.available) return [{ offset: 0, length: size }];
 		return this.#platform.files.dataExtents(this.#fd, size);
 	}
 
