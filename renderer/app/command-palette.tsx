@@ -88,8 +88,7 @@ export function CommandPalette(): ReactNode {
 			highlightQuery
 			searchProps={{ leftSection: <IconSearch size={17} />, placeholder: 'A page, a job, or what to do' }}
 			overlayProps={{ backgroundOpacity: 0.3, blur: 0 }}
-			highlightColor="harbour"
-			classNames={{ action: classes.action ?? '' }}
+			classNames={{ action: classes.action as string }}
 		/>
 	);
 }

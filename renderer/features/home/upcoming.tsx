@@ -91,18 +91,17 @@ function loadOf(runs: readonly Run[], from: number, to: number): { readonly coun
 function Curve({ load }: { readonly load: ReturnType<typeof loadOf> }): ReactNode {
 	const { counts, peak, peakAt } = load;
 	return (
-		<>
-			<svg
-				className={classes.curve}
-				viewBox={`0 0 ${slices} 60`}
-				preserveAspectRatio="none"
-				role="img"
-				aria-label={`At most ${peak} at once, at ${formatTime(peakAt)}`}
-			>
-				{counts.map((count, i) => (
-					// biome-ignore lint/suspicious/noArrayIndexKey: a slice is its position
-					<rect key={i} x={i} width={0.85} y={60 - (count / peak) * 58} height={(count / peak) * 58} />
-				))}
-			</svg>
+		<svg
+			className={classes.curve}
+			viewBox={`0 0 ${slices} 60`}
+			preserveAspectRatio="none"
+			role="img"
+			aria-label={`At most ${peak} at once, at ${formatTime(peakAt)}`}
+		>
+			{counts.map((count, i) => (
+				// biome-ignore lint/suspicious/noArrayIndexKey: a slice is its position
+				<rect key={i} x={i} width={0.85} y={60 - (count / peak) * 58} height={(count / peak) * 58} />
+			))}
+		</svg>
 	);
 }
