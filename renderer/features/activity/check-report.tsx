@@ -34,8 +34,13 @@ export function CheckReport({ session }: { readonly session: Session }): ReactNo
 	return (
 		<div className={classes.report}>
 			<p className={classes.verdict} data-tone="bad">
-				{plural(result.damaged.length, 'damaged place')} and {plural(result.unreadable.length, 'unreadable place')} in {formatBytes(result.readBytes)} that were
-				read. {points.size > 0 ? `${plural(points.size, 'restore point')} affected.` : ''}
+				{[
+					result.damaged.length > 0 && plural(result.damaged.length, 'damaged place'),
+					result.unreadable.length > 0 && plural(result.unreadable.length, 'unreadable place'),
+				]
+					.filter(Boolean)
+					.join(' and ')}{' '}
+				in {formatBytes(result.readBytes)} that were read. {points.size > 0 ? `${plural(points.size, 'restore point')} affected.` : ''}
 			</p>
 			{result.damaged.length > 0 ? (
 				<DamageList
