@@ -196,6 +196,22 @@ export class IndexBuilder {
 		this.recordCount++;
 	}
 
+	/** Takes over what another index names, as far as it is wanted; records without a wanted chunk are left out. */
+	addFrom(index: FileIndex, isWanted: (hash: Uint8Array) => boolean): void {
+		const chunks = new Map<number, PlacedChunk[]>();
+		for (const chunk of index.chunks()) {
+			if (!isWanted(chunk.hash)) continue;
+			const list = chunks.get(chunk.recordNumber);
+			if (list) list.push(chunk);
+			else chunks.set(chunk.recordNumber, [chunk]);
+		}
+		let number = 0;
+		for (const record of index.records()) {
+			const wanted = chunks.get(number++);
+			if (wanted) this.add(record, wanted);
+		}
+	}
+
 	/** Numbers of the records by offset: as they are, unless some went into gaps. */
 	#recordOrder(): Uint32Array {
 		const order = new Uint32Array(this.recordCount).map((_, i) => i);

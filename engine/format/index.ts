@@ -9,6 +9,7 @@ export * from './cursor.ts';
 export * from './disk-map.ts';
 export * from './file-index.ts';
 export * from './manifest.ts';
+export * from './packer.ts';
 export * from './record.ts';
 export * from './superblock.ts';
 export * from './tree.ts';

@@ -22,6 +22,7 @@ import {
 	sealRecord,
 	slotOffset,
 } from '../format/index.ts';
+import { FreeRoom } from './free-room.ts';
 import type { Storage, StorageFile } from './storage/storage.ts';
 
 const indexPieceBytes = 4 * 1024 * 1024;
@@ -29,11 +30,12 @@ const indexPieceBytes = 4 * 1024 * 1024;
 /** A committed backup file: what it says of itself, and where its chunks lie. */
 export type CommittedFile = { readonly superblock: Superblock; readonly root: FileRoot };
 
-/** Reads exactly one record. @throws `repository.damaged` */
-export async function readRecord(file: StorageFile, offset: number, bytes: number): Promise<{ header: RecordHeader; raw: Uint8Array }> {
+/** Reads exactly one record. @param crc of all its bytes, where it is known @throws `repository.damaged` */
+export async function readRecord(file: StorageFile, offset: number, bytes: number, crc?: number): Promise<{ header: RecordHeader; raw: Uint8Array }> {
 	if (bytes > maxRawBytes + recordHeaderBytes) throw damaged(file.path, offset, 'a record is larger than allowed');
 	const buffer = Buffer.allocUnsafeSlow(bytes);
 	if ((await file.read(buffer, offset)) < bytes) throw damaged(file.path, offset, 'the file ends inside a record');
+	if (crc !== undefined && crc32(buffer) !== crc) throw damaged(file.path, offset, 'the record is not the one that was committed');
 	return openRecord(buffer, file.path, offset);
 }
 
@@ -48,7 +50,7 @@ export async function readCommittedFile(file: StorageFile): Promise<CommittedFil
 	let failure: unknown = null;
 	for (const superblock of superblocks) {
 		try {
-			const buffer = await readRecord(file, superblock.rootOffset, superblock.rootBytes);
+			const buffer = await readRecord(file, superblock.rootOffset, superblock.rootBytes, superblock.rootCrc);
 			if (buffer.header.type !== 'root') throw damaged(file.path, superblock.rootOffset, 'there is no root record');
 			return { superblock, root: parseFileRoot(buffer.raw, file.path) };
 		} catch (error) {
@@ -73,87 +75,138 @@ export async function readIndex(file: StorageFile, committed: CommittedFile): Pr
 
 export type NewFile = {
 	readonly path: string;
-	readonly fileId: string;
 	readonly kind: BackupFileKind;
-	readonly chain: ChainHead;
-	readonly dependsOn: string | null;
 	readonly createdAt: number;
 };
 
 /**
- * Writes a backup file and commits it once. Records may be appended concurrently; each gets its place in the order of the calls.
- * Until `commit` resolves the file counts for nothing: whoever finds it removes it.
+ * What a commit says of the file. The id names the state that the file completes, not the file: when an increment is merged into its full,
+ * the full takes the id of the increment, and what builds on the increment builds on the full.
+ */
+export type FileClaim = { readonly fileId: string; readonly chain: ChainHead; readonly dependsOn: string | null; readonly points: readonly PointManifest[] };
+
+/** The state that a file opens with: nothing for a new one. */
+type Committed = { readonly superblock: Superblock; readonly root: FileRoot; readonly index: FileIndex };
+
+const keepAll = (): boolean => true;
+
+/**
+ * Writes a backup file, new or in place. Records may be appended concurrently; each gets its place in the order of the calls.
+ * What the last commit refers to is never overwritten: until the next `commit` resolves the file opens as it was, and a new one counts for nothing.
  */
 export class BackupFileWriter implements AsyncDisposable {
 	readonly #file: StorageFile;
 	readonly #what: NewFile;
-	readonly #index = new IndexBuilder();
-	#end = firstRecordOffset;
-	#isCommitted = false;
+	#committed: Committed | null;
+	#room: FreeRoom;
+	#added = new IndexBuilder();
+	#isClosed = false;
 
-	private constructor(file: StorageFile, what: NewFile) {
+	private constructor(file: StorageFile, what: NewFile, committed: Committed | null) {
 		this.#file = file;
 		this.#what = what;
+		this.#committed = committed;
+		this.#room = roomOf(committed);
 	}
 
 	/** @throws `exists.target`, `repository.*` */
 	static async create(storage: Storage, what: NewFile): Promise<BackupFileWriter> {
-		return new BackupFileWriter(await storage.open(what.path, 'create'), what);
+		return new BackupFileWriter(await storage.open(what.path, 'create'), what, null);
 	}
 
-	/** Bytes in the file so far, written or being written. */
+	/** Opens a committed file for changes in place. The caller has seen to it that nobody reads it. @throws `repository.*` */
+	static async update(storage: Storage, path: string): Promise<BackupFileWriter> {
+		const file = await storage.open(path, 'update');
+		try {
+			const committed = await readCommittedFile(file);
+			if (!committed) throw new EngineError('repository.damaged', `${path} was never completed.`);
+			const { kind, createdAt } = committed.superblock;
+			return new BackupFileWriter(file, { path, kind, createdAt }, { ...committed, index: await readIndex(file, committed) });
+		} catch (error) {
+			await file[Symbol.asyncDispose]();
+			throw error;
+		}
+	}
+
+	/** Bytes that the file occupies, written or being written. */
 	get sizeBytes(): number {
-		return this.#end;
+		return this.#room.end;
+	}
+
+	get path(): string {
+		return this.#what.path;
+	}
+
+	/** Of the last commit; null for a new file. */
+	get committed(): Committed | null {
+		return this.#committed;
 	}
 
 	/** @param sealed header and payload, which must not change before the promise resolves */
 	append(sealed: Uint8Array, header: RecordHeader, chunks: readonly PlacedChunk[]): Promise<void> {
-		assert(!this.#isCommitted, 'a committed file takes no more records');
-		const offset = this.#end;
-		this.#end += sealed.byteLength;
-		this.#index.add({ offset, storedBytes: header.storedBytes, rawBytes: header.rawBytes, payloadCrc: header.payloadCrc, codec: header.codec }, chunks);
+		assert(!this.#isClosed, 'a closed file takes no more records');
+		const offset = this.#room.take(sealed.byteLength);
+		this.#added.add({ offset, storedBytes: header.storedBytes, rawBytes: header.rawBytes, payloadCrc: header.payloadCrc, codec: header.codec }, chunks);
 		return this.#file.write(sealed, offset);
+	}
+
+	/** Everything that can be read from the file now, committed or not. All appends must have resolved. */
+	pendingIndex(): FileIndex {
+		return this.#nextIndex(keepAll);
+	}
+
+	#nextIndex(isKept: (hash: Uint8Array) => boolean): FileIndex {
+		if (!this.#committed) return this.#added.build();
+		const builder = new IndexBuilder();
+		builder.addFrom(this.#committed.index, isKept);
+		builder.addFrom(this.#added.build(), keepAll);
+		return builder.build();
 	}
 
 	async #appendMeta(type: 'index' | 'root', raw: Uint8Array): Promise<{ offset: number; bytes: number; crc: number }> {
 		const buffer = Buffer.allocUnsafeSlow(recordHeaderBytes + raw.byteLength);
 		const { totalBytes } = sealRecord(buffer, type, raw, type === 'root' ? 3 : null);
 		const sealed = buffer.subarray(0, totalBytes);
-		const offset = this.#end;
-		this.#end += totalBytes;
+		const offset = this.#room.take(totalBytes);
 		await this.#file.write(sealed, offset);
 		return { offset, bytes: totalBytes, crc: crc32(sealed) };
 	}
 
-	/** All appends must have resolved. Durable when it resolves. */
-	async commit(points: readonly PointManifest[]): Promise<{ sizeBytes: number; index: FileIndex }> {
-		const index = this.#index.build();
+	/**
+	 * All appends must have resolved. Durable when it resolves; the file may then be changed again.
+	 * @param isKept which chunks of the last commit stay; the others make room
+	 */
+	async commit(claim: FileClaim, isKept: (hash: Uint8Array) => boolean = keepAll): Promise<{ sizeBytes: number; index: FileIndex }> {
+		const index = this.#nextIndex(isKept);
 		const bytes = Buffer.from(index.buffer);
 		const pieces: FileRoot['index'] = [];
 		for (let at = 0; at < bytes.byteLength; at += indexPieceBytes) {
 			const { offset, bytes: length } = await this.#appendMeta('index', bytes.subarray(at, at + indexPieceBytes));
 			pieces.push({ offset, bytes: length });
 		}
-		const { chain, dependsOn, kind, fileId, createdAt } = this.#what;
-		const root = await this.#appendMeta('root', encodeFileRoot({ chain, dependsOn, points: [...points], index: pieces }));
+		const root: FileRoot = { chain: claim.chain, dependsOn: claim.dependsOn, points: [...claim.points], index: pieces };
+		const rootRecord = await this.#appendMeta('root', encodeFileRoot(root));
 		await this.#file.sync();
 		const superblock: Superblock = {
-			kind,
+			kind: this.#what.kind,
 			alignmentLog2: 0,
-			fileId,
-			chainId: chain.id,
-			generation: 1,
-			rootOffset: root.offset,
-			rootBytes: root.bytes,
-			rootCrc: root.crc,
-			committedEnd: this.#end,
-			createdAt,
+			fileId: claim.fileId,
+			chainId: claim.chain.id,
+			generation: (this.#committed?.superblock.generation ?? 0) + 1,
+			rootOffset: rootRecord.offset,
+			rootBytes: rootRecord.bytes,
+			rootCrc: rootRecord.crc,
+			committedEnd: this.#room.end,
+			createdAt: this.#what.createdAt,
 		};
 		await this.#file.write(encodeSuperblock(superblock), slotOffset(superblock.generation));
 		await this.#file.sync();
 		await this.#verify(superblock);
-		this.#isCommitted = true;
-		return { sizeBytes: this.#end, index };
+		this.#committed = { superblock, root, index };
+		this.#room = roomOf(this.#committed);
+		this.#added = new IndexBuilder();
+		await this.#file.truncate(this.#room.end);
+		return { sizeBytes: this.#room.end, index };
 	}
 
 	/** What cannot be read back now will not be there later: the session had better know. */
@@ -163,7 +216,19 @@ export class BackupFileWriter implements AsyncDisposable {
 			throw new EngineError('repository.io', `${this.#file.path} does not read back as it was written.`, { hint: 'Check the disk that holds the repository.' });
 	}
 
+	/** Closes; what was appended behind the last commit is cut off. */
 	async [Symbol.asyncDispose](): Promise<void> {
+		if (this.#isClosed) return;
+		this.#isClosed = true;
+		if (this.#committed) await this.#file.truncate(this.#committed.superblock.committedEnd).catch(() => undefined); // room that the next change reclaims
 		await this.#file[Symbol.asyncDispose]();
 	}
+}
+
+function roomOf(committed: Committed | null): FreeRoom {
+	if (!committed) return new FreeRoom([], firstRecordOffset);
+	const { superblock, root, index } = committed;
+	const records = Array.from(index.records(), ({ offset, storedBytes }) => ({ offset, length: recordHeaderBytes + storedBytes }));
+	const meta = root.index.map(({ offset, bytes }) => ({ offset, length: bytes }));
+	return new FreeRoom([...records, ...meta, { offset: superblock.rootOffset, length: superblock.rootBytes }], firstRecordOffset);
 }

@@ -52,15 +52,14 @@ export class ChainRun implements AsyncDisposable {
 		const plan = await planRun(storage, spec);
 		const target = chooseTarget(spec, plan);
 		const part = `${target.folder}/${partName(target.name, spec.job.id)}`;
-		const { fileId, kind, chain, dependsOn } = target;
-		const writer = await BackupFileWriter.create(storage, { path: part, fileId, kind, chain, dependsOn, createdAt: spec.now });
+		const writer = await BackupFileWriter.create(storage, { path: part, kind: target.kind, createdAt: spec.now });
 		return new ChainRun(storage, { ...target, part }, plan, writer);
 	}
 
 	/** Makes the points part of the chain: file first, then its name, then the metadata. A crash in between loses nothing that was committed before. */
 	async commit(points: readonly PointManifest[]): Promise<{ sizeBytes: number; path: string }> {
 		const { folder, name, part, stored, chain, fileId, kind, dependsOn, metadataName } = this.#target;
-		const { sizeBytes } = await this.writer.commit(points);
+		const { sizeBytes } = await this.writer.commit({ fileId, chain, dependsOn, points });
 		await this.writer[Symbol.asyncDispose]();
 		const finalPath = `${folder}/${name}`;
 		await this.#storage.rename(part, finalPath);

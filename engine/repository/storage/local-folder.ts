@@ -105,6 +105,10 @@ export class LocalFolder implements Storage {
 							done += bytesWritten;
 						}
 					}),
+				truncate: (sizeBytes) =>
+					attempt('write', async () => {
+						if ((await handle.stat()).size > sizeBytes) await handle.truncate(sizeBytes);
+					}),
 				sync: () => attempt('sync', () => handle.sync()),
 				[Symbol.asyncDispose]: () => handle.close(),
 			};

@@ -27,6 +27,8 @@ export interface StorageFile extends AsyncDisposable {
 	read(target: Uint8Array, offset: number): Promise<number>;
 	/** Writes all of `bytes`. Concurrent writes to different ranges are allowed. `bytes` must not change before it resolves. */
 	write(bytes: Uint8Array, offset: number): Promise<void>;
+	/** Cuts the file off at `sizeBytes`; a shorter file is left as it is. */
+	truncate(sizeBytes: number): Promise<void>;
 	/** What was written before is durable when it resolves. */
 	sync(): Promise<void>;
 }

@@ -1,0 +1,85 @@
+import { EngineError } from '../base/index.ts';
+import { type FileIndex, hashBytes, isZeroHash, maxListDepth, type PointManifest, parseDiskMap, parseExtents, parsePage } from '../format/index.ts';
+import type { ChunkReader } from './chain-reader.ts';
+
+/** Which chunks of some files are needed: one bit per chunk, whatever the files measure. */
+export class LiveMap {
+	readonly #indexes: readonly FileIndex[];
+	readonly #bits: readonly Uint8Array[];
+
+	constructor(indexes: readonly FileIndex[]) {
+		this.#indexes = indexes;
+		this.#bits = indexes.map((index) => new Uint8Array(Math.ceil(index.chunkCount / 8)));
+	}
+
+	/** Marks a chunk wherever it lies. @returns whether it was unmarked before; null when no file has it */
+	mark(hash: Uint8Array): boolean | null {
+		let isNew: boolean | null = null;
+		for (const [file, index] of this.#indexes.entries()) {
+			const position = index.position(hash);
+			if (position < 0) continue;
+			isNew = (isNew ?? false) || !this.#isMarked(file, position);
+			const bits = this.#bits[file] as Uint8Array;
+			bits[position >> 3] = (bits[position >> 3] as number) | (1 << (position & 7));
+		}
+		return isNew;
+	}
+
+	has(hash: Uint8Array): boolean {
+		return this.#indexes.some((index, file) => {
+			const position = index.position(hash);
+			return position >= 0 && this.#isMarked(file, position);
+		});
+	}
+
+	#isMarked(file: number, position: number): boolean {
+		return (((this.#bits[file] as Uint8Array)[position >> 3] as number) & (1 << (position & 7))) !== 0;
+	}
+}
+
+/**
+ * Marks everything that the points need. A part that was marked before is not walked again, so that many points that share most of
+ * their content cost little more than one.
+ * @throws `repository.damaged` when a part of a tree or map is missing or damaged: nothing may then be thrown away
+ */
+export async function markLive(
+	reader: ChunkReader,
+	points: readonly PointManifest[],
+	live: LiveMap,
+	{ signal }: { readonly signal: AbortSignal },
+): Promise<void> {
+	const mark = (hash: Uint8Array): boolean => {
+		const isNew = live.mark(hash);
+		if (isNew === null)
+			throw new EngineError('repository.damaged', 'The chain has lost a chunk that a restore point needs.', { hint: 'Run a check of the chain.' });
+		return isNew;
+	};
+	const markExtents = async (extents: Uint8Array, depth: number): Promise<void> => {
+		if (depth > maxListDepth) throw new EngineError('repository.damaged', 'The extents of a file are nested too deeply.');
+		for (const extent of parseExtents(extents, 'the extents of a file')) {
+			if (extent.kind === 'data') mark(extent.hash);
+			else if (extent.kind === 'list' && mark(extent.hash)) await markExtents(await reader.readChunk(extent.hash), depth + 1);
+		}
+	};
+	const markPage = async (hash: Uint8Array): Promise<void> => {
+		signal.throwIfAborted();
+		if (!mark(hash)) return;
+		for (const entry of parsePage(await reader.readChunk(hash), 'a directory')) {
+			if (entry.type === 'file') await markExtents(entry.extents, 0);
+			for (const page of entry.pages) await markPage(page.hash);
+		}
+	};
+	const markDisk = async (hash: Uint8Array): Promise<void> => {
+		if (!mark(hash)) return;
+		for (const segment of parseDiskMap(await reader.readChunk(hash), 'a disk map').segments) {
+			signal.throwIfAborted();
+			if (isZeroHash(segment) || !mark(segment)) continue;
+			const blocks = await reader.readChunk(segment);
+			for (let at = 0; at < blocks.byteLength; at += hashBytes) {
+				const block = blocks.subarray(at, at + hashBytes);
+				if (!isZeroHash(block)) mark(block);
+			}
+		}
+	};
+	for (const { root } of points) await (root.kind === 'disk' ? markDisk : markPage)(Buffer.from(root.hash, 'hex'));
+}

@@ -1,0 +1,122 @@
+import { crc32 } from 'node:zlib';
+import {
+	damaged,
+	type FileIndex,
+	type IndexedRecord,
+	openRecord,
+	Packer,
+	type PlacedChunk,
+	parseRecordHeader,
+	recordHeaderBytes,
+	sealRecord,
+} from '../format/index.ts';
+import type { BackupFileWriter } from './backup-file.ts';
+import type { StorageFile } from './storage/storage.ts';
+
+/** Records that lie one after the other are read together. */
+const readAheadBytes = 8 * 1024 * 1024;
+const writesInFlight = 4;
+/** A record is moved as it lies when at least this share of it is wanted; otherwise what is wanted is packed anew. */
+const wantedShare = 0.5;
+const repackLevel = 3;
+const maxRepackedChunk = 128 * 1024;
+
+export type CopySource = { readonly file: StorageFile; readonly index: FileIndex };
+export type CopyOptions = {
+	readonly signal: AbortSignal;
+	readonly onCopied?: ((bytes: number) => void) | undefined;
+	/** Stop after about so many bytes; the rest is for another call. */
+	readonly maxBytes?: number;
+};
+
+type WantedRecord = IndexedRecord & { readonly wanted: readonly PlacedChunk[] };
+
+/**
+ * Copies the wanted chunks of one backup file into another, record by record and without decompressing, verified against their checksums.
+ * @throws `repository.damaged` when a record cannot be trusted, `repository.*`
+ */
+export async function copyChunks(
+	from: CopySource,
+	to: BackupFileWriter,
+	isWanted: (hash: Uint8Array) => boolean,
+	options: CopyOptions,
+): Promise<{ isComplete: boolean }> {
+	const { signal, onCopied, maxBytes = Number.POSITIVE_INFINITY } = options;
+	let copiedBytes = 0;
+	let isComplete = true;
+	const writes = new Set<Promise<void>>();
+	const write = async (sealed: Uint8Array, header: ReturnType<typeof parseRecordHeader>, chunks: readonly PlacedChunk[]): Promise<void> => {
+		const writing = to.append(sealed, header, chunks).finally(() => writes.delete(writing));
+		writes.add(writing);
+		copiedBytes += sealed.byteLength;
+		onCopied?.(sealed.byteLength);
+		if (writes.size >= writesInFlight) await Promise.race(writes);
+	};
+	const repacked: Promise<void>[] = [];
+	const packer = new Packer(maxRepackedChunk, (raw, chunks) => {
+		const buffer = Buffer.allocUnsafeSlow(recordHeaderBytes + raw.byteLength);
+		const { header, totalBytes } = sealRecord(buffer, 'chunks', raw, repackLevel);
+		repacked.push(write(buffer.subarray(0, totalBytes), header, chunks));
+	});
+	try {
+		for await (const { record, bytes } of readRecords(from, wantedRecords(from.index, isWanted))) {
+			signal.throwIfAborted();
+			if (copiedBytes >= maxBytes) {
+				isComplete = false;
+				break;
+			}
+			const header = parseRecordHeader(bytes, from.file.path, record.offset);
+			if (crc32(bytes.subarray(recordHeaderBytes)) !== record.payloadCrc) throw damaged(from.file.path, record.offset, 'the checksum of a record is wrong');
+			const wantedBytes = record.wanted.reduce((sum, { rawBytes }) => sum + rawBytes, 0);
+			if (wantedBytes >= record.rawBytes * wantedShare || record.wanted.some(({ rawBytes }) => rawBytes >= maxRepackedChunk))
+				await write(bytes, header, record.wanted);
+			else {
+				const { raw } = openRecord(bytes, from.file.path, record.offset);
+				for (const chunk of record.wanted) packer.add(Uint8Array.from(chunk.hash), raw.subarray(chunk.rawOffset, chunk.rawOffset + chunk.rawBytes));
+			}
+		}
+		packer.flush();
+	} finally {
+		await Promise.allSettled(writes);
+	}
+	await Promise.all([...repacked, ...writes]);
+	return { isComplete };
+}
+
+/** The records that hold wanted chunks, by offset. */
+function wantedRecords(index: FileIndex, isWanted: (hash: Uint8Array) => boolean): WantedRecord[] {
+	const wanted = new Map<number, PlacedChunk[]>();
+	for (const chunk of index.chunks()) {
+		if (!isWanted(chunk.hash)) continue;
+		const list = wanted.get(chunk.recordNumber);
+		if (list) list.push(chunk);
+		else wanted.set(chunk.recordNumber, [chunk]);
+	}
+	const records: WantedRecord[] = [];
+	let number = 0;
+	for (const record of index.records()) {
+		const chunks = wanted.get(number++);
+		if (chunks) records.push({ ...record, wanted: chunks });
+	}
+	return records;
+}
+
+async function* readRecords({ file }: CopySource, records: readonly WantedRecord[]): AsyncGenerator<{ record: WantedRecord; bytes: Uint8Array }> {
+	for (let first = 0; first < records.length; ) {
+		const start = (records[first] as WantedRecord).offset;
+		let end = start;
+		let next = first;
+		for (; next < records.length; next++) {
+			const { offset, storedBytes } = records[next] as WantedRecord;
+			if (offset > end + 65_536 || (next > first && offset + storedBytes - start > readAheadBytes)) break;
+			end = offset + recordHeaderBytes + storedBytes;
+		}
+		const buffer = Buffer.allocUnsafeSlow(end - start);
+		if ((await file.read(buffer, start)) < buffer.byteLength) throw damaged(file.path, start, 'the file ends inside a record');
+		for (const record of records.slice(first, next)) {
+			const at = record.offset - start;
+			yield { record, bytes: buffer.subarray(at, at + recordHeaderBytes + record.storedBytes) };
+		}
+		first = next;
+	}
+}
