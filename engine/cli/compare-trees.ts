@@ -2,8 +2,8 @@
  * Two folders compared by reading both: kinds, sizes, modes, targets of links, and every byte. Shares no code with what
  * made the copy, so that it can contradict it.
  */
-import type { BigIntStats } from 'node:fs';
-import { lstat, open, readdir, readlink } from 'node:fs/promises';
+import { type BigIntStats, constants } from 'node:fs';
+import { access, lstat, open, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export type TreeDifference = { readonly path: string; readonly what: string };
@@ -13,6 +13,8 @@ export type TreeComparison = {
 	readonly differences: readonly TreeDifference[];
 	/** Touched in the original after `changedAfter`: they say nothing about the copy. */
 	readonly changed: readonly string[];
+	/** What this user may not read in the original: it cannot have been kept, and cannot be compared. */
+	readonly unreadable: readonly string[];
 };
 
 export type CompareOptions = {
@@ -32,6 +34,7 @@ const bufferBytes = 1 << 20;
 export async function compareTrees({ original, copy, skipNames, skipPaths, changedAfter, onProgress, signal }: CompareOptions): Promise<TreeComparison> {
 	const differences: TreeDifference[] = [];
 	const changed: string[] = [];
+	const unreadable: string[] = [];
 	const buffers = [Buffer.allocUnsafe(bufferBytes), Buffer.allocUnsafe(bufferBytes)] as const;
 	let entries = 0;
 	let bytes = 0;
@@ -47,6 +50,7 @@ export async function compareTrees({ original, copy, skipNames, skipPaths, chang
 		const [left, right] = [join(original, path), join(copy, path)];
 		const [leftStats, rightStats] = await Promise.all([statOrNull(left), statOrNull(right)]);
 		if (leftStats === null || leftStats.isSocket()) return; // vanished while we looked, or nothing that could be kept
+		if ((leftStats.isFile() || leftStats.isDirectory()) && !(await isReadable(left))) return void unreadable.push(path);
 		entries++;
 		if (rightStats === null) return note(path, 'is missing in the copy', leftStats);
 		if (kindOf(leftStats) !== kindOf(rightStats)) return note(path, `is a ${kindOf(leftStats)}, but a ${kindOf(rightStats)} in the copy`, leftStats);
@@ -75,8 +79,14 @@ export async function compareTrees({ original, copy, skipNames, skipPaths, chang
 	};
 
 	await compareEntry('');
-	return { entries, bytes, differences, changed };
+	return { entries, bytes, differences, changed, unreadable };
 }
+
+const isReadable = (path: string): Promise<boolean> =>
+	access(path, constants.R_OK).then(
+		() => true,
+		() => false,
+	);
 
 const octal = (mode: bigint): string => (mode & 0o7777n).toString(8).padStart(4, '0');
 

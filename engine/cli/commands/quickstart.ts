@@ -147,8 +147,8 @@ function report(
 	{ source, copy, repository, backup, restore, point, points, comparison }: Outcome,
 ): ExitCode {
 	const now = surroundings.clock.now();
-	const { entries, bytes, differences, changed } = comparison;
-	const isIdentical = differences.length === 0 && changed.length === 0;
+	const { entries, bytes, differences, changed, unreadable } = comparison;
+	const isIdentical = differences.length + changed.length + unreadable.length === 0;
 	const durationMs = Math.max(1, (backup.endedAt ?? now) - (backup.startedAt ?? now));
 	const restoreMs = Math.max(1, (restore.endedAt ?? now) - (restore.startedAt ?? now));
 	const { doneBytes, readBytes, storedBytes } = backup.counters;
@@ -163,6 +163,7 @@ function report(
 				bytes,
 				differences,
 				changed,
+				unreadable,
 				ratio,
 				durationMs,
 				restoreDurationMs: restoreMs,
@@ -178,9 +179,10 @@ function report(
 			'',
 			isIdentical
 				? `Identical: ${formatCount(entries, 'entry', 'entries')} with ${formatSize(bytes)}, compared byte for byte (content, sizes, modes, links).`
-				: `Not identical: ${formatCount(differences.length, 'difference')}, ${changed.length} changed while they were backed up.`,
+				: `${differences.length === 0 ? 'No difference was found' : `Not identical: ${formatCount(differences.length, 'difference')}`}; ${formatCount(changed.length + unreadable.length, 'entry', 'entries')} could not be compared.`,
 			...differences.slice(0, 20).map(({ path, what }) => `  ${printable(path || '.')} ${what}`),
 			...changed.slice(0, 20).map((path) => `  ${printable(path || '.')} was changed meanwhile`),
+			...unreadable.slice(0, 20).map((path) => `  ${printable(path || '.')} may not be read by this user`),
 			'',
 			`Protected    ${formatSize(point.sourceBytes)} in ${formatCount(point.itemCount, 'item')} (${point.kind})`,
 			`Read         ${formatSize(readBytes)}; ${formatSize(doneBytes - Math.min(doneBytes, readBytes))} were known to be unchanged or empty`,
