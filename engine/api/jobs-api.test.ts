@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { isEngineError } from '../base/index.ts';
+import { EngineError, isEngineError } from '../base/index.ts';
 import type { JobSummary } from '../contract/index.ts';
 import { addJob, addRepository, ended, openApiSite } from './testing/api-site.ts';
 
@@ -162,4 +162,26 @@ test('a summary tells the last result, and the course of the last runs', async (
 	);
 	assert.equal(summary.repositoryName, 'Local');
 	assert.equal(summary.pointCount, 1);
+});
+
+test('the overview tells which object fails, and goes quiet when a retry has mended it', async (t) => {
+	const site = await openApiSite(t);
+	const { api } = site;
+	const other = { kind: 'folder', path: site.root } as const;
+	site.plane.putSource(other, { '/x': 'y' });
+	const job = await addJob(site, (await addRepository(site)).id, { sources: [site.source, other] });
+	const look = async () => {
+		const { objects, attention } = await api.system.overview({ timeZone: 'UTC' }, none);
+		return { states: objects.map(({ state }) => state), actions: attention.map(({ action }) => `${action.kind} ${action.targetId}`) };
+	};
+	assert.deepEqual(await look(), { states: ['never', 'never'], actions: [`run-job ${job.id}`, `run-job ${job.id}`] });
+	await ended(api, await api.jobs.run({ id: job.id, full: null }, none));
+	assert.deepEqual(await look(), { states: ['protected', 'protected'], actions: [] });
+	await site.clock.advance(60_000);
+	site.plane.failNext(new EngineError('source.unreadable', 'It cannot be read.'), other);
+	const failed = await ended(api, await api.jobs.run({ id: job.id, full: null }, none));
+	assert.deepEqual(await look(), { states: ['protected', 'failing'], actions: [`retry-session ${failed.id}`] });
+	await site.clock.advance(60_000);
+	await ended(api, await api.sessions.retry({ id: failed.id }, none));
+	assert.deepEqual(await look(), { states: ['protected', 'protected'], actions: [] });
 });

@@ -11,11 +11,16 @@ const TREND_LENGTH = 30;
 export function createJobsApi(parts: ApiParts): EngineApi['jobs'] {
 	const { config, sessions, runner, scheduler, bus, clock } = parts;
 
-	async function summarize(job: Entity<JobSettings>, inventory: Inventory, nextRuns: ReadonlyMap<string, number>): Promise<JobSummary> {
-		const { sessions: newest } = await sessions.list({ jobId: job.id, kinds: ['backup'], limit: TREND_LENGTH });
+	async function summarize(
+		job: Entity<JobSettings>,
+		newest: readonly SessionListItem[],
+		inventory: Inventory,
+		nextRuns: ReadonlyMap<string, number>,
+	): Promise<JobSummary> {
 		const ended = newest.filter(({ state }) => isFinal(state));
 		const isGood = ({ state }: Pick<SessionListItem, 'state'>) => state === 'success' || state === 'warning';
-		const lastGood = ended.find(isGood) ?? (await sessions.list({ jobId: job.id, kinds: ['backup'], states: ['success', 'warning'], limit: 1 })).sessions[0];
+		const olderGood = async () => (await sessions.list({ jobId: job.id, kinds: ['backup'], states: ['success', 'warning'], limit: 1 })).sessions[0];
+		const lastGood = ended.find(isGood) ?? (newest.length < TREND_LENGTH ? undefined : await olderGood());
 		const points = inventory.points.filter(({ jobId }) => jobId === job.id);
 		const files = inventory.chains.filter(({ jobId }) => jobId === job.id).flatMap((chain) => chain.files);
 		const last = ended[0];
@@ -52,7 +57,11 @@ export function createJobsApi(parts: ApiParts): EngineApi['jobs'] {
 		};
 	}
 
-	const get = async (id: string): Promise<JobSummary> => summarize(await config.jobs.get(id), await loadInventory(parts), await scheduler.nextRuns());
+	async function get(id: string): Promise<JobSummary> {
+		const job = await config.jobs.get(id);
+		const { sessions: newest } = await sessions.list({ jobId: id, kinds: ['backup'], limit: TREND_LENGTH });
+		return summarize(job, newest, await loadInventory(parts), await scheduler.nextRuns());
+	}
 
 	function announce(id: string): void {
 		bus.emit({ kind: 'job', id });
@@ -72,8 +81,8 @@ export function createJobsApi(parts: ApiParts): EngineApi['jobs'] {
 
 	return {
 		async list() {
-			const [inventory, nextRuns] = await Promise.all([loadInventory(parts), scheduler.nextRuns()]);
-			return Promise.all(inventory.jobs.map((job) => summarize(job, inventory, nextRuns)));
+			const [inventory, nextRuns, newest] = await Promise.all([loadInventory(parts), scheduler.nextRuns(), sessions.newestBackups(TREND_LENGTH)]);
+			return Promise.all(inventory.jobs.map((job) => summarize(job, newest.get(job.id) ?? [], inventory, nextRuns)));
 		},
 		get: ({ id }) => get(id),
 		async check(draft) {

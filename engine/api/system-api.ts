@@ -1,6 +1,7 @@
 import { cpus, hostname, totalmem } from 'node:os';
 import { EngineError } from '../base/index.ts';
-import { type EngineApi, isFinal, type Overview, type ProtectedObject, type Session } from '../contract/index.ts';
+import type { Entity } from '../config/index.ts';
+import { type EngineApi, isFinal, type JobSettings, type Overview, type ProtectedObject, type SessionListItem, type SessionTask } from '../contract/index.ts';
 import { HEAT_MAP_DAYS, planAttention, planHeatMap, planProtection, planUpcoming } from '../jobs/index.ts';
 import { platformLimits } from '../platform/index.ts';
 import { mergeEvents } from './event-merge.ts';
@@ -15,22 +16,28 @@ const RECENT_SESSIONS = 5;
 export function createSystemApi(parts: ApiParts): EngineApi['system'] {
 	const { config, sessions, scheduler, bus, clock, platform } = parts;
 
-	/** The newest backups of a job that have ended, in full, newest first. */
-	async function recentBackups(jobId: string): Promise<Session[]> {
-		const { sessions: items } = await sessions.list({ jobId, kinds: ['backup'], limit: RECENT_SESSIONS });
-		return Promise.all(items.filter(({ state }) => isFinal(state)).map(({ id }) => sessions.get(id)));
+	/** The tasks that tell the last result of each object, newest first. `backups`: those of the job that have ended, newest first. */
+	async function recentTasks({ settings }: Entity<JobSettings>, backups: readonly SessionListItem[]): Promise<SessionTask[]> {
+		const isGoodForAll = ({ state, taskCount }: SessionListItem) => (state === 'success' || state === 'warning') && taskCount >= settings.sources.length;
+		const lastGood = backups.findIndex(isGoodForAll);
+		// Nothing has failed since: no need to look into what went well.
+		if (lastGood === 0) return [];
+		const telling = lastGood < 0 ? backups : backups.slice(0, lastGood);
+		return (await Promise.all(telling.map(({ id }) => sessions.get(id)))).flatMap(({ tasks }) => tasks);
 	}
 
 	async function buildOverview(timeZone: string): Promise<Overview> {
 		const now = clock.now();
-		const [inventory, nextRuns, outcomes] = await Promise.all([
+		const [inventory, nextRuns, newest, outcomes] = await Promise.all([
 			loadInventory(parts),
 			scheduler.nextRuns(),
+			sessions.newestBackups(RECENT_SESSIONS),
 			config.sessions.listOutcomes(now - (HEAT_MAP_DAYS + 1) * DAY_MS),
 		]);
-		const recent = new Map(await Promise.all(inventory.jobs.map(async ({ id }) => [id, await recentBackups(id)] as const)));
+		const endedOf = (jobId: string) => (newest.get(jobId) ?? []).filter(({ state }) => isFinal(state));
+		const tasks = new Map(await Promise.all(inventory.jobs.map(async (job) => [job.id, await recentTasks(job, endedOf(job.id))] as const)));
 		const repositories = await Promise.all(inventory.repositories.map((repository) => describeRepository(parts, repository, inventory)));
-		const objects = protectedObjects(inventory, recent, now);
+		const objects = protectedObjects(inventory, tasks, now);
 		const verifiedAt = objects.flatMap(({ lastVerifiedAt }) => (lastVerifiedAt === null ? [] : [lastVerifiedAt]));
 		return {
 			objects,
@@ -42,7 +49,7 @@ export function createSystemApi(parts: ApiParts): EngineApi['system'] {
 						name: settings.name,
 						enabled: settings.enabled,
 						hasSchedule: settings.schedule !== null,
-						lastBackup: recent.get(id)?.[0] ?? null,
+						lastBackup: endedOf(id)[0] ?? null,
 						isRunning: sessions.activeOfJob(id) !== undefined,
 					})),
 					objects,
@@ -107,9 +114,9 @@ export function createSystemApi(parts: ApiParts): EngineApi['system'] {
 	};
 }
 
-function protectedObjects(inventory: Inventory, recent: ReadonlyMap<string, readonly Session[]>, nowMs: number): ProtectedObject[] {
+function protectedObjects(inventory: Inventory, tasks: ReadonlyMap<string, readonly SessionTask[]>, nowMs: number): ProtectedObject[] {
 	const points = Map.groupBy(inventory.points, ({ jobId }) => jobId);
 	return inventory.jobs.flatMap(({ id, settings }) =>
-		planProtection({ jobId: id, settings, points: points.get(id) ?? [], recentTasks: (recent.get(id) ?? []).flatMap(({ tasks }) => tasks) }, nowMs),
+		planProtection({ jobId: id, settings, points: points.get(id) ?? [], recentTasks: tasks.get(id) ?? [] }, nowMs),
 	);
 }

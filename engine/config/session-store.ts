@@ -26,6 +26,8 @@ export interface SessionStore {
 	lastLogSeq(id: string): Promise<number>;
 	/** Newest first. */
 	list(query: SessionQuery): Promise<{ total: number; sessions: StoredSessionItem[] }>;
+	/** The newest backups of each job that still exists, newest first. */
+	listNewestBackups(perJob: number): Promise<StoredSessionItem[]>;
 	/** Backups of jobs that still exist, queued at or after `fromMs`, newest first: only how they went and how long they took. */
 	listOutcomes(fromMs: number): Promise<SessionOutcome[]>;
 	/** Those whose state is not final: left by an engine that died. */
@@ -186,6 +188,27 @@ export function createSessionStore(db: Database): SessionStore {
 				.offset(query.offset ?? 0)
 				.execute();
 			return { total, sessions: rows.map(toItem) };
+		},
+		async listNewestBackups(perJob) {
+			const newest = db
+				.selectFrom('sessions')
+				.select(itemColumns)
+				.select((eb) =>
+					eb.fn
+						.agg<number>('row_number')
+						.over((over) => over.partitionBy('job_id').orderBy('queued_at', 'desc').orderBy('id', 'desc'))
+						.as('rank'),
+				)
+				.where('kind', '=', 'backup')
+				.where('job_id', 'is not', null);
+			const rows = await db
+				.selectFrom(newest.as('newest'))
+				.selectAll()
+				.where('rank', '<=', perJob)
+				.orderBy('queued_at', 'desc')
+				.orderBy('id', 'desc')
+				.execute();
+			return rows.map(toItem);
 		},
 		async listOutcomes(fromMs) {
 			const rows = await db

@@ -48,7 +48,8 @@ export async function runBackup(parts: BackupParts, request: BackupRequest, sess
 	const { job, repository } = request;
 	refuseUnsupported(job.settings, request.full);
 	session.note('info', startWords[session.spec.trigger]);
-	const { chains } = await parts.catalogue.refresh(repository.id);
+	const known = await parts.catalogue.view(repository.id);
+	const { chains } = known.error === null ? known : await parts.catalogue.refresh(repository.id);
 	const jobChains = chains.filter((chain) => chain.job.id === job.id);
 	const runs = await splitIntoRuns(request, session);
 

@@ -37,8 +37,10 @@ export type CatalogueParts = {
 
 export function createCatalogue({ repositories, cache, verifications, sessions, chainStore, clock, bus, log }: CatalogueParts): Catalogue {
 	const views = new Map<string, CatalogueView>();
-	/** The last reading that was begun, per repository: one at a time, and none is shared that began before it was asked for. */
+	/** The reading that is under way, per repository. */
 	const readings = new Map<string, Promise<CatalogueView>>();
+	/** The one after it: shared by all who ask meanwhile, since what is under way may have missed what they know of. */
+	const waiting = new Map<string, Promise<CatalogueView>>();
 
 	async function findings(): Promise<Pick<CheckResult, 'damaged'>[]> {
 		const bad = (await verifications.list()).filter(({ damagedCount }) => damagedCount > 0);
@@ -69,20 +71,28 @@ export function createCatalogue({ repositories, cache, verifications, sessions, 
 		return view;
 	}
 
+	function begin(repositoryId: string): Promise<CatalogueView> {
+		waiting.delete(repositoryId);
+		const reading = read(repositoryId).finally(() => readings.delete(repositoryId));
+		readings.set(repositoryId, reading);
+		return reading;
+	}
+
 	const catalogue: Catalogue = {
 		async view(repositoryId) {
 			return views.get(repositoryId) ?? readings.get(repositoryId) ?? catalogue.refresh(repositoryId);
 		},
 		refresh(repositoryId) {
-			const before = readings.get(repositoryId) ?? Promise.resolve();
-			const reading = before.then(
-				() => read(repositoryId),
-				() => read(repositoryId),
+			const next = waiting.get(repositoryId);
+			if (next !== undefined) return next;
+			const current = readings.get(repositoryId);
+			if (current === undefined) return begin(repositoryId);
+			const following = current.then(
+				() => begin(repositoryId),
+				() => begin(repositoryId),
 			);
-			readings.set(repositoryId, reading);
-			const settle = () => void (readings.get(repositoryId) === reading && readings.delete(repositoryId));
-			reading.then(settle, settle);
-			return reading;
+			waiting.set(repositoryId, following);
+			return following;
 		},
 		async all() {
 			return Promise.all((await repositories.list()).map(({ id }) => catalogue.view(id)));

@@ -32,14 +32,28 @@ function parseCron({ cron, timeZone }: Schedule): Cron {
 	}
 }
 
-/** `usage.invalid` when the expression or the time zone is none, or when it never comes. */
-export function parseSchedule(schedule: Schedule, nowMs: number): Occurrences {
+const MAX_PARSED = 1000;
+/** Parsing costs a hundred times what asking does, and every screen asks for every job. What is kept never changes. */
+const parsed = new Map<string, Occurrences>();
+
+function parseOccurrences(schedule: Schedule): Occurrences {
+	const key = JSON.stringify([schedule.cron, schedule.timeZone]);
+	const known = parsed.get(key);
+	if (known !== undefined) return known;
 	const cron = parseCron(schedule);
 	const occurrences: Occurrences = {
 		after: (ms) => cron.nextRun(new Date(ms))?.getTime() ?? null,
 		// `previousRuns` looks strictly before its reference, in whole seconds.
 		before: (ms) => cron.previousRuns(1, new Date((Math.floor(ms / 1000) + 1) * 1000))[0]?.getTime() ?? null,
 	};
+	if (parsed.size >= MAX_PARSED) parsed.clear();
+	parsed.set(key, occurrences);
+	return occurrences;
+}
+
+/** `usage.invalid` when the expression or the time zone is none, or when it never comes. */
+export function parseSchedule(schedule: Schedule, nowMs: number): Occurrences {
+	const occurrences = parseOccurrences(schedule);
 	if (occurrences.after(nowMs) === null) {
 		throw new EngineError('usage.invalid', `The schedule “${schedule.cron}” never comes.`, {
 			hint: 'Check day and month: 30 February does not exist.',

@@ -1,5 +1,5 @@
 import { type Clock, EngineError, type Log, newId, toErrorShape } from '../base/index.ts';
-import type { SessionStore, StoredSession } from '../config/index.ts';
+import type { SessionStore, StoredSession, StoredSessionItem } from '../config/index.ts';
 import { isFinal, type LogEntry, type Session, type SessionFilter, type SessionListItem } from '../contract/index.ts';
 import type { EventBus } from './events.ts';
 import { LiveSession, type SessionSpec } from './live-session.ts';
@@ -26,6 +26,8 @@ export interface Sessions {
 	/** With what it was asked and what it found. */
 	record(id: string): Promise<StoredSession>;
 	list(filter: Partial<SessionFilter>): Promise<{ total: number; sessions: SessionListItem[] }>;
+	/** The newest backups of each job, newest first, by the job's id. */
+	newestBackups(perJob: number): Promise<Map<string, SessionListItem[]>>;
 	log(id: string, afterSeq: number, limit: number): Promise<LogEntry[]>;
 	follow(id: string, options: { readonly signal?: AbortSignal | undefined }): AsyncIterable<Session>;
 	/** Returns at once; a session that has ended is left as it is. `not-found.session`. */
@@ -48,6 +50,14 @@ export function createSessions({ store, clock, bus, log }: SessionParts): Sessio
 
 	const active = () => [...live.values()].filter(({ state }) => !isFinal(state));
 	const activeOfJob = (jobId: string) => active().find(({ spec }) => spec.kind === 'backup' && spec.jobId === jobId);
+
+	/** What was written down last, or how it is at this moment. */
+	function withLiveState(item: StoredSessionItem): SessionListItem {
+		const snapshot = live.get(item.id)?.snapshot();
+		if (snapshot === undefined) return { ...item, rateBytesPerSec: null, remainingMs: null };
+		const { tasks, throughput: _, ...current } = snapshot;
+		return { ...current, taskCount: tasks.length };
+	}
 
 	async function conduct(session: LiveSession, work: SessionWork): Promise<void> {
 		let failure: unknown;
@@ -116,15 +126,10 @@ export function createSessions({ store, clock, bus, log }: SessionParts): Sessio
 		},
 		async list(filter) {
 			const { total, sessions: items } = await store.list(filter);
-			return {
-				total,
-				sessions: items.map((item) => {
-					const snapshot = live.get(item.id)?.snapshot();
-					if (snapshot === undefined) return { ...item, rateBytesPerSec: null, remainingMs: null };
-					const { tasks, throughput: _, ...current } = snapshot;
-					return { ...current, taskCount: tasks.length };
-				}),
-			};
+			return { total, sessions: items.map(withLiveState) };
+		},
+		async newestBackups(perJob) {
+			return Map.groupBy((await store.listNewestBackups(perJob)).map(withLiveState), ({ jobId }) => jobId ?? '');
 		},
 		async log(id, afterSeq, limit) {
 			await live.get(id)?.save();
