@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createTRPCClient, createWSClient, wsLink } from '@trpc/client';
 import { WebSocket } from 'ws';
-import type { AppRouter, DesktopConnection, Download } from '../engine/contract/index.ts';
+import { type AppRouter, type DesktopConnection, type Download, downloadQuery } from '../engine/contract/index.ts';
 import type { EngineHost } from './engine-host.ts';
 
 export async function connectToServer({ address, dataFolder }: { address: string; dataFolder: string }): Promise<EngineHost> {
@@ -43,10 +43,7 @@ export async function connectToServer({ address, dataFolder }: { address: string
 		onConnectionChange: (listener) => {
 			listeners.add(listener);
 		},
-		download: async ({ point, paths }, { signal }) => {
-			const query = new URLSearchParams([['point', point], ...paths.map((path): [string, string] => ['path', path])]);
-			return asDownload(await fetch(new URL(`/download?${query}`, base), { headers, signal: signal ?? null }));
-		},
+		download: async (input, { signal }) => asDownload(await fetch(new URL(`/download?${downloadQuery(input)}`, base), { headers, signal: signal ?? null })),
 		[Symbol.asyncDispose]: () => socket.close(),
 	};
 }

@@ -40,6 +40,8 @@ function downloadedElectron(): string | null {
 	const environment = { ...process.env };
 	// Set by those who install without Electron; whoever starts the desktop wants it.
 	delete environment.ELECTRON_SKIP_BINARY_DOWNLOAD;
-	spawnSync(process.execPath, [installer], { stdio: 'inherit', env: environment });
+	const { status, stderr } = spawnSync(process.execPath, [installer], { stdio: ['ignore', 'inherit', 'pipe'], encoding: 'utf8', env: environment });
+	// Its first line says what failed; the rest is the installer's stack.
+	if (status !== 0) console.error(stderr.split('\n', 1)[0]);
 	return electronBinary();
 }

@@ -3,6 +3,7 @@
  * A leaf: it imports nothing of ours, so that the renderer can hold it without holding the engine.
  */
 export * from './desktop.ts';
+export * from './download-query.ts';
 export * from './errors.ts';
 export * from './router.ts';
 export * from './schemas.ts';
