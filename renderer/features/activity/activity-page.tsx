@@ -137,6 +137,7 @@ function FilterBar({ filter, onChange }: { readonly filter: ActivityFilter; read
 				placeholder="Any day"
 				valueFormat="D MMM YYYY"
 				allowSingleDateInRange
+				weekendDays={[]}
 				clearable
 				leftSection={<IconCalendar size={14} />}
 				value={[filter.fromDay, filter.toDay]}

@@ -1,26 +1,15 @@
 import { Button, Group, Modal, NumberInput, Switch, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
-import type { ErrorShape, Repository, RepositorySettings } from '../../../engine/contract/index.ts';
+import type { Repository, RepositorySettings } from '../../../engine/contract/index.ts';
 import { errorShapeOf, useTRPC } from '../../client.ts';
 import { ErrorPanel, formatBytes } from '../../ui/index.ts';
 import { PlacePicker } from '../places/index.ts';
 import classes from './repository-dialog.module.css';
+import { type Field, fieldOf } from './repository-fields.ts';
 import { type Conflict, StaleRevision } from './stale-revision.tsx';
 
 const MiB = 2 ** 20;
-
-type Field = 'name' | 'path' | 'maxTasks' | 'readLimit' | 'writeLimit';
-const fields: readonly Field[] = ['name', 'path', 'maxTasks', 'readLimit', 'writeLimit'];
-
-/** Which field an error is about: it names it, or its code can only mean one. Null: the dialog as a whole. */
-export function fieldOf(error: ErrorShape): Field | null {
-	const named = String(error.data?.field ?? '').split('.');
-	const field = fields.find((each) => named.includes(each));
-	if (field) return field;
-	if (error.code === 'exists.name') return 'name';
-	return error.code.startsWith('repository.') || error.code === 'not-found.path' ? 'path' : null;
-}
 
 /** Adds a repository, or changes one. The server tries the folder out before it trusts it; what it says stands beside the field. */
 export function RepositoryDialog({
