@@ -7,6 +7,7 @@ import { requireTool } from '../engine/base/testing.ts';
 import { inBrowser } from './browser.ts';
 import { Console } from './console.ts';
 import { doMainJob } from './main-job.ts';
+import { photographPages } from './photographs.ts';
 import { startServerProcess } from './server-process.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -18,8 +19,10 @@ test('a folder and a disk are protected and come back, in the browser', async (t
 		await page.goto(server.url);
 		await page.getByRole('navigation', { name: 'Sections' }).waitFor();
 		assert.ok(!page.url().includes('token'), 'the token leaves the address bar');
+		const console = new Console(page);
+		await photographPages(console, 'empty');
 		await doMainJob({
-			console: new Console(page),
+			console,
 			folder: folder.path,
 			photographs: 'browser',
 			saveDownload: async (start, path) => {
@@ -27,6 +30,7 @@ test('a folder and a disk are protected and come back, in the browser', async (t
 				await download.saveAs(path);
 			},
 		});
+		await photographPages(console, 'used');
 	});
 });
 
