@@ -28,15 +28,22 @@ export function followSession(client: Client, id: string, onUpdate: (session: Se
 	});
 }
 
-/** Follows a session that this command has started; Ctrl+C cancels it, and the session itself tells how that went. */
-export async function watchSession(context: CommandContext, sessionId: string): Promise<Session> {
+/**
+ * Starts a session and follows it to its end; Ctrl+C cancels it, and the session itself tells how that went. It is heard
+ * from before the start on, so that none falls between.
+ */
+export async function watchSession(context: CommandContext, start: () => Promise<{ readonly sessionId: string }>): Promise<Session> {
 	const { output, interrupts, surroundings } = context;
 	const { client, isEmbedded, serve } = await context.connect();
 	using progress = createProgress(output, surroundings.clock);
+	const { promise: started, resolve: tellStarted } = Promise.withResolvers<string>();
 	using _cancel = interrupts.handle(() => {
 		progress.note('Cancelling… (Ctrl+C once more quits at once)');
-		client.sessions.cancel.mutate({ id: sessionId }).catch(() => undefined); // it has just ended: its result says how
+		// A refusal means that it has just ended: its result says how.
+		void started.then((id) => client.sessions.cancel.mutate({ id })).catch(() => undefined);
 	});
+	const { sessionId } = await start();
+	tellStarted(sessionId);
 	// A courtesy to other faces: the work itself does not depend on it.
 	if (isEmbedded) await serve().catch((error: unknown) => progress.note(`Nobody else can follow this session: ${problemOf(error).message}`));
 	surroundings.announce({ sessionId });

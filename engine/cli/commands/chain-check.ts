@@ -12,8 +12,7 @@ export function addChainCheck(group: Command, line: CommandLine): void {
 	command.action((id: string) =>
 		line.run(command, async (context) => {
 			const client = await context.client();
-			const { sessionId } = await client.chains.check.mutate({ id });
-			const code = await reportCheck(context, await watchSession(context, sessionId));
+			const code = await reportCheck(context, await watchSession(context, () => client.chains.check.mutate({ id })));
 			await waitForOthers(context);
 			return code;
 		}),

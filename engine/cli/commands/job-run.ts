@@ -29,9 +29,9 @@ export function addJobRun(group: Command, line: CommandLine): void {
 				const sessionId = await startInBackground(context, ['job', 'run', id, ...(options.full ? ['--full', options.full] : [])]);
 				return reportStart(context, sessionId);
 			}
-			const { sessionId } = await client.jobs.run.mutate({ id, full: options.full ?? null });
-			if (!options.wait) return reportStart(context, sessionId);
-			const code = reportSession(context, await watchSession(context, sessionId));
+			const start = () => client.jobs.run.mutate({ id, full: options.full ?? null });
+			if (!options.wait) return reportStart(context, (await start()).sessionId);
+			const code = reportSession(context, await watchSession(context, start));
 			await waitForOthers(context);
 			return code;
 		}),

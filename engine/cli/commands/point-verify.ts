@@ -15,8 +15,7 @@ export function addPointVerify(group: Command, line: CommandLine): void {
 	command.action((point: string) =>
 		line.run(command, async (context) => {
 			const client = await context.client();
-			const { sessionId } = await client.points.verify.mutate({ point });
-			const code = await reportCheck(context, await watchSession(context, sessionId));
+			const code = await reportCheck(context, await watchSession(context, () => client.points.verify.mutate({ point })));
 			await waitForOthers(context);
 			return code;
 		}),

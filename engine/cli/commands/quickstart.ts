@@ -59,8 +59,7 @@ async function quickstart(context: CommandContext, options: QuickstartOptions): 
 	const job = await prepareJob(client, settings);
 	output.note(`Backing up ${printable(source)} to ${printable(repository.settings.path)} …`);
 	const startedAt = surroundings.clock.now();
-	const { sessionId } = await client.jobs.run.mutate({ id: job.id, full: null });
-	const backup = await watchSession(context, sessionId);
+	const backup = await watchSession(context, () => client.jobs.run.mutate({ id: job.id, full: null }));
 	const pointId = backup.tasks[0]?.pointId;
 	if (!pointId) return reportFailure(context, backup);
 	for (const text of sessionLines(backup, surroundings.clock.now())) output.note(text);
@@ -71,8 +70,7 @@ async function quickstart(context: CommandContext, options: QuickstartOptions): 
 	for (const text of pointTable(points, surroundings.clock.now())) output.note(`  ${text}`);
 
 	output.note(`\nRestoring the newest to ${copy} …`);
-	const { sessionId: restoreId } = await client.restore.files.mutate({ point: pointId, paths: ['/'], to: copy, overwrite: 'always' });
-	const restore = await watchSession(context, restoreId);
+	const restore = await watchSession(context, () => client.restore.files.mutate({ point: pointId, paths: ['/'], to: copy, overwrite: 'always' }));
 	if (restore.state !== 'success' && restore.state !== 'warning') return reportFailure(context, restore);
 
 	output.note('Comparing every byte …');

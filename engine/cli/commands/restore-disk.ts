@@ -21,8 +21,10 @@ export function addRestoreDisk(group: Command, line: CommandLine): void {
 		line.run(command, async (context) => {
 			const client = await context.client();
 			const to = resolve(context.surroundings.workingFolder, options.to);
-			const { sessionId } = await client.restore.disk.mutate({ point, disk: options.disk ?? null, to, overwrite: options.overwrite ?? false });
-			const code = reportSession(context, await watchSession(context, sessionId));
+			const code = reportSession(
+				context,
+				await watchSession(context, () => client.restore.disk.mutate({ point, disk: options.disk ?? null, to, overwrite: options.overwrite ?? false })),
+			);
 			await waitForOthers(context);
 			return code;
 		}),

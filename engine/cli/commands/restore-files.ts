@@ -36,8 +36,7 @@ export function addRestoreFiles(group: Command, line: CommandLine): void {
 				);
 				return undefined;
 			}
-			const { sessionId } = await client.restore.files.mutate(input);
-			const code = reportSession(context, await watchSession(context, sessionId));
+			const code = reportSession(context, await watchSession(context, () => client.restore.files.mutate(input)));
 			await waitForOthers(context);
 			return code;
 		}),
