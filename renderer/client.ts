@@ -9,7 +9,15 @@ import { observable } from '@trpc/server/observable';
 import { createTRPCContext, useSubscription } from '@trpc/tanstack-react-query';
 import { useEffect, useRef } from 'react';
 import { create } from 'zustand';
-import type { AppRouter, DesktopBridge, DesktopError, DesktopMessage, EngineEvent, ErrorShape } from '../engine/contract/index.ts';
+import {
+	type AppRouter,
+	type DesktopBridge,
+	type DesktopError,
+	type DesktopMessage,
+	downloadQuery,
+	type EngineEvent,
+	type ErrorShape,
+} from '../engine/contract/index.ts';
 
 export const { TRPCProvider, useTRPC, useTRPCClient } = createTRPCContext<AppRouter>();
 
@@ -149,20 +157,11 @@ export async function download(input: { point: string; paths: string[] }): Promi
 		await window.holdfast.saveDownload(input);
 		return;
 	}
-	const query = [`point=${encodeBytes(input.point)}`, ...input.paths.map((path) => `path=${encodeBytes(path)}`)].join('&');
 	const anchor = document.createElement('a');
-	anchor.href = `/download?${query}`;
+	anchor.href = `/download?${downloadQuery(input)}`;
 	anchor.download = '';
 	anchor.click();
 }
-
-/** Percent-encodes the bytes that a name had: a byte that is no UTF-8 is a lone surrogate in the contract (U+DC80 + byte − 0x80). */
-const encodeBytes = (text: string): string =>
-	[...text]
-		.map((character) =>
-			/[\uDC80-\uDCFF]/.test(character) && character.length === 1 ? `%${(character.charCodeAt(0) - 0xdc00).toString(16)}` : encodeURIComponent(character),
-		)
-		.join('');
 
 /** Mount once. Turns the engine's events into stale queries; after a reconnect everything counts as stale, since events were missed. */
 export function useEngineEvents(): void {

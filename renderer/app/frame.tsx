@@ -37,11 +37,14 @@ export function Frame(): ReactNode {
 				<LostBanner />
 				<main id="content" className={classes.content} tabIndex={-1}>
 					{found && (
-						<PageBoundary key={found.pattern}>
-							<Suspense fallback={null}>
-								<found.Page params={found.params} />
-							</Suspense>
-						</PageBoundary>
+						<>
+							{/* A page keeps its state while only its parameters change: the list stays where it was when details open. */}
+							<PageBoundary key={pages.findIndex(({ Page }) => Page === found.Page)}>
+								<Suspense fallback={null}>
+									<found.Page params={found.params} />
+								</Suspense>
+							</PageBoundary>
+						</>
 					)}
 				</main>
 			</div>

@@ -1,9 +1,8 @@
 // biome-ignore-all lint/a11y/useSemanticElements: rows come and go with scrolling; a table element lays out all or nothing
-import { Checkbox } from '@mantine/core';
 import { useElementSize } from '@mantine/hooks';
 import { IconChevronDown, IconChevronUp } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
+import { type KeyboardEvent, memo, type ReactNode, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import classes from './table.module.css';
 
 export type GridColumn<T> = {
@@ -59,7 +58,11 @@ export function TableGrid<T>(props: TableGridProps<T>): ReactNode {
 	const scroller = useRef<HTMLDivElement>(null);
 	const [focused, setFocused] = useState(-1);
 	const { ref: frame, width } = useElementSize();
-	const columns = props.columns.filter(({ dropBelow = 0 }) => width === 0 || width >= dropBelow);
+	const columns = useMemo(() => props.columns.filter(({ dropBelow = 0 }) => width === 0 || width >= dropBelow), [props.columns, width]);
+	const hands: Hands<T> = useRef({ focus: setFocused, activate: onActivate, open: onOpen, select: onSelect });
+	useLayoutEffect(() => {
+		hands.current = { focus: setFocused, activate: onActivate, open: onOpen, select: onSelect };
+	});
 	const virtualizer = useVirtualizer({ count, getScrollElement: () => scroller.current, estimateSize: () => rowHeight, overscan: 12 });
 	const items = virtualizer.getVirtualItems();
 	const first = items[0]?.index ?? 0;
@@ -116,11 +119,13 @@ export function TableGrid<T>(props: TableGridProps<T>): ReactNode {
 				<div className={classes.head} role="row" style={{ gridTemplateColumns: template }} tabIndex={-1}>
 					{selectedIds && (
 						<div role="columnheader" className={classes.check} tabIndex={-1}>
-							<Checkbox
-								size="xs"
+							<input
+								type="checkbox"
 								aria-label="Select all"
 								checked={props.isAllSelected === true && count > 0}
-								indeterminate={selectedIds.size > 0 && props.isAllSelected !== true}
+								ref={(box) => {
+									if (box) box.indeterminate = selectedIds.size > 0 && props.isAllSelected !== true;
+								}}
 								onChange={(event) => onSelectAll?.(event.currentTarget.checked)}
 							/>
 						</div>
@@ -135,48 +140,22 @@ export function TableGrid<T>(props: TableGridProps<T>): ReactNode {
 					<div style={{ height: virtualizer.getTotalSize(), position: 'relative' }} role="presentation">
 						{items.map((item) => {
 							const row = rowAt(item.index);
-							const id = row === undefined ? undefined : rowId(row);
+							const id = row === undefined ? null : rowId(row);
 							return (
-								// biome-ignore lint/a11y/useKeyWithClickEvents: the grid itself has the keyboard
-								// biome-ignore lint/a11y/useFocusableInteractive: the focus is on the grid, which names its active row
-								<div
+								<Row
 									key={item.key}
-									id={`${prefix}-${item.index}`}
-									className={classes.row}
-									role="row"
-									aria-rowindex={item.index + 2}
-									aria-selected={selectedIds ? id !== undefined && selectedIds.has(id) : id !== undefined && id === activeId}
-									data-active={(id !== undefined && id === activeId) || undefined}
-									data-focused={item.index === focusIndex || undefined}
-									style={{ gridTemplateColumns: template, height: rowHeight, transform: `translateY(${item.start}px)` }}
-									onClick={(event) => {
-										if (isControl(event.target)) return;
-										setFocused(item.index);
-										if (row === undefined) return;
-										if (onSelect && (event.ctrlKey || event.metaKey || event.shiftKey)) onSelect(row, item.index, event.shiftKey);
-										else onActivate?.(row);
-									}}
-									onDoubleClick={(event) => row !== undefined && !isControl(event.target) && onOpen?.(row)}
-								>
-									{selectedIds && (
-										<div role="gridcell" className={classes.check} tabIndex={-1}>
-											{row !== undefined && (
-												<Checkbox
-													size="xs"
-													tabIndex={-1}
-													aria-label="Select"
-													checked={id !== undefined && selectedIds.has(id)}
-													onChange={(event) => onSelect?.(row, item.index, (event.nativeEvent as unknown as MouseEvent).shiftKey)}
-												/>
-											)}
-										</div>
-									)}
-									{columns.map((column) => (
-										<div key={column.id} role="gridcell" className={classes.cell} data-align={column.align} tabIndex={-1}>
-											{row === undefined ? <span className={classes.placeholder} /> : column.cell(row)}
-										</div>
-									))}
-								</div>
+									elementId={`${prefix}-${item.index}`}
+									row={row}
+									index={item.index}
+									start={item.start}
+									height={rowHeight}
+									template={template}
+									columns={columns}
+									isActive={id !== null && id === activeId}
+									isFocused={item.index === focusIndex}
+									isSelected={selectedIds === undefined ? null : id !== null && selectedIds.has(id)}
+									hands={hands}
+								/>
 							);
 						})}
 					</div>
@@ -185,6 +164,76 @@ export function TableGrid<T>(props: TableGridProps<T>): ReactNode {
 		</div>
 	);
 }
+
+/** What a row may do, always the latest: rows are drawn again only when something of their own has changed. */
+type Hands<T> = {
+	current: {
+		focus: (index: number) => void;
+		activate: ((row: T) => void) | undefined;
+		open: ((row: T) => void) | undefined;
+		select: TableGridProps<T>['onSelect'];
+	};
+};
+
+type RowProps<T> = {
+	readonly elementId: string;
+	readonly row: T | undefined;
+	readonly index: number;
+	readonly start: number;
+	readonly height: number;
+	readonly template: string;
+	readonly columns: readonly GridColumn<T>[];
+	readonly isActive: boolean;
+	readonly isFocused: boolean;
+	/** Null: rows cannot be selected. */
+	readonly isSelected: boolean | null;
+	readonly hands: Hands<T>;
+};
+
+const Row = memo(function Row<T>({ elementId, row, index, start, height, template, columns, isActive, isFocused, isSelected, hands }: RowProps<T>): ReactNode {
+	return (
+		// biome-ignore lint/a11y/useKeyWithClickEvents: the grid itself has the keyboard
+		// biome-ignore lint/a11y/useFocusableInteractive: the focus is on the grid, which names its active row
+		<div
+			id={elementId}
+			className={classes.row}
+			role="row"
+			aria-rowindex={index + 2}
+			aria-selected={isSelected ?? isActive}
+			data-active={isActive || undefined}
+			data-focused={isFocused || undefined}
+			style={{ gridTemplateColumns: template, height, transform: `translateY(${start}px)` }}
+			onClick={(event) => {
+				if (isControl(event.target)) return;
+				const { focus, activate, select } = hands.current;
+				focus(index);
+				if (row === undefined) return;
+				if (select && (event.ctrlKey || event.metaKey || event.shiftKey)) select(row, index, event.shiftKey);
+				else activate?.(row);
+			}}
+			onDoubleClick={(event) => row !== undefined && !isControl(event.target) && hands.current.open?.(row)}
+		>
+			{isSelected !== null && (
+				<div role="gridcell" className={classes.check} tabIndex={-1}>
+					{row !== undefined && (
+						<input
+							type="checkbox"
+							tabIndex={-1}
+							aria-label="Select"
+							checked={isSelected}
+							onChange={(event) => hands.current.select?.(row, index, (event.nativeEvent as MouseEvent).shiftKey)}
+						/>
+					)}
+				</div>
+			)}
+			{columns.map((column) => (
+				<div key={column.id} role="gridcell" className={classes.cell} data-align={column.align} tabIndex={-1}>
+					{row === undefined ? <span className={classes.placeholder} /> : column.cell(row)}
+				</div>
+			))}
+		</div>
+	);
+}) as <T>(props: RowProps<T>) => ReactNode;
 
 function findActive<T>({ activeId, count, rowAt, rowId }: TableGridProps<T>): number {
 	if (activeId == null) return -1;

@@ -9,8 +9,8 @@ import classes from './upcoming.module.css';
 type Run = Overview['upcoming'][number];
 const dayMs = 86_400_000;
 const laneHeight = 20;
-const maxLanes = 9;
-const labelPx = 104;
+const maxLanes = 13;
+const labelPx = 92;
 
 /** What will run when, and what runs at the same time. Too many to name become a curve of how many run at once. */
 export function Upcoming({ runs }: { readonly runs: readonly Run[] }): ReactNode {

@@ -41,11 +41,17 @@ export function JobWizard({ params }: PageProps): ReactNode {
 	const repositories = useQuery(trpc.repositories.list.queryOptions());
 	if (id === null) {
 		const byDefault = repositories.data?.find(({ id: each, isDefault }) => (repositoryId === null ? isDefault : each === repositoryId));
-		return repositories.isPending ? null : <Wizard initial={{ ...emptyDraft, repositoryId: byDefault?.id ?? '' }} edited={null} />;
+		return repositories.isPending ? null : <Wizard key="new" initial={{ ...emptyDraft, repositoryId: byDefault?.id ?? '' }} edited={null} />;
 	}
 	return (
 		<Loaded query={job}>
-			{(data) => (params.id === undefined ? <Wizard initial={copyOf(data)} edited={null} /> : <Wizard initial={data.settings} edited={data} />)}
+			{(data) =>
+				params.id === undefined ? (
+					<Wizard key={`copy ${data.id}`} initial={copyOf(data)} edited={null} />
+				) : (
+					<Wizard key={data.id} initial={data.settings} edited={data} />
+				)
+			}
 		</Loaded>
 	);
 }
