@@ -2,11 +2,15 @@
 import type { CheckResult, Damage } from '../contract/index.ts';
 import type { ChainRecord } from './ports.ts';
 
-/** Everything of the chain's later life that a damaged file takes with it: its own points and those that build on it. */
+/** What a damaged file takes with it: its own points and those of all files that build on it. */
 function pointsHurtBy(chain: ChainRecord, damage: Damage): readonly string[] {
 	if (damage.point !== null) return [damage.point];
-	const at = chain.files.findIndex((file) => file.path === damage.file);
-	return at < 0 ? [] : chain.files.slice(at).flatMap((file) => file.pointIds);
+	const hurt = new Set([damage.file]);
+	for (let before = 0; before < hurt.size; ) {
+		before = hurt.size;
+		for (const { path, dependsOn } of chain.files) if (dependsOn !== null && hurt.has(dependsOn)) hurt.add(path);
+	}
+	return chain.files.filter(({ path }) => hurt.has(path)).flatMap(({ pointIds }) => pointIds);
 }
 
 /** The chain with the findings as problems of its files and points; the same chain when there are none. */

@@ -139,10 +139,13 @@ export class LiveSession {
 	/** Resolves at the next change after `version`, at once when there was one, and when the signal aborts. */
 	async changedSince(version: number, signal: AbortSignal | undefined): Promise<void> {
 		if (this.#version !== version || isFinal(this.#state) || signal?.aborted) return;
-		await new Promise<void>((resolve) => {
-			this.#waiting.push(resolve);
-			signal?.addEventListener('abort', () => resolve(), { once: true });
-		});
+		const { promise, resolve } = Promise.withResolvers<void>();
+		const wake = () => resolve();
+		this.#waiting.push(wake);
+		signal?.addEventListener('abort', wake, { once: true });
+		await promise;
+		// A follower stays for hours: what it leaves at its signal would pile up.
+		signal?.removeEventListener('abort', wake);
 	}
 
 	/** Aborted when the session has ended. */
