@@ -56,8 +56,9 @@ const chain: ChainRecord = {
 	method: 'forward',
 	createdAt: 0,
 	encrypted: false,
-	files: ['one', 'two', 'three'].map((path, i) => ({
+	files: ['one', 'two', 'three'].map((path, i, all) => ({
 		path,
+		dependsOn: all[i - 1] ?? null,
 		kind: i === 0 ? 'full' : 'increment',
 		sizeBytes: 1,
 		createdAt: i,
