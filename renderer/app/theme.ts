@@ -5,10 +5,13 @@ const harbour: MantineColorsTuple = ['#eef4fe', '#dbe6fa', '#b6cbf2', '#8eaee9',
 const slate: MantineColorsTuple = ['#f6f7f9', '#eef0f3', '#e1e4e9', '#ccd1d9', '#a9b0bb', '#868e9b', '#66707e', '#4c5563', '#343b46', '#1f242c'];
 const night: MantineColorsTuple = ['#e3e6eb', '#b9bfc9', '#8d95a2', '#66707e', '#3c434e', '#2e343d', '#22272e', '#1a1e24', '#15181d', '#101317'];
 
+const alarm: MantineColorsTuple = ['#fdf3f2', '#fae1df', '#f0bfbc', '#e69b96', '#de7b75', '#d75f58', '#d14a45', '#b93030', '#a32727', '#8a1f1f'];
+const calm: MantineColorsTuple = ['#eef8f2', '#d8eee1', '#aedcc2', '#82c9a1', '#5cb985', '#45ae74', '#379e66', '#2a8a57', '#237649', '#1b5f3a'];
+
 export const theme = createTheme({
 	primaryColor: 'harbour',
 	primaryShade: { light: 7, dark: 6 },
-	colors: { harbour, gray: slate, dark: night },
+	colors: { harbour, gray: slate, dark: night, red: alarm, green: calm },
 	fontFamily: '"Segoe UI Variable Text", "Segoe UI", -apple-system, BlinkMacSystemFont, Inter, "Noto Sans", "Liberation Sans", sans-serif',
 	fontFamilyMonospace: 'ui-monospace, "Cascadia Mono", "SF Mono", Menlo, "DejaVu Sans Mono", "Liberation Mono", monospace',
 	fontSizes: { xs: '12px', sm: '13px', md: '14px', lg: '15px', xl: '17px' },

@@ -17,14 +17,19 @@ export function Sparkline({
 }): ReactNode {
 	const max = Math.max(1, ...points.map(({ value }) => value));
 	const step = Math.min(width / Math.max(points.length, 1), 8);
+	const bar = Math.max(1, step - 1);
+	// One path per tone: a table draws hundreds of these while it scrolls.
+	const paths = new Map<SparkPoint['tone'], string>();
+	for (const [i, { value, tone }] of points.entries()) {
+		const size = value === 0 ? 1 : Math.max(1.5, Math.sqrt(value / max) * (height - 1));
+		paths.set(tone, `${paths.get(tone) ?? ''}M${(i * step).toFixed(1)} ${height}v${(-size).toFixed(1)}h${bar.toFixed(1)}V${height}z`);
+	}
 	return (
 		<svg className={classes.spark} width={width} height={height} role="img" aria-label={label}>
 			<title>{label}</title>
-			{points.map(({ value, tone }, i) => {
-				const bar = value === 0 ? 1 : Math.max(1.5, Math.sqrt(value / max) * (height - 1));
-				// biome-ignore lint/suspicious/noArrayIndexKey: a bar is its position
-				return <rect key={i} data-tone={tone} x={i * step} y={height - bar} width={Math.max(1, step - 1)} height={bar} rx={0.5} />;
-			})}
+			{[...paths].map(([tone, path]) => (
+				<path key={tone ?? ''} data-tone={tone} d={path} />
+			))}
 		</svg>
 	);
 }

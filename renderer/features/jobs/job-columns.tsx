@@ -62,7 +62,7 @@ export const jobColumns = (active: ReadonlyMap<string, SessionListItem>): readon
 	{
 		id: 'point',
 		header: 'Last point',
-		width: 'minmax(104px, 0.9fr)',
+		width: 'minmax(116px, 0.9fr)',
 		cell: ({ lastPointAt }) => <TimeAgo at={lastPointAt} none="None" />,
 		sortBy: ({ lastPointAt }) => lastPointAt,
 	},
@@ -70,7 +70,7 @@ export const jobColumns = (active: ReadonlyMap<string, SessionListItem>): readon
 		id: 'next',
 		header: 'Next run',
 		dropBelow: 640,
-		width: 'minmax(104px, 0.9fr)',
+		width: 'minmax(116px, 0.9fr)',
 		cell: ({ nextRunAt, settings }) =>
 			nextRunAt === null ? <span className={classes.dim}>{settings.schedule === null ? 'By hand' : 'Paused'}</span> : <TimeAgo at={nextRunAt} />,
 		sortBy: ({ nextRunAt }) => nextRunAt,
