@@ -59,7 +59,7 @@ export function ThroughputChart({
 			withLegend
 			withDots={false}
 			withGradient={false}
-			fillOpacity={0.12}
+			fillOpacity={0.07}
 			strokeWidth={1.5}
 			curveType="monotone"
 			tickLine="none"

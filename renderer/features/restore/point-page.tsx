@@ -171,7 +171,7 @@ function useVerify(point: Point) {
 
 function Files({ point, path }: { readonly point: Point; readonly path: string }): ReactNode {
 	const basket = useBasket(objectKey(point));
-	const [active, setActive] = useState({ path, index: -1 });
+	const [active, setActive] = useState<{ path: string; index: number; name: string | null }>({ path, index: -1, name: null });
 	const [restoring, setRestoring] = useState<readonly Picked[] | null>(null);
 	const entries = useEntries(point.id, path);
 	const index = active.path === path ? active.index : -1;
@@ -192,11 +192,20 @@ function Files({ point, path }: { readonly point: Point; readonly path: string }
 		cameFrom.current = null;
 		for (let at = 0; at < Math.min(entries.total, 5000); at++) {
 			if (entries.entryAt(at)?.name !== name) continue;
-			setActive({ path, index: at });
+			setActive({ path, index: at, name });
 			list.current?.scrollToRow(at);
 			return;
 		}
 	}, [path, entries.total]);
+	// In another point the same entry may stand elsewhere, or not at all.
+	// biome-ignore lint/correctness/useExhaustiveDependencies: once per point, when its folder has arrived
+	useEffect(() => {
+		if (active.path !== path || active.name === null || entries.total === null || entries.entryAt(active.index)?.name === active.name) return;
+		const most = Math.min(entries.total, 5000);
+		let at = 0;
+		while (at < most && entries.entryAt(at)?.name !== active.name) at++;
+		setActive({ ...active, index: at < most ? at : -1 });
+	}, [point.id, entries.total]);
 
 	return (
 		<SplitView
@@ -260,7 +269,7 @@ function Files({ point, path }: { readonly point: Point; readonly path: string }
 						entries={entries}
 						basket={basket.basket}
 						active={index}
-						onActive={(to) => setActive({ path, index: to })}
+						onActive={(to) => setActive({ path, index: to, name: entries.entryAt(to)?.name ?? null })}
 						onOpenFolder={open}
 						onUp={goUp}
 						handle={list}
