@@ -19,7 +19,11 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 	for (const object of run.objects) checkSource(object.path);
 	await using chainRun = await ChainRun.begin({ ...run, now: systemClock.now() });
 	await using base = chainRun.base ? new ChainReader(chainRun.base) : null;
-	const mode: RunMode = { requested: run.requested, actual: chainRun.actual, reason: chainRun.fallbackReason || run.reason };
+	const mode: RunMode = {
+		requested: run.requested === 'increment' ? 'increment' : 'full',
+		actual: chainRun.actual,
+		reason: chainRun.fallbackReason || run.reason,
+	};
 	const diskBlockSizes = await Promise.all(chainRun.previous.map((point) => previousBlockSize(point, base)));
 	await using pipe = new Pipe({
 		writer: chainRun.writer,
@@ -40,7 +44,10 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 		const counters: MutableCounters = { ...noCounters };
 		const sentBefore = pipe.transferredBytes;
 		const progress: TaskObserver = {
-			...observer,
+			activity: (text) => observer.activity(text),
+			warning: (warning) => observer.warning(warning),
+			info: (message) => observer.info(message),
+			bottleneck: (bottleneck) => observer.bottleneck(bottleneck),
 			counters: (now) => {
 				const sent = pipe.transferredBytes - sentBefore;
 				observer.counters({ ...now, transferredBytes: sent, storedBytes: sent });
@@ -92,7 +99,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 	}
 	signal.throwIfAborted();
 	for (const observer of observers) observer.activity('committing');
-	await chainRun.commit(points);
+	await chainRun.commit(points, { signal });
 	return outcomes;
 }
 

@@ -25,8 +25,13 @@ export type BackupRun = {
 	readonly singleFile: boolean;
 	readonly blockSizeBytes: number;
 	readonly compression: Compression;
-	/** `full` begins a new chain. An increment falls back to a full when there is no chain to build on; the outcome says why. */
-	readonly requested: 'full' | 'increment';
+	/** Forward incremental only: every increment builds on the full, none on another. */
+	readonly differential: boolean;
+	/**
+	 * `full` begins a new chain; so does `synthetic`, which copies what has not changed from the present chain instead of reading it again. An
+	 * increment falls back to a full when there is no chain to build on; the outcome says why.
+	 */
+	readonly requested: 'full' | 'synthetic' | 'increment';
 	/** Why a full is requested; goes into the mode of the points. */
 	readonly reason: string;
 	/** Begin a new chain when the current one holds this many points (null: never). */

@@ -1,10 +1,24 @@
 import * as path from 'node:path';
-import { EngineError, isEngineError, newId } from '../base/index.ts';
+import { isEngineError, newId } from '../base/index.ts';
 import type { BackupFileKind, ChainMethod, SourceSpec } from '../contract/index.ts';
 import type { ChainHead, PointManifest } from '../format/index.ts';
 import { BackupFileWriter } from './backup-file.ts';
 import { type ChainHandle, loadChain } from './chain-reader.ts';
-import { describeChain, extensions, type JobRef, metadataExtension, partName, readChains, type StoredChain, writeMetadata } from './chain-store.ts';
+import {
+	describeChain,
+	extensions,
+	filesNeeded,
+	type JobRef,
+	metadataExtension,
+	partName,
+	readChains,
+	type StoredChain,
+	writeMetadata,
+} from './chain-store.ts';
+import type { StepOptions } from './methods/merge-oldest.ts';
+import { commitReverse } from './methods/reverse.ts';
+import { copyFromChain } from './methods/synthetic-full.ts';
+import { OpenChain } from './open-chain.ts';
 import { LocalFolder } from './storage/local-folder.ts';
 import type { Storage } from './storage/storage.ts';
 
@@ -13,8 +27,11 @@ export type ChainRunSpec = {
 	readonly job: JobRef;
 	readonly objects: readonly SourceSpec[];
 	readonly method: ChainMethod;
+	/** Forward incremental only: every increment builds on the full, none on another. */
+	readonly differential: boolean;
 	readonly singleFile: boolean;
-	readonly requested: 'full' | 'increment';
+	/** `synthetic`: a full of a new chain, for which what has not changed is copied from the present chain. */
+	readonly requested: 'full' | 'synthetic' | 'increment';
 	readonly renewAfterPoints: number | null;
 	readonly now: number;
 };
@@ -27,20 +44,22 @@ export class ChainRun implements AsyncDisposable {
 	readonly actual: 'full' | 'increment';
 	/** Why the actual mode is not the requested one; empty when it is. */
 	readonly fallbackReason: string;
-	/** The chain that the run builds on; null for a full. */
+	/** What need not be stored again; null for an active full. */
 	readonly base: ChainHandle | null;
 	/** Newest manifest per object, in the order of the objects; null where there is none to compare with. */
 	readonly previous: readonly (PointManifest | null)[];
 	readonly writer: BackupFileWriter;
 	readonly #storage: Storage;
+	readonly #plan: Plan;
 	readonly #target: Target;
 	#isCommitted = false;
 
 	private constructor(storage: Storage, target: Target, plan: Plan, writer: BackupFileWriter) {
 		this.#storage = storage;
 		this.#target = target;
+		this.#plan = plan;
 		this.writer = writer;
-		this.actual = plan.stored ? 'increment' : 'full';
+		this.actual = plan.step === 'increment' || plan.step === 'reverse' ? 'increment' : 'full';
 		this.fallbackReason = plan.fallbackReason;
 		this.base = plan.base;
 		this.previous = plan.previous;
@@ -51,81 +70,111 @@ export class ChainRun implements AsyncDisposable {
 		const storage = new LocalFolder(spec.repositoryPath);
 		const plan = await planRun(storage, spec);
 		const target = chooseTarget(spec, plan);
-		const part = `${target.folder}/${partName(target.name, spec.job.id)}`;
-		const writer = await BackupFileWriter.create(storage, { path: part, kind: target.kind, createdAt: spec.now });
-		return new ChainRun(storage, { ...target, part }, plan, writer);
+		const writer =
+			plan.step === 'reverse' && plan.chain
+				? await BackupFileWriter.update(storage, plan.chain.pathOf(plan.chain.full))
+				: await BackupFileWriter.create(storage, { path: target.part, kind: target.kind, createdAt: spec.now });
+		return new ChainRun(storage, target, plan, writer);
 	}
 
-	/** Makes the points part of the chain: file first, then its name, then the metadata. A crash in between loses nothing that was committed before. */
-	async commit(points: readonly PointManifest[]): Promise<{ sizeBytes: number; path: string }> {
-		const { folder, name, part, stored, chain, fileId, kind, dependsOn, metadataName } = this.#target;
+	/** Makes the points part of the chain. A crash at any instant loses nothing that was committed before. */
+	async commit(points: readonly PointManifest[], options: StepOptions): Promise<{ sizeBytes: number }> {
+		const { chain, step } = this.#plan;
+		if (step === 'reverse' && chain) {
+			const { fileId, reverseName } = this.#target;
+			const sizeBytes = await commitReverse(chain, this.writer, { fileId, reverseName, points }, options);
+			this.#isCommitted = true;
+			return { sizeBytes };
+		}
+		if (step === 'synthetic' && chain) await copyFromChain(chain, this.writer, points, options);
+		return this.#commitFile(points);
+	}
+
+	/** File first, then its name, then the metadata. */
+	async #commitFile(points: readonly PointManifest[]): Promise<{ sizeBytes: number }> {
+		const { folder, name, part, files, chain, fileId, kind, dependsOn, metadataName } = this.#target;
 		const { sizeBytes } = await this.writer.commit({ fileId, chain, dependsOn, points });
 		await this.writer[Symbol.asyncDispose]();
-		const finalPath = `${folder}/${name}`;
-		await this.#storage.rename(part, finalPath);
+		await this.#storage.rename(part, `${folder}/${name}`);
 		this.#isCommitted = true;
 		const entry = { id: fileId, name, kind, dependsOn, sizeBytes, createdAt: points[0]?.createdAt ?? chain.createdAt, points: [...points] };
-		await writeMetadata(this.#storage, `${folder}/${metadataName}`, { chain, files: [...(stored?.metadata.files ?? []), entry] });
-		return { sizeBytes, path: finalPath };
+		await writeMetadata(this.#storage, `${folder}/${metadataName}`, { chain, files: [...files, entry] });
+		return { sizeBytes };
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
-		await this.writer[Symbol.asyncDispose]().catch(() => undefined); // closed by commit
-		if (!this.#isCommitted) await this.#storage.remove(this.#target.part);
+		await this.writer[Symbol.asyncDispose]();
+		if (!this.#isCommitted && this.#plan.step !== 'reverse') await this.#storage.remove(this.#target.part);
 	}
 }
 
 type Plan = {
-	readonly stored: StoredChain | null;
+	readonly step: 'full' | 'synthetic' | 'increment' | 'reverse';
+	/** The chain that is continued or copied from. */
+	readonly chain: OpenChain | null;
 	readonly fallbackReason: string;
 	readonly base: ChainHandle | null;
 	readonly previous: readonly (PointManifest | null)[];
+	/** File that an increment builds on. */
+	readonly dependsOn: string | null;
 };
 type Target = {
 	readonly folder: string;
 	readonly name: string;
 	readonly part: string;
 	readonly metadataName: string;
+	/** Reverse incremental: what the file with the older point will be called. */
+	readonly reverseName: string;
 	readonly kind: BackupFileKind;
 	readonly fileId: string;
 	readonly dependsOn: string | null;
 	readonly chain: ChainHead;
-	readonly stored: StoredChain | null;
+	/** Files that the chain has already. */
+	readonly files: StoredChain['metadata']['files'];
 };
 
 const sameObject = (a: SourceSpec, b: SourceSpec): boolean => a.kind === b.kind && a.path === b.path;
 
+/** The chain that the objects' points go into: the newest of the job, of this method, for these objects. */
+function findCurrentChain(chains: readonly StoredChain[], spec: ChainRunSpec): StoredChain | undefined {
+	const covers = (objects: readonly SourceSpec[]): boolean =>
+		spec.singleFile
+			? objects.length !== 1 || spec.objects.length === 1
+			: objects.length === 1 && spec.objects.every((object) => objects.some((other) => sameObject(object, other)));
+	return chains.findLast(({ metadata: { chain } }) => chain.job.id === spec.job.id && chain.method === spec.method && covers(chain.objects));
+}
+
 async function planRun(storage: Storage, spec: ChainRunSpec): Promise<Plan> {
-	const full = (fallbackReason: string): Plan => ({ stored: null, fallbackReason, base: null, previous: spec.objects.map(() => null) });
+	const full = (fallbackReason: string): Plan => ({
+		step: 'full',
+		chain: null,
+		fallbackReason,
+		base: null,
+		previous: spec.objects.map(() => null),
+		dependsOn: null,
+	});
 	if (spec.requested === 'full') return full('');
 	const { chains, problems, folders } = await readChains(storage);
-	const stored = chains.findLast(
-		({ metadata: { chain } }) =>
-			chain.job.id === spec.job.id &&
-			chain.method === spec.method &&
-			(spec.singleFile
-				? chain.objects.length !== 1 || spec.objects.length === 1
-				: chain.objects.length === 1 && spec.objects.every((object) => chain.objects.some((other) => sameObject(object, other)))),
-	);
+	const stored = findCurrentChain(chains, spec);
 	if (!stored) return full(problems.length > 0 ? `No readable chain was found; ${problems[0]?.error.message}` : 'This is the first run.');
 	const described = describeChain(stored, folders.get(stored.folder) ?? []);
 	const problem = described.files.find((file) => file.problem)?.problem;
 	if (problem) return full(`The chain is incomplete: ${problem}`);
 	const pointsPerObject = Math.max(...spec.objects.map((object) => described.points.filter((point) => sameObject(point.object, object)).length));
-	if (spec.renewAfterPoints !== null && pointsPerObject >= spec.renewAfterPoints)
+	if (spec.requested === 'increment' && spec.renewAfterPoints !== null && pointsPerObject >= spec.renewAfterPoints)
 		return full(`The chain holds ${pointsPerObject} restore points; a new one begins so that retention can remove it.`);
+	const chain = new OpenChain(spec.repositoryPath, stored);
+	// what a new point may build on, its newest file last
+	const baseFiles = spec.requested === 'increment' && (spec.method === 'reverse' || spec.differential) ? [chain.full] : newestLine(stored);
 	try {
 		const base = await loadChain(
 			spec.repositoryPath,
-			described.files.map((file) => file.path),
+			baseFiles.map((file) => chain.pathOf(file)),
 		);
-		const manifests = stored.metadata.files.flatMap((file) => file.points);
-		return {
-			stored,
-			fallbackReason: '',
-			base,
-			previous: spec.objects.map((object) => manifests.findLast((point) => sameObject(point.object, object)) ?? null),
-		};
+		const manifests = chain.points(baseFiles);
+		const previous = spec.objects.map((object) => manifests.findLast((point) => sameObject(point.object, object)) ?? null);
+		const step = spec.requested === 'synthetic' ? 'synthetic' : spec.method === 'reverse' ? 'reverse' : 'increment';
+		return { step, chain, fallbackReason: '', base, previous, dependsOn: baseFiles.at(-1)?.id ?? null };
 	} catch (error) {
 		if (isEngineError(error, 'repository.damaged') || isEngineError(error, 'repository.foreign'))
 			return full(`The chain cannot be continued: ${error.message}`);
@@ -133,38 +182,32 @@ async function planRun(storage: Storage, spec: ChainRunSpec): Promise<Plan> {
 	}
 }
 
-function chooseTarget(spec: ChainRunSpec, plan: Plan): Omit<Target, 'part'> {
-	const fileId = newId(spec.now);
-	const time = new Date(spec.now).toISOString().replace(/[-:]/g, '').replace('.', '');
-	const base = `${spec.singleFile ? folderName(spec.job.name) : slug(spec.objects[0])}_${time}`;
-	const kind: BackupFileKind = plan.stored ? 'increment' : 'full';
-	if (plan.stored) {
-		const last = plan.stored.metadata.files.at(-1);
-		const { chain } = plan.stored.metadata;
-		const objects = [...chain.objects, ...spec.objects.filter((object) => !chain.objects.some((other) => sameObject(object, other)))];
-		return {
-			folder: plan.stored.folder,
-			name: base + extensions[kind],
-			metadataName: path.posix.basename(plan.stored.path),
-			kind,
-			fileId,
-			dependsOn: last?.id ?? null,
-			chain: { ...chain, job: spec.job, objects },
-			stored: plan.stored,
-		};
-	}
-	const chain: ChainHead = { id: newId(spec.now), createdAt: spec.now, method: spec.method, job: spec.job, objects: [...spec.objects] };
-	return {
-		folder: folderName(spec.job.name),
-		name: base + extensions[kind],
-		metadataName: base + metadataExtension,
-		kind,
-		fileId,
-		dependsOn: null,
-		chain,
-		stored: null,
-	};
+/** The file with the newest point and all that it builds on. */
+function newestLine(stored: StoredChain): StoredChain['metadata']['files'] {
+	const newest = stored.metadata.files.reduce((a, b) => (b.createdAt >= a.createdAt ? b : a));
+	return filesNeeded(stored, newest);
 }
+
+function chooseTarget(spec: ChainRunSpec, plan: Plan): Target {
+	const fileId = newId(spec.now);
+	const base = `${spec.singleFile ? folderName(spec.job.name) : slug(spec.objects[0])}_${timeName(spec.now)}`;
+	const stored = plan.step === 'synthetic' ? null : (plan.chain?.stored ?? null);
+	const kind: BackupFileKind = stored && plan.step === 'increment' ? 'increment' : 'full';
+	const name = base + extensions[kind];
+	const folder = stored?.folder ?? folderName(spec.job.name);
+	const part = `${folder}/${partName(name, spec.job.id)}`;
+	const reverseName = `${base.slice(0, base.lastIndexOf('_'))}_${timeName(plan.chain?.full.createdAt ?? spec.now)}${extensions.reverse}`;
+	const common = { folder, name, part, reverseName, kind, fileId };
+	if (!stored) {
+		const chain: ChainHead = { id: newId(spec.now), createdAt: spec.now, method: spec.method, job: spec.job, objects: [...spec.objects] };
+		return { ...common, metadataName: base + metadataExtension, dependsOn: null, chain, files: [] };
+	}
+	const { chain, files } = stored.metadata;
+	const objects = [...chain.objects, ...spec.objects.filter((object) => !chain.objects.some((other) => sameObject(object, other)))];
+	return { ...common, metadataName: path.posix.basename(stored.path), dependsOn: plan.dependsOn, chain: { ...chain, job: spec.job, objects }, files };
+}
+
+const timeName = (at: number): string => new Date(at).toISOString().replace(/[-:]/g, '').replace('.', '');
 
 /** Names of Windows devices and trailing dots cannot be folders there; everything else was refused when the job was saved. */
 const folderName = (name: string): string => (/^(con|prn|aux|nul|com\d|lpt\d)$/i.test(name) ? `${name}_` : name.replace(/[\\/:*?"<>|\p{Cc}]/gu, '_'));
@@ -177,7 +220,3 @@ function slug(object: SourceSpec | undefined): string {
 		.replace(/^[-.]+|[-.]+$/g, '');
 	return (text || 'root').slice(-60).replace(/^[-.]+/, '');
 }
-
-/** The job has no chain that a caller may name. */
-export const unknownChain = (chainId: string): EngineError =>
-	new EngineError('not-found.chain', `There is no chain ${chainId}.`, { hint: 'List the chains with "holdfast chain list".' });

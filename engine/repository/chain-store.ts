@@ -4,13 +4,13 @@ import * as path from 'node:path';
 import { EngineError, isEngineError, toErrorShape } from '../base/index.ts';
 import type { BackupFileKind, ChainMethod, ErrorShape, RunMode, SourceSpec } from '../contract/index.ts';
 import { type ChainMetadata, encodeChainMetadata, maxMetadataBytes, type PointManifest, parseChainMetadata } from '../format/index.ts';
-import { readCommittedFile } from './backup-file.ts';
 import { LocalFolder } from './storage/local-folder.ts';
 import type { Storage, StorageEntry } from './storage/storage.ts';
 
 export const extensions: Readonly<Record<BackupFileKind, string>> = { full: '.hbk', increment: '.hib', reverse: '.hrb' };
 export const metadataExtension = '.hbm';
-const kindOf = (name: string): BackupFileKind | undefined => (Object.keys(extensions) as BackupFileKind[]).find((kind) => name.endsWith(extensions[kind]));
+export const kindOf = (name: string): BackupFileKind | undefined =>
+	(Object.keys(extensions) as BackupFileKind[]).find((kind) => name.endsWith(extensions[kind]));
 /** A file that a running session writes: `<name>.<job id>.part`. It gets its name when it is committed. */
 export const partName = (name: string, jobId: string): string => `${name}.${jobId}.part`;
 
@@ -198,7 +198,7 @@ function inheritedProblem(dependsOn: string | null, problems: ReadonlyMap<string
 const inherited = 'It depends on a damaged file: ';
 
 /** A file with all that it builds on, the full first. */
-function filesNeeded(stored: StoredChain, last: StoredFile): StoredFile[] {
+export function filesNeeded(stored: StoredChain, last: StoredFile): StoredFile[] {
 	const needed: StoredFile[] = [];
 	for (let file: StoredFile | undefined = last; file && !needed.includes(file); ) {
 		needed.unshift(file);
@@ -230,66 +230,6 @@ export async function listChains(repositoryPath: string): Promise<ChainList> {
 	return { chains: chains.map((stored) => describeChain(stored, folders.get(stored.folder) ?? [])), problems };
 }
 
-/**
- * Removes what a dead session of the job left, and takes in files that were committed but not yet listed.
- * Call only while no session of the job runs.
- */
-export async function cleanUpJob(repositoryPath: string, job: JobRef): Promise<{ removed: string[]; adopted: string[] }> {
-	const storage = new LocalFolder(repositoryPath);
-	const { chains, folders } = await readChains(storage);
-	const removed: string[] = [];
-	const adopted: string[] = [];
-	for (const [folder, entries] of folders) {
-		for (const { name } of entries) {
-			if (!name.endsWith(`.${job.id}.part`) && !(name.endsWith('.tmp') && folderIsOf(chains, folder, job))) continue;
-			await storage.remove(`${folder}/${name}`);
-			removed.push(`${folder}/${name}`);
-		}
-		const known = new Set(chains.filter((stored) => stored.folder === folder).flatMap((stored) => stored.metadata.files.map((file) => file.name)));
-		for (const { name, sizeBytes } of [...entries].sort((a, b) => (a.name < b.name ? -1 : 1))) {
-			if (kindOf(name) && !known.has(name) && (await adopt(storage, chains, job, folder, name, sizeBytes))) adopted.push(`${folder}/${name}`);
-		}
-	}
-	return { removed, adopted };
-}
-
-const folderIsOf = (chains: readonly StoredChain[], folder: string, job: JobRef): boolean =>
-	chains.some((stored) => stored.folder === folder && stored.metadata.chain.job.id === job.id);
-
-/** Takes a committed file of the job into its chain's metadata, which is made anew if it is lost. A file that cannot be read is left alone. */
-async function adopt(storage: Storage, chains: StoredChain[], job: JobRef, folder: string, name: string, sizeBytes: number): Promise<boolean> {
-	const committed = await readFileHead(storage, `${folder}/${name}`);
-	if (committed?.root.chain.job.id !== job.id) return false;
-	const { superblock, root } = committed;
-	const entry = {
-		id: superblock.fileId,
-		name,
-		kind: superblock.kind,
-		dependsOn: root.dependsOn,
-		sizeBytes,
-		createdAt: superblock.createdAt,
-		points: root.points,
-	};
-	const at = chains.findIndex((stored) => stored.metadata.chain.id === root.chain.id);
-	const stored = chains[at];
-	if (stored ? stored.metadata.files.at(-1)?.id !== root.dependsOn : root.dependsOn !== null) return false;
-	const location = stored?.path ?? `${folder}/${name.slice(0, -extensions.full.length)}${metadataExtension}`;
-	const metadata: ChainMetadata = { chain: root.chain, files: [...(stored?.metadata.files ?? []), entry] };
-	await writeMetadata(storage, location, metadata);
-	chains.splice(at < 0 ? chains.length : at, stored ? 1 : 0, { path: location, folder, metadata });
-	return true;
-}
-
-async function readFileHead(storage: Storage, location: string): Promise<Awaited<ReturnType<typeof readCommittedFile>>> {
-	try {
-		await using file = await storage.open(location, 'read');
-		return await readCommittedFile(file);
-	} catch (error) {
-		if (isEngineError(error)) return null; // foreign, damaged or newer: not ours to touch
-		throw error;
-	}
-}
-
 /** Deletes a chain: its newest files first, its metadata last, so that after a crash in between what is left is still known. */
 export async function removeChain(repositoryPath: string, chainId: string): Promise<void> {
 	const storage = new LocalFolder(repositoryPath);
@@ -298,6 +238,29 @@ export async function removeChain(repositoryPath: string, chainId: string): Prom
 	if (!stored) return;
 	for (const file of stored.metadata.files.toReversed()) await storage.remove(`${stored.folder}/${file.name}`);
 	await storage.remove(stored.path);
+}
+
+/**
+ * Deletes one file that nothing builds on: the oldest reverse increment, a differential. Metadata first: a file that is left behind by a crash is
+ * found and taken in again.
+ * @throws `not-found.chain`, `usage.conflict` when another file builds on it
+ */
+export async function removeFile(repositoryPath: string, chainId: string, path: string): Promise<void> {
+	const storage = new LocalFolder(repositoryPath);
+	const { chains } = await readChains(storage);
+	const stored = chains.find((candidate) => candidate.metadata.chain.id === chainId);
+	if (!stored) throw unknownChain(chainId);
+	const { chain, files } = stored.metadata;
+	const file = files.find(({ name }) => `${stored.folder}/${name}` === path);
+	if (!file) return;
+	const dependent = files.find(({ dependsOn }) => dependsOn === file.id);
+	if (dependent || file.kind === 'full')
+		throw new EngineError(
+			'usage.conflict',
+			`${path} cannot be removed alone: ${dependent ? `${dependent.name} builds on it` : 'it is the full of its chain'}.`,
+		);
+	await writeMetadata(storage, stored.path, { chain, files: files.filter((other) => other !== file) });
+	await storage.remove(path);
 }
 
 /** The chain and the files that a point needs, its own last. @throws `not-found.point`, `repository.damaged` */
@@ -314,3 +277,6 @@ export async function findPoint(repositoryPath: string, pointId: string): Promis
 		hint: 'List the points with "holdfast point list".',
 	});
 }
+
+export const unknownChain = (chainId: string): EngineError =>
+	new EngineError('not-found.chain', `There is no chain ${chainId}.`, { hint: 'List the chains with "holdfast chain list".' });

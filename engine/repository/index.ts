@@ -7,5 +7,8 @@ export * from './backup-file.ts';
 export * from './chain-reader.ts';
 export * from './chain-run.ts';
 export * from './chain-store.ts';
+export * from './clean-up.ts';
+export type { StepOptions } from './methods/merge-oldest.ts';
+export * from './steps.ts';
 export * from './storage/local-folder.ts';
 export type * from './storage/storage.ts';

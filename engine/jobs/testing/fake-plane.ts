@@ -243,7 +243,7 @@ export class FakePlane implements DataPlane, ChainStore {
 		const isTooLong = current !== undefined && run.renewAfterPoints !== null && current.files.length >= run.renewAfterPoints;
 		const isFull = run.requested === 'full' || current === undefined || isTooLong;
 		const reason = run.requested === 'full' ? run.reason : current === undefined ? 'There is no chain to build on.' : isTooLong ? 'The chain is complete.' : '';
-		const mode = { requested: run.requested, actual: isFull ? 'full' : 'increment', reason } as const;
+		const mode = { requested: run.requested === 'increment' ? 'increment' : 'full', actual: isFull ? 'full' : 'increment', reason } as const;
 		const createdAt = this.#now();
 		const chainId = isFull ? `chain-${this.#nextId++}` : (current?.id ?? '');
 		const file = `${run.job.name}/${chainId}-${this.#nextId++}.${isFull ? 'hbk' : 'hib'}`;

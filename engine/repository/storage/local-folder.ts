@@ -131,13 +131,15 @@ export class LocalFolder implements Storage {
 		});
 	}
 
-	rename(from: string, to: string): Promise<void> {
+	rename(from: string, to: string, { replace = false }: { readonly replace?: boolean } = {}): Promise<void> {
 		return this.#attempt('rename', to, async (absolute) => {
 			// link + unlink would be atomic about existing targets but not every share has links; names carry the time and one engine writes
-			const exists = await fs.lstat(absolute).then(
-				() => true,
-				() => false,
-			);
+			const exists =
+				!replace &&
+				(await fs.lstat(absolute).then(
+					() => true,
+					() => false,
+				));
 			if (exists) throw new EngineError('exists.target', `${absolute} exists already.`);
 			await fs.rename(this.#absolute(from), absolute);
 			await syncFolder(path.dirname(absolute));

@@ -13,8 +13,8 @@ export interface Storage {
 	open(path: string, mode: 'read' | 'update' | 'create'): Promise<StorageFile>;
 	/** All or nothing, and durable when it resolves: readers see the old bytes or the new ones. */
 	replace(path: string, bytes: Uint8Array): Promise<void>;
-	/** Durable when it resolves; refuses an existing target (`exists.target`). */
-	rename(from: string, to: string): Promise<void>;
+	/** Durable when it resolves; refuses an existing target (`exists.target`) unless it may replace it, which is then atomic. */
+	rename(from: string, to: string, options?: { readonly replace?: boolean }): Promise<void>;
 	/** Idempotent: an absent file is no error. An empty folder left behind is removed. */
 	remove(path: string): Promise<void>;
 	space(): Promise<StorageSpace>;

@@ -63,6 +63,7 @@ export const backupRun = ({ repositoryPath, source }: Site, more: Partial<Backup
 	exclude: [],
 	method: 'forward',
 	singleFile: false,
+	differential: false,
 	blockSizeBytes: 1_048_576,
 	compression: 'fast',
 	requested: 'increment',

@@ -1,0 +1,47 @@
+import { assert, EngineError } from '../../base/index.ts';
+import { BackupFileWriter } from '../backup-file.ts';
+import { LiveMap, markLive } from '../liveness.ts';
+import type { OpenChain, StoredFile } from '../open-chain.ts';
+import { copyChunks } from '../record-copier.ts';
+
+/** What has been moved is committed at least this often, so that a step that is interrupted does not begin anew. */
+const commitEveryBytes = 1024 * 1024 * 1024;
+
+export type StepOptions = { readonly signal: AbortSignal; readonly onCopied?: ((bytes: number) => void) | undefined };
+
+/**
+ * Forever forward incremental: moves what the points still need from the oldest increment into the full, which then is that increment's point.
+ * The full commits, the metadata follows, the increment is deleted: interrupted anywhere, every retained point restores, and the step can be
+ * repeated. What only the full's old point needed becomes free room.
+ * @throws `repository.damaged` when a chunk cannot be trusted: the chain is then as before
+ */
+export async function mergeOldestIncrement(chain: OpenChain, { signal, onCopied }: StepOptions): Promise<void> {
+	const { full } = chain;
+	const oldest = chain.files.find((file) => file.dependsOn === full.id);
+	if (oldest?.kind !== 'increment') throw new EngineError('usage.conflict', 'The chain has no increment to merge.');
+	const rest = chain.files.filter((file) => file !== full);
+	await using writer = await BackupFileWriter.update(chain.storage, chain.pathOf(full));
+	const { committed } = writer;
+	assert(committed, 'an updated file is committed');
+	const files = [full, ...rest];
+	const indexes = [committed.index, ...(await chain.indexes(rest))];
+	const live = new LiveMap(indexes);
+	await using reader = chain.reader(files, indexes);
+	await markLive(reader, chain.points(rest), live, { signal });
+
+	const [oldestIndex] = indexes.slice(files.indexOf(oldest));
+	assert(oldestIndex, 'the increment has an index');
+	await using source = await chain.storage.open(chain.pathOf(oldest), 'read');
+	for (;;) {
+		const isWanted = (hash: Uint8Array): boolean => live.has(hash) && !writer.committed?.index.has(hash);
+		const { isComplete } = await copyChunks({ file: source, index: oldestIndex }, writer, isWanted, { signal, onCopied, maxBytes: commitEveryBytes });
+		if (isComplete) break;
+		await writer.commit({ fileId: full.id, chain: committed.root.chain, dependsOn: null, points: committed.root.points });
+	}
+	const { sizeBytes } = await writer.commit({ fileId: oldest.id, chain: chain.stored.metadata.chain, dependsOn: null, points: oldest.points }, (hash) =>
+		live.has(hash),
+	);
+	const merged: StoredFile = { ...full, id: oldest.id, sizeBytes, createdAt: oldest.createdAt, points: oldest.points };
+	await chain.saveFiles([merged, ...rest.filter((file) => file !== oldest)]);
+	await chain.storage.remove(chain.pathOf(oldest));
+}

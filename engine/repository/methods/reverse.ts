@@ -1,0 +1,77 @@
+import { assert } from '../../base/index.ts';
+import type { PointManifest } from '../../format/index.ts';
+import { BackupFileWriter } from '../backup-file.ts';
+import { ChainReader } from '../chain-reader.ts';
+import { partName } from '../chain-store.ts';
+import { LiveMap, markLive } from '../liveness.ts';
+import type { OpenChain, StoredFile } from '../open-chain.ts';
+import { copyChunks } from '../record-copier.ts';
+import type { StepOptions } from './merge-oldest.ts';
+
+export type ReverseStep = {
+	/** Id of the full's new state. */
+	readonly fileId: string;
+	/** Name of the file that takes the older point. */
+	readonly reverseName: string;
+	readonly points: readonly PointManifest[];
+};
+
+/**
+ * Reverse incremental: the full becomes the newest point. What only older points need moves into a reverse increment, which is complete and has
+ * its name before the full commits. Interrupted before that commit, the full still is the point before and the reverse increment is a
+ * leftover; interrupted after it, both are found and listed at the next start.
+ * @param writer the full, opened for change, with everything of the new points appended
+ * @returns the size of the full
+ */
+export async function commitReverse(chain: OpenChain, writer: BackupFileWriter, step: ReverseStep, { signal, onCopied }: StepOptions): Promise<number> {
+	const { full } = chain;
+	const { committed } = writer;
+	assert(committed, 'an updated file is committed');
+	const isReplaced = (point: PointManifest): boolean =>
+		step.points.some(({ object }) => object.kind === point.object.kind && object.path === point.object.path);
+	const oldPoints = committed.root.points.filter(isReplaced);
+	const newPoints = [...committed.root.points.filter((point) => !isReplaced(point)), ...step.points];
+
+	const pending = writer.pendingIndex();
+	const live = new LiveMap([pending]);
+	await using reader = new ChainReader({ repositoryPath: chain.repositoryPath, files: [{ path: writer.path, index: pending.buffer }] });
+	await markLive(reader, newPoints, live, { signal });
+
+	const reverse = await writeReverse(chain, step, oldPoints, (hash) => !live.has(hash), { signal, onCopied }, writer);
+	const { sizeBytes } = await writer.commit({ fileId: step.fileId, chain: chain.stored.metadata.chain, dependsOn: null, points: newPoints }, (hash) =>
+		live.has(hash),
+	);
+	const createdAt = step.points[0]?.createdAt ?? full.createdAt;
+	const newFull: StoredFile = { ...full, id: step.fileId, sizeBytes, createdAt, points: newPoints };
+	await chain.saveFiles([newFull, ...reverse, ...chain.files.filter((file) => file !== full)]);
+	return sizeBytes;
+}
+
+/** The older point with what the full gives up. An object that is new has no older point, and then there is nothing to write. */
+async function writeReverse(
+	chain: OpenChain,
+	{ fileId, reverseName }: ReverseStep,
+	points: readonly PointManifest[],
+	isMoved: (hash: Uint8Array) => boolean,
+	options: StepOptions,
+	full: BackupFileWriter,
+): Promise<StoredFile[]> {
+	const { committed } = full;
+	assert(committed, 'an updated file is committed');
+	const createdAt = points[0]?.createdAt ?? chain.full.createdAt;
+	const part = `${chain.stored.folder}/${partName(reverseName, chain.stored.metadata.chain.job.id)}`;
+	const path = `${chain.stored.folder}/${reverseName}`;
+	const claim = { fileId: chain.full.id, chain: chain.stored.metadata.chain, dependsOn: fileId, points };
+	let sizeBytes: number;
+	try {
+		await using writer = await BackupFileWriter.create(chain.storage, { path: part, kind: 'reverse', createdAt });
+		await using source = await chain.storage.open(full.path, 'read');
+		await copyChunks({ file: source, index: committed.index }, writer, isMoved, options);
+		({ sizeBytes } = await writer.commit(claim));
+	} catch (error) {
+		await chain.storage.remove(part);
+		throw error;
+	}
+	await chain.storage.rename(part, path);
+	return [{ id: claim.fileId, name: reverseName, kind: 'reverse', dependsOn: fileId, sizeBytes, createdAt, points: [...points] }];
+}

@@ -1,0 +1,75 @@
+import { EngineError } from '../base/index.ts';
+import type { ChainMetadata, FileIndex, PointManifest } from '../format/index.ts';
+import { readCommittedFile, readIndex } from './backup-file.ts';
+import { ChainReader } from './chain-reader.ts';
+import { readChains, type StoredChain, unknownChain, writeMetadata } from './chain-store.ts';
+import { LocalFolder } from './storage/local-folder.ts';
+import type { Storage } from './storage/storage.ts';
+
+export type StoredFile = ChainMetadata['files'][number];
+
+/** A chain with its indexes, for the steps that move chunks between its files. The caller holds the chain for itself. */
+export class OpenChain {
+	readonly storage: Storage;
+	readonly repositoryPath: string;
+	stored: StoredChain;
+
+	constructor(repositoryPath: string, stored: StoredChain) {
+		this.repositoryPath = repositoryPath;
+		this.storage = new LocalFolder(repositoryPath);
+		this.stored = stored;
+	}
+
+	/** @throws `not-found.chain`, `repository.*` */
+	static async find(repositoryPath: string, chainId: string): Promise<OpenChain> {
+		const { chains } = await readChains(new LocalFolder(repositoryPath));
+		const stored = chains.find(({ metadata }) => metadata.chain.id === chainId);
+		if (!stored) throw unknownChain(chainId);
+		return new OpenChain(repositoryPath, stored);
+	}
+
+	get files(): readonly StoredFile[] {
+		return this.stored.metadata.files;
+	}
+
+	get full(): StoredFile {
+		const full = this.files.find(({ kind }) => kind === 'full');
+		if (!full) throw new EngineError('repository.damaged', `The chain ${this.stored.metadata.chain.id} has no full backup file.`);
+		return full;
+	}
+
+	pathOf(file: StoredFile): string {
+		return `${this.stored.folder}/${file.name}`;
+	}
+
+	/** Indexes of the given files, as they are committed. */
+	async indexes(files: readonly StoredFile[]): Promise<FileIndex[]> {
+		const indexes: FileIndex[] = [];
+		for (const stored of files) {
+			await using file = await this.storage.open(this.pathOf(stored), 'read');
+			const committed = await readCommittedFile(file);
+			if (!committed) throw new EngineError('repository.damaged', `${this.pathOf(stored)} was never completed.`);
+			indexes.push(await readIndex(file, committed));
+		}
+		return indexes;
+	}
+
+	reader(files: readonly StoredFile[], indexes: readonly FileIndex[]): ChainReader {
+		return new ChainReader({
+			repositoryPath: this.repositoryPath,
+			files: files.map((file, i) => ({ path: this.pathOf(file), index: (indexes[i] as FileIndex).buffer })),
+		});
+	}
+
+	/** Points of the given files, each once. */
+	points(files: readonly StoredFile[]): PointManifest[] {
+		return files.flatMap((file) => file.points);
+	}
+
+	/** Writes the new list of files; what is no longer named is removed by the caller afterwards. */
+	async saveFiles(files: readonly StoredFile[]): Promise<void> {
+		const metadata: ChainMetadata = { chain: this.stored.metadata.chain, files: [...files] };
+		await writeMetadata(this.storage, this.stored.path, metadata);
+		this.stored = { ...this.stored, metadata };
+	}
+}

@@ -1,0 +1,32 @@
+import { EngineError } from '../base/index.ts';
+import { compactFile } from './methods/compact.ts';
+import { mergeOldestIncrement, type StepOptions } from './methods/merge-oldest.ts';
+import { OpenChain } from './open-chain.ts';
+
+/** Steps that move chunks between the files of a chain. The caller holds the chain for itself. */
+export type ChainStep =
+	/** Forever forward incremental: the oldest `count` increments go into the full. */
+	| { readonly kind: 'merge'; readonly count: number }
+	/** Files are written anew without dead room. */
+	| { readonly kind: 'compact' };
+
+export type StepOutcome = { readonly savedBytes: number };
+
+/** @throws `not-found.chain`, `usage.conflict`, `repository.*`; what was done by then stays done and the chain is whole */
+export async function runChainStep(repositoryPath: string, chainId: string, step: ChainStep, options: StepOptions): Promise<StepOutcome> {
+	const chain = await OpenChain.find(repositoryPath, chainId);
+	const before = totalBytes(chain);
+	if (step.kind === 'merge') {
+		if (chain.stored.metadata.chain.method !== 'forever-forward')
+			throw new EngineError('usage.conflict', 'Only a forever forward incremental chain is merged.', { data: { field: 'chain' } });
+		for (let i = 0; i < step.count; i++) await mergeOldestIncrement(chain, options);
+	} else {
+		for (const { id } of chain.files) {
+			const file = chain.files.find((candidate) => candidate.id === id);
+			if (file) await compactFile(chain, file, options);
+		}
+	}
+	return { savedBytes: before - totalBytes(chain) };
+}
+
+const totalBytes = (chain: OpenChain): number => chain.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
