@@ -13,7 +13,7 @@ import { createFakeApi } from './create-fake-api.ts';
 import { type Scenario, scenarios } from './site.ts';
 
 /** Another build can be looked at while somebody else builds into the usual place. */
-const root = process.env.HOLDFAST_RENDERER ?? join(import.meta.dirname, '../../dist/renderer');
+const builtConsole = process.env.HOLDFAST_RENDERER ?? join(import.meta.dirname, '../../dist/renderer');
 const mediaTypes: Record<string, string> = {
 	'.html': 'text/html',
 	'.js': 'text/javascript',
@@ -28,7 +28,7 @@ const policy =
 
 export type FakeServer = { readonly url: string; close(): Promise<void> };
 
-export async function serveFake(scenario: Scenario, port = 0): Promise<FakeServer> {
+export async function serveFake(scenario: Scenario, { port = 0, root = builtConsole } = {}): Promise<FakeServer> {
 	const engine = createFakeApi(scenario);
 	const server: Server = createServer((request, response) => {
 		void (async () => {
@@ -72,6 +72,6 @@ export async function serveFake(scenario: Scenario, port = 0): Promise<FakeServe
 
 if (import.meta.main) {
 	const scenario = scenarios.find((name) => name === process.argv[2]) ?? 'normal';
-	const { url } = await serveFake(scenario, Number(process.argv[3] ?? 0));
+	const { url } = await serveFake(scenario, { port: Number(process.argv[3] ?? 0) });
 	console.log(`${scenario}: ${url}`);
 }

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { createTRPCClient, createWSClient, wsLink } from '@trpc/client';
+import { type Browser, chromium, type Page } from 'playwright';
+import { build } from 'vite';
+import { findTool, requireTool } from '../../engine/base/testing.ts';
+import type { AppRouter } from '../../engine/contract/index.ts';
+import { type FakeServer, serveFake } from './serve.ts';
+
+let root: string;
+let browser: Browser | undefined;
+
+before(async () => {
+	const executablePath = findTool('chromium');
+	if (executablePath === undefined) return;
+	root = await mkdtemp(join(tmpdir(), 'holdfast-console-'));
+	await build({
+		configFile: join(import.meta.dirname, '../../vite.config.ts'),
+		root: join(import.meta.dirname, '../../renderer'),
+		logLevel: 'error',
+		build: { outDir: root, emptyOutDir: true, sourcemap: false },
+	});
+	browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+});
+after(async () => {
+	await browser?.close();
+	if (root) await rm(root, { recursive: true, force: true });
+});
+
+/** A page on a site of its own; whatever the page reports as an error fails the test. */
+function consoleTest(name: string, body: (page: Page, server: FakeServer) => Promise<void>): void {
+	test(name, async (t) => {
+		if (!requireTool(t, 'chromium') || !browser) return;
+		const server = await serveFake('normal', { root });
+		const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce' });
+		page.setDefaultTimeout(20_000);
+		const errors: string[] = [];
+		page.on('pageerror', ({ message }) => errors.push(message));
+		try {
+			await body(page, server);
+		} finally {
+			await page.close();
+			await server.close();
+		}
+		assert.deepEqual(errors, []);
+	});
+}
+
+const apiOf = ({ url }: FakeServer) => {
+	const socket = createWSClient({ url: `${url.replace('http', 'ws')}api` });
+	return { api: createTRPCClient<AppRouter>({ links: [wsLink({ client: socket })] }), close: () => socket.close() };
+};
+
+consoleTest('the table of jobs is used with the keyboard alone, and keeps the focus when details open', async (page, { url }) => {
+	await page.goto(`${url}#/jobs`);
+	await page.getByRole('grid', { name: 'Jobs' }).focus();
+	await page.keyboard.press('ArrowDown');
+	await page.getByRole('complementary', { name: 'Details' }).waitFor();
+	await page.keyboard.press('ArrowDown');
+	await page.keyboard.press(' ');
+	await page.getByText('1 job selected').waitFor();
+	await page.keyboard.press('Control+a');
+	await page.getByText('10 jobs selected').waitFor();
+});
+
+consoleTest('a job that is started shows its session, and is cancelled from the same place', async (page, { url }) => {
+	await page.goto(`${url}#/jobs/job-etc`);
+	await page.getByRole('button', { name: 'Run now' }).click();
+	await page.getByRole('region', { name: 'Running session' }).waitFor();
+	await page.getByRole('button', { name: 'Cancel the run' }).click();
+	await page.getByRole('button', { name: 'Run now' }).waitFor();
+});
+
+consoleTest('saving over a newer version shows both and overwrites only when told to', async (page, server) => {
+	const { api, close } = apiOf(server);
+	await page.goto(`${server.url}#/jobs/job-finance/edit`);
+	await page.getByLabel('Name').fill('Finance and payroll');
+	const { id, revision, settings } = await api.jobs.get.query({ id: 'job-finance' });
+	await api.jobs.update.mutate({ id, revision, settings: { ...settings, retainPoints: 60 } });
+	await page.getByRole('button', { name: 'Save', exact: true }).click();
+	const dialog = page.getByRole('dialog', { name: /Somebody saved this job/ });
+	assert.match(await dialog.getByRole('row', { name: /Restore points to keep/ }).innerText(), /30\s+60/);
+	assert.equal((await api.jobs.get.query({ id })).settings.name, 'Finance share');
+	await dialog.getByRole('button', { name: 'Save mine over it' }).click();
+	await page.waitForURL(/#\/jobs\/job-finance$/);
+	assert.deepEqual([(await api.jobs.get.query({ id })).settings.name, (await api.jobs.get.query({ id })).revision], ['Finance and payroll', revision + 2]);
+	close();
+});
+
+consoleTest('the wizard keeps one at a step until the engine finds nothing wrong with it, then creates what was asked', async (page, server) => {
+	const { api, close } = apiOf(server);
+	const next = page.getByRole('button', { name: 'Next' });
+	await page.goto(`${server.url}#/jobs/new`);
+	await page.getByLabel('Name').fill('Web server');
+	await page.keyboard.press('Enter');
+	await page.getByText('Another job is called “Web server”.').waitFor();
+	await page.getByLabel('Name').fill('Web pages');
+	await page.keyboard.press('Enter');
+	const path = page.getByLabel('Path on the server');
+	await path.waitFor();
+	await next.click();
+	await page.getByText('Choose at least one folder or disk.').waitFor();
+	await path.fill('/srv/nowhere');
+	await page.getByRole('button', { name: 'Add this path' }).click();
+	await next.click();
+	await page.getByText('/srv/nowhere does not exist on this server.').waitFor();
+	await page.getByRole('button', { name: 'Do not protect /srv/nowhere' }).click();
+	await path.fill('/srv/www');
+	await page.getByRole('button', { name: 'Add this path' }).click();
+	await next.click();
+	await page.getByRole('radiogroup', { name: /Repository/ }).waitFor();
+	await next.click();
+	await page.getByText('The next 8 weeks').waitFor();
+	await next.click();
+	await page.getByText('The coming week', { exact: true }).waitFor();
+	await next.click();
+	await page.getByText('--source folder:/srv/www').waitFor();
+	await page.getByRole('button', { name: 'Create the job' }).click();
+	await page.getByText('Web pages was created').waitFor();
+	const created = (await api.jobs.list.query()).find(({ settings }) => settings.name === 'Web pages');
+	assert.deepEqual(created?.settings.sources, [{ kind: 'folder', path: '/srv/www' }]);
+	assert.equal(created?.settings.schedule?.cron, '0 22 * * *');
+	close();
+});
+
+consoleTest('losing the server keeps the page, says so, and comes back by itself', async (page, server) => {
+	await page.goto(`${server.url}#/jobs`);
+	await page.getByText('Home folders').waitFor();
+	await server.close();
+	const banner = page.getByText('The server does not answer');
+	await banner.waitFor();
+	assert.ok(await page.getByText('Home folders').isVisible());
+	const again = await serveFake('normal', { root, port: Number(new URL(server.url).port) });
+	try {
+		await banner.waitFor({ state: 'detached' });
+	} finally {
+		await again.close();
+	}
+});
