@@ -4,7 +4,7 @@
  */
 import { createTRPCClient, type TRPCClient } from '@trpc/client';
 import type { AppRouter, CallOptions, DesktopConnection, Download } from '../engine/contract/index.ts';
-import { openEngine } from '../engine/engine.ts';
+import { openEngine, startServer } from '../engine/engine.ts';
 import { embeddedLink } from './embedded-link.ts';
 import { shapeOf } from './error-words.ts';
 import { connectToServer } from './server-connection.ts';
@@ -18,16 +18,22 @@ export interface EngineHost extends AsyncDisposable {
 	download(input: { point: string; paths: string[] }, options: CallOptions): Promise<Download>;
 }
 
-/** Fails with the engine's error if the folder can neither be opened nor its holder be reached. */
-export async function openEngineHost(options: { readonly dataFolder: string }): Promise<EngineHost> {
+/**
+ * Fails with the engine's error if the folder can neither be opened nor its holder be reached.
+ * An engine of this process is served on loopback, so that the command line and the browser find it while the desktop holds the data folder.
+ */
+export async function openEngineHost(options: { readonly dataFolder: string; readonly rendererFolder: string }): Promise<EngineHost> {
 	try {
-		const engine = await openEngine(options);
+		await using stack = new AsyncDisposableStack();
+		const engine = stack.use(await openEngine(options));
+		stack.use(await startServer({ engine, listen: { host: '127.0.0.1', port: 0 }, rendererFolder: options.rendererFolder }));
+		const resources = stack.move();
 		return {
 			client: createTRPCClient<AppRouter>({ links: [embeddedLink(engine.context)] }),
 			connection: { kind: 'embedded' },
 			onConnectionChange: () => undefined,
 			download: (input, callOptions) => engine.downloads.open(input, callOptions),
-			[Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
+			[Symbol.asyncDispose]: () => resources.disposeAsync(),
 		};
 	} catch (error) {
 		const address = addressOfHolder(error);

@@ -46,9 +46,10 @@ if (app.requestSingleInstanceLock()) {
 }
 
 async function start(): Promise<void> {
-	protocol.handle(pageScheme, pageServer(join(appFolder, 'dist', 'renderer')));
+	const rendererFolder = join(appFolder, 'dist', 'renderer');
+	protocol.handle(pageScheme, pageServer(rendererFolder));
 	confinePages(session.defaultSession, { allowedOrigins });
-	runDesktop(await openEngineHost({ dataFolder: process.env.HOLDFAST_DATA ?? defaultDataFolder() }));
+	runDesktop(await openEngineHost({ dataFolder: process.env.HOLDFAST_DATA ?? defaultDataFolder(), rendererFolder }));
 }
 
 function runDesktop(host: EngineHost): void {

@@ -25,8 +25,9 @@ import { backUp } from './mover/index.ts';
 import { openPlatform } from './platform/index.ts';
 import { cleanUpJob, LocalFolder, listChains, prepareRepository, removeChain } from './repository/index.ts';
 import { checkChain, Look, restoreDisk, restoreFiles, verifyPoint } from './restore/index.ts';
+import { startServer } from './server/index.ts';
 
-export { defaultDataFolder };
+export { defaultDataFolder, startServer };
 
 export type EngineOptions = {
 	readonly dataFolder: string;

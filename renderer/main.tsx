@@ -14,6 +14,15 @@ import { SignIn } from './app/sign-in.tsx';
 import { theme, variables } from './app/theme.ts';
 import { beginSession, createClient, createQueryClient, TRPCProvider, useConnection } from './client.ts';
 
+// After an update the server has other files than this page knows: the page begins anew, once, at the place where it is.
+window.addEventListener('vite:preloadError', (event) => {
+	const last = Number(sessionStorage.getItem('reloadedAt') ?? 0);
+	if (Date.now() - last < 10_000) return;
+	sessionStorage.setItem('reloadedAt', String(Date.now()));
+	event.preventDefault();
+	location.reload();
+});
+
 await beginSession();
 
 /** Connects when it is first drawn, which is not before the server would let it in. */

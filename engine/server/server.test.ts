@@ -159,7 +159,7 @@ test('what needs a session cannot be linked to from a foreign page', async (t) =
 test('the right token becomes a cookie that no script can read; a wrong one does not', async (t) => {
 	const server = await startTestServer(t, { clock: { ...systemClock, sleep: () => Promise.resolve() } });
 	const right = await ask(server, '/login', { method: 'POST', headers: json, body: JSON.stringify({ token: server.token }) });
-	assert.match(right.headers['set-cookie']?.[0] ?? '', /^holdfast-\d+=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/);
+	assert.match(right.headers['set-cookie']?.[0] ?? '', /^holdfast-\d+=\d+\.[\w-]{43}\.[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/);
 	const wrong = await ask(server, '/login', { method: 'POST', headers: json, body: JSON.stringify({ token: server.token.slice(1) }) });
 	assert.equal(wrong.status, 401);
 	assert.equal(codeOf(wrong), 'auth.refused');

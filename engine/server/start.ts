@@ -61,7 +61,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 	const bind = loopbackAddress(options.listen);
 	const tokenFile = options.tokenFile ?? tokenPath(engine.dataFolder);
 	const token = await ensureToken(tokenFile);
-	const sessions = new ConsoleSessions(clock);
+	const sessions = new ConsoleSessions(token, clock);
 	const brake = new LoginBrake(clock);
 	const keys = (): Keys => ({ token, sessions, port: portOf(app) });
 
