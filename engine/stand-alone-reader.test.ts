@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { crc32 } from 'node:zlib';
-import type { Compression, SourceSpec } from './contract/index.ts';
+import type { ChainMethod, Compression, SourceSpec } from './contract/index.ts';
 import { backUp, type TaskObserver } from './mover/index.ts';
-import { listChains } from './repository/index.ts';
+import { listChains, runChainStep } from './repository/index.ts';
 
 const reader = join(import.meta.dirname, '..', 'docs', 'reader', 'restore-one.mjs');
 const kib = 1024;
@@ -32,7 +32,11 @@ function restored(...args: string[]): void {
 }
 
 /** A folder for one test with a source, a repository, and what puts runs into it. */
-function openSite(t: TestContext, kind: SourceSpec['kind'], compression: Compression = 'optimal') {
+function openSite(
+	t: TestContext,
+	kind: SourceSpec['kind'],
+	{ compression = 'optimal', method = 'forward' }: { compression?: Compression; method?: ChainMethod } = {},
+) {
 	const root = fs.mkdtempSync(join(tmpdir(), 'holdfast-reader-'));
 	t.after(() => fs.rmSync(root, { recursive: true, force: true }));
 	const [source, repositoryPath, out] = [join(root, 'source'), join(root, 'repository'), join(root, 'restored')];
@@ -44,7 +48,7 @@ function openSite(t: TestContext, kind: SourceSpec['kind'], compression: Compres
 		sessionId: 'session',
 		objects: [object],
 		exclude: [],
-		method: 'forward',
+		method,
 		singleFile: false,
 		differential: false,
 		blockSizeBytes: 256 * kib,
@@ -67,7 +71,7 @@ function openSite(t: TestContext, kind: SourceSpec['kind'], compression: Compres
 		const files = (await listChains(repositoryPath)).chains[0]?.files.map(({ path }) => join(repositoryPath, path)) ?? [];
 		return { metadata: join(folder, metadata[0] as string), files };
 	};
-	return { source, out, run, chainFiles };
+	return { source, out, repositoryPath, run, chainFiles };
 }
 
 function assertSameFile(actual: string, expected: string): void {
@@ -91,7 +95,7 @@ function writeAt(path: string, offset: number, bytes: Uint8Array, sizeBytes?: nu
 
 /** A chain of a small file with a full and an increment. */
 async function smallChain(t: TestContext) {
-	const site = openSite(t, 'folder', 'none');
+	const site = openSite(t, 'folder', { compression: 'none' });
 	fs.mkdirSync(site.source);
 	fs.writeFileSync(join(site.source, 'a.txt'), 'before');
 	await site.run();
@@ -156,6 +160,30 @@ test('a reader written from the format page restores a disk with an empty segmen
 	writeAt(source, 261 * mib, data.subarray(mib - 77, mib - 77 + edit.length)); // as it was
 	assertSameFile(`${out}.first`, source);
 });
+
+for (const method of ['reverse', 'forever-forward'] as const)
+	test(`a reader written from the format page reads a chain whose full was changed in place (${method})`, async (t) => {
+		const { source, out, repositoryPath, run, chainFiles } = openSite(t, 'folder', { method });
+		fs.mkdirSync(source);
+		const pointIds: string[] = [];
+		for (let version = 0; version < 5; version++) {
+			fs.writeFileSync(join(source, 'letter'), noise(10 + version, 300 * kib + version));
+			fs.writeFileSync(join(source, `note ${version}`), `note ${version}`);
+			pointIds.push(await run());
+		}
+		const { id } = (await listChains(repositoryPath)).chains[0] ?? assert.fail('there is a chain');
+		if (method === 'forever-forward') await runChainStep(repositoryPath, id, { kind: 'merge', count: 2 }, { signal: new AbortController().signal });
+		const kept = method === 'reverse' ? 0 : 2;
+		const { metadata, files } = await chainFiles();
+		assert.equal(files.length, 5 - kept);
+		for (let version = kept; version < 5; version++) {
+			const to = `${out}.${version}`;
+			restored('file', metadata, pointIds[version] as string, '/letter', to);
+			assert(fs.readFileSync(to).equals(noise(10 + version, 300 * kib + version)), `version ${version}`);
+			restored('file', metadata, pointIds[version] as string, '/note 0', `${to}.note`);
+			assert.equal(fs.readFileSync(`${to}.note`, 'utf8'), 'note 0');
+		}
+	});
 
 test('a reader written from the format page refuses a flipped byte wherever a restore meets it', async (t) => {
 	const { files, metadata, out } = await smallChain(t);
