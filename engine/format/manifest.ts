@@ -53,7 +53,7 @@ export const chainMetadata = z.object({
 		.array(
 			z.object({
 				id,
-				name: z.string().regex(/^[^/\\\0]+$/),
+				name: z.string().regex(/^(?!\.{1,2}$)[^/\\\0]+$/),
 				kind: backupFileKind,
 				/** Id of the file that this one builds on; null for a full. */
 				dependsOn: id.nullable(),

@@ -3,8 +3,8 @@ import { EngineError } from '../base/index.ts';
 import type { BackupFileKind } from '../contract/index.ts';
 
 /**
- * A backup file begins with two superblocks in slots of 4,096 bytes; records follow. A commit writes the slot that the
- * commit before did not write, so one of them is valid at every instant.
+ * A backup file begins with two superblocks in slots of 4,096 bytes; records follow. A commit writes the slot with the older one, so that
+ * one of them is valid at every instant, and when it is durable a copy into the other, so that one bad byte does not cost the file.
  *
  * ```
  *   0  magic "HOLDFAST"         56  offset of the root record, u64
@@ -31,7 +31,7 @@ export type Superblock = {
 	readonly alignmentLog2: number;
 	readonly fileId: string;
 	readonly chainId: string;
-	/** Grows by one at each commit; its parity is the slot. */
+	/** Grows by one with each superblock; its parity is the slot. */
 	readonly generation: number;
 	readonly rootOffset: number;
 	readonly rootBytes: number;

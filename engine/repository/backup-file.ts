@@ -65,9 +65,13 @@ export async function readCommittedFile(file: StorageFile): Promise<CommittedFil
 /** @throws `repository.damaged`, `repository.io` */
 export async function readIndex(file: StorageFile, committed: CommittedFile): Promise<FileIndex> {
 	const pieces: Uint8Array[] = [];
+	let left = committed.superblock.committedEnd;
 	for (const { offset, bytes } of committed.root.index) {
+		left -= bytes;
+		if (left < 0) throw damaged(file.path, offset, 'the index is larger than the file');
 		const { header, raw } = await readRecord(file, offset, bytes);
-		if (header.type !== 'index') throw damaged(file.path, offset, 'there is no index record');
+		// stored as it is: what it takes in memory is what it takes in the file
+		if (header.type !== 'index' || header.codec !== 'none') throw damaged(file.path, offset, 'there is no index record');
 		pieces.push(raw);
 	}
 	return FileIndex.parse(Buffer.concat(pieces), file.path, committed.superblock.committedEnd);
@@ -202,7 +206,10 @@ export class BackupFileWriter implements AsyncDisposable {
 		await this.#file.write(encodeSuperblock(superblock), slotOffset(superblock.generation));
 		await this.#file.sync();
 		await this.#verify(superblock);
-		this.#committed = { superblock, root, index };
+		// The same state again in the other slot: one bad byte must not cost the file. It is not waited for; the commit does not rest on it.
+		const copy = { ...superblock, generation: superblock.generation + 1 };
+		await this.#file.write(encodeSuperblock(copy), slotOffset(copy.generation));
+		this.#committed = { superblock: copy, root, index };
 		this.#room = roomOf(this.#committed);
 		this.#added = new IndexBuilder();
 		await this.#file.truncate(this.#room.end);

@@ -1,5 +1,5 @@
 import * as path from 'node:path';
-import { isEngineError, newId } from '../base/index.ts';
+import { EngineError, isEngineError, newId } from '../base/index.ts';
 import type { BackupFileKind, ChainMethod, SourceSpec } from '../contract/index.ts';
 import type { ChainHead, PointManifest } from '../format/index.ts';
 import { BackupFileWriter } from './backup-file.ts';
@@ -12,6 +12,7 @@ import {
 	metadataExtension,
 	partName,
 	readChains,
+	readMetadata,
 	type StoredChain,
 	writeMetadata,
 } from './chain-store.ts';
@@ -95,16 +96,47 @@ export class ChainRun implements AsyncDisposable {
 		const { folder, name, part, files, chain, fileId, kind, dependsOn, metadataName } = this.#target;
 		const { sizeBytes } = await this.writer.commit({ fileId, chain, dependsOn, points });
 		await this.writer[Symbol.asyncDispose]();
-		await this.#storage.rename(part, `${folder}/${name}`);
+		await this.#checkChainIsAsBefore();
+		const path = `${folder}/${name}`;
+		await this.#storage.rename(part, path);
 		this.#isCommitted = true;
 		const entry = { id: fileId, name, kind, dependsOn, sizeBytes, createdAt: points[0]?.createdAt ?? chain.createdAt, points: [...points] };
-		await writeMetadata(this.#storage, `${folder}/${metadataName}`, { chain, files: [...files, entry] });
+		try {
+			await writeMetadata(this.#storage, `${folder}/${metadataName}`, { chain, files: [...files, entry] });
+		} catch (error) {
+			await this.#takeBack(path);
+			throw error;
+		}
 		return { sizeBytes };
+	}
+
+	/** Somebody else wrote into the chain meanwhile (a second engine on one repository): to list this file too would lose the other. */
+	async #checkChainIsAsBefore(): Promise<void> {
+		const { folder, files, metadataName, chain } = this.#target;
+		if (files.length === 0) return;
+		const now = await readMetadata(this.#storage, `${folder}/${metadataName}`);
+		if (now.files.length === files.length && now.files.every(({ id }, i) => id === files[i]?.id)) return;
+		throw new EngineError('busy.chain', `Another session changed the chain of “${chain.job.name}” while this one ran.`, {
+			hint: 'Let only one engine run the jobs of a repository, then run the job again.',
+		});
+	}
+
+	/** A file that could not be listed is no point, and must not take the room that listing it lacked. */
+	async #takeBack(path: string): Promise<void> {
+		const { folder, metadataName, fileId } = this.#target;
+		try {
+			const { files } = await readMetadata(this.#storage, `${folder}/${metadataName}`);
+			if (files.some(({ id }) => id === fileId)) return;
+		} catch (error) {
+			if (!isEngineError(error, 'not-found.path')) return; // whether it is listed is not known: the next clean-up finds out
+		}
+		await this.#storage.remove(path).catch(() => undefined); // the next clean-up takes it in
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
 		await this.writer[Symbol.asyncDispose]();
-		if (!this.#isCommitted && this.#plan.step !== 'reverse') await this.#storage.remove(this.#target.part);
+		if (this.#isCommitted || this.#plan.step === 'reverse') return;
+		await this.#storage.remove(this.#target.part).catch(() => undefined); // what ended the run is the error to report; the next clean-up removes it
 	}
 }
 
@@ -190,13 +222,13 @@ function newestLine(stored: StoredChain): StoredChain['metadata']['files'] {
 
 function chooseTarget(spec: ChainRunSpec, plan: Plan): Target {
 	const fileId = newId(spec.now);
-	const base = `${spec.singleFile ? folderName(spec.job.name) : slug(spec.objects[0])}_${timeName(spec.now)}`;
+	const base = `${spec.singleFile ? folderName(spec.job.name) : slug(spec.objects[0])}_${timeName(spec.now)}-${fileId.slice(-4)}`;
 	const stored = plan.step === 'synthetic' ? null : (plan.chain?.stored ?? null);
 	const kind: BackupFileKind = stored && plan.step === 'increment' ? 'increment' : 'full';
 	const name = base + extensions[kind];
 	const folder = stored?.folder ?? folderName(spec.job.name);
 	const part = `${folder}/${partName(name, spec.job.id)}`;
-	const reverseName = `${base.slice(0, base.lastIndexOf('_'))}_${timeName(plan.chain?.full.createdAt ?? spec.now)}${extensions.reverse}`;
+	const reverseName = `${base.slice(0, base.lastIndexOf('_'))}_${timeName(plan.chain?.full.createdAt ?? spec.now)}-${fileId.slice(-4)}${extensions.reverse}`;
 	const common = { folder, name, part, reverseName, kind, fileId };
 	if (!stored) {
 		const chain: ChainHead = { id: newId(spec.now), createdAt: spec.now, method: spec.method, job: spec.job, objects: [...spec.objects] };
@@ -212,11 +244,14 @@ const timeName = (at: number): string => new Date(at).toISOString().replace(/[-:
 /** Names of Windows devices and trailing dots cannot be folders there; everything else was refused when the job was saved. */
 const folderName = (name: string): string => (/^(con|prn|aux|nul|com\d|lpt\d)$/i.test(name) ? `${name}_` : name.replace(/[\\/:*?"<>|\p{Cc}]/gu, '_'));
 
-/** A readable file name from an object's path: `/home/user` → `home-user`. Two objects that share one differ by the time and the chain id in their files. */
+/** A readable file name from an object's path: `/home/user` → `home-user`. Two objects may share one: a piece of the file's id keeps them apart. */
 function slug(object: SourceSpec | undefined): string {
 	const text = (object?.path ?? 'object')
 		.toWellFormed()
 		.replace(/[^\p{L}\p{N}._-]+/gu, '-')
 		.replace(/^[-.]+|[-.]+$/g, '');
-	return (text || 'root').slice(-60).replace(/^[-.]+/, '');
+	return (text || 'root')
+		.slice(-60)
+		.toWellFormed()
+		.replace(/^[-.]+/, '');
 }

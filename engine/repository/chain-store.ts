@@ -131,7 +131,7 @@ export async function readChains(
 	return { chains, problems, folders };
 }
 
-async function readMetadata(storage: Storage, location: string): Promise<ChainMetadata> {
+export async function readMetadata(storage: Storage, location: string): Promise<ChainMetadata> {
 	await using file = await storage.open(location, 'read');
 	const size = await file.sizeBytes();
 	if (size > maxMetadataBytes) throw new EngineError('repository.damaged', `${location} is larger than chain metadata can be.`);

@@ -16,14 +16,15 @@ export type CleanUp = { readonly removed: readonly string[]; readonly adopted: r
  */
 export async function cleanUpJob(repositoryPath: string, job: JobRef): Promise<CleanUp> {
 	const storage = new LocalFolder(repositoryPath);
-	const { chains, folders } = await readChains(storage);
+	const { chains, folders, problems } = await readChains(storage);
+	/** Metadata that is not ours to replace: only what is lost or damaged is made anew. */
+	const untouchable = new Set(problems.filter(({ error }) => error.code !== 'repository.damaged').map(({ path }) => path));
 	const removed: string[] = [];
 	const adopted: string[] = [];
 	const ofJob = chains.filter(({ metadata }) => metadata.chain.job.id === job.id);
 	for (const [folder, entries] of folders) {
-		const isOfJob = ofJob.some((stored) => stored.folder === folder);
 		for (const { name } of entries) {
-			if (!name.endsWith(`.${job.id}.part`) && !(name.endsWith('.tmp') && isOfJob)) continue;
+			if (!name.endsWith(`.${job.id}.part`)) continue;
 			await storage.remove(`${folder}/${name}`);
 			removed.push(`${folder}/${name}`);
 		}
@@ -34,7 +35,7 @@ export async function cleanUpJob(repositoryPath: string, job: JobRef): Promise<C
 		for (const found of await unlistedFiles(storage, folder, entries, [...states.values()], job)) {
 			const { chain } = found.committed.root;
 			const state = states.get(chain.id) ?? newState(folder, found);
-			if (!state) continue;
+			if (!state || untouchable.has(state.stored.path)) continue;
 			states.set(chain.id, state);
 			const full = state.files.find(({ kind }) => kind === 'full');
 			if (full && full.id === found.file.id && full.name !== found.file.name) {
@@ -47,12 +48,21 @@ export async function cleanUpJob(repositoryPath: string, job: JobRef): Promise<C
 		}
 	}
 	for (const { stored, files } of states.values()) {
+		for (const { name } of folders.get(stored.folder) ?? []) {
+			if (!isLeftOfReplacing(`${stored.folder}/${name}`, stored.path)) continue;
+			await storage.remove(`${stored.folder}/${name}`);
+			removed.push(`${stored.folder}/${name}`);
+		}
 		const ordered = inOrder(stored, files);
 		if (JSON.stringify(ordered) !== JSON.stringify(stored.metadata.files))
 			await writeMetadata(storage, stored.path, { chain: stored.metadata.chain, files: ordered });
 	}
 	return { removed, adopted };
 }
+
+/** What a replacement of metadata that died in the middle leaves: `<metadata>.<chance>.tmp`. */
+const isLeftOfReplacing = (path: string, metadataPath: string): boolean =>
+	path.startsWith(`${metadataPath}.`) && /^[0-9a-f]{12}\.tmp$/.test(path.slice(metadataPath.length + 1));
 
 type State = { readonly stored: StoredChain; files: StoredFile[] };
 type Found = { readonly file: StoredFile; readonly committed: CommittedFile };

@@ -1,8 +1,8 @@
 import { type EngineError, isEngineError, textFromBytes, toErrorShape } from '../base/index.ts';
 import type { CheckResult, Damage } from '../contract/index.ts';
-import { FileIndex, hashBytes, isZeroHash, recordHeaderBytes, type TreeEntry } from '../format/index.ts';
+import { damaged, FileIndex, firstRecordOffset, hashBytes, isZeroHash, parseSuperblocks, recordHeaderBytes, type TreeEntry } from '../format/index.ts';
 import type { TaskObserver } from '../mover/index.ts';
-import { ChainReader, findPoint, LocalFolder, listChains, loadChain, readRecord, unknownChain } from '../repository/index.ts';
+import { ChainReader, findPoint, LocalFolder, listChains, loadChain, readRecord, type StorageFile, unknownChain } from '../repository/index.ts';
 import { childPath, PointView } from './point-view.ts';
 import { RestoreProgress } from './progress.ts';
 import { readDiskMap, readSegments } from './restore-disk.ts';
@@ -127,11 +127,14 @@ export async function checkChain(
 		try {
 			const handle = await loadChain(task.repositoryPath, [path]);
 			await using file = await storage.open(path, 'read');
+			await warnOfLostSuperblock(file, progress.observer);
 			for (const record of new FileIndex((handle.files[0] as { index: SharedArrayBuffer }).index).records()) {
 				options.signal.throwIfAborted();
 				const bytes = recordHeaderBytes + record.storedBytes;
 				try {
-					await readRecord(file, record.offset, bytes);
+					const { header } = await readRecord(file, record.offset, bytes);
+					if (header.payloadCrc !== record.payloadCrc || header.type !== 'chunks')
+						throw damaged(path, record.offset, 'the record is not the one that the index names');
 				} catch (error) {
 					if (!isEngineError(error)) throw error;
 					damage(error);
@@ -157,6 +160,15 @@ export async function checkChain(
 	progress.counters.doneBytes = progress.counters.totalBytes;
 	progress.report();
 	return { chain: chain.id, readBytes: findings.readBytes, damaged: withoutRepeats(findings.damaged), unreadable: withoutRepeats(findings.unreadable) };
+}
+
+/** A file opens with either of its superblocks; that one is left is no damage to a point, and worth knowing. */
+async function warnOfLostSuperblock(file: StorageFile, observer: TaskObserver): Promise<void> {
+	const head = Buffer.alloc(firstRecordOffset);
+	const { length } = parseSuperblocks(head.subarray(0, await file.read(head, 0)), file.path);
+	if (length >= 2) return;
+	const message = `${file.path}: one of its two superblocks cannot be read. Its points are not hurt; check the disk that holds it.`;
+	observer.warning({ code: 'repository.damaged', message, path: file.path });
 }
 
 /** Which points and files a damage hurts is found by walking them; a sound chain needs only its newest walked, since every record was read. */

@@ -106,9 +106,9 @@ export async function giveBackDisk({ repositoryPath }: Site, pointId: string, to
 
 export const verify = ({ repositoryPath }: Site, pointId: string): Promise<CheckResult> => verifyPoint({ repositoryPath, pointId }, new Witness(), {});
 
-export async function check(site: Site): Promise<CheckResult> {
+export async function check(site: Site, witness = new Witness()): Promise<CheckResult> {
 	const chain = await newestChain(site);
-	return checkChain({ repositoryPath: site.repositoryPath, chainId: chain.id }, new Witness(), {});
+	return checkChain({ repositoryPath: site.repositoryPath, chainId: chain.id }, witness, {});
 }
 
 export async function newestChain({ repositoryPath }: Site): Promise<ChainRecord> {

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import { bytesFromText } from '../../base/index.ts';
+import { bytesFromText, systemErrorCode } from '../../base/index.ts';
 import { type ExtendedAttribute, noContent, type TreeEntry } from '../../format/index.ts';
 import type { Platform } from '../../platform/index.ts';
 import type { FoundEntry } from './scan.ts';
@@ -47,6 +47,7 @@ function readAttributes(path: Buffer, platform: Platform, onTrouble: (what: stri
 		const attributes = platform.metadata.listXattrs(path, (name, error) => onTrouble(`attribute ${name}`, error));
 		return attributes.length === 0 ? noAttributes : attributes.map(({ name, value }) => ({ name: bytesFromText(name), value }));
 	} catch (error) {
+		if (systemErrorCode(error) === 'ENOENT') throw error; // all of it is gone, not its attributes alone
 		onTrouble('extended attributes', error);
 		return noAttributes;
 	}
