@@ -1,7 +1,7 @@
 import { EngineError, isEngineError } from '../base/index.ts';
 import { type ChunkLocation, chunkHash, FileIndex, hashText, sameHash } from '../format/index.ts';
 import { readCommittedFile, readIndex, readRecord } from './backup-file.ts';
-import { LocalFolder } from './storage/local-folder.ts';
+import { type RepositoryPlace, storageAt } from './storage/open-storage.ts';
 import type { Storage, StorageFile } from './storage/storage.ts';
 
 /** A chain up to one point, as it is passed between threads: the indexes are shared, not copied. */
@@ -21,8 +21,8 @@ export interface ChunkReader {
 const cacheBytes = 24 * 1024 * 1024;
 
 /** Loads the indexes of the given files. @throws `repository.*` naming the file */
-export async function loadChain(repositoryPath: string, paths: readonly string[]): Promise<ChainHandle> {
-	const storage = new LocalFolder(repositoryPath);
+export async function loadChain(place: RepositoryPlace, paths: readonly string[]): Promise<ChainHandle> {
+	const storage = storageAt(place);
 	const files: { path: string; index: SharedArrayBuffer }[] = [];
 	for (const path of paths) {
 		await using file = await openChainFile(storage, path);
@@ -30,7 +30,7 @@ export async function loadChain(repositoryPath: string, paths: readonly string[]
 		if (!committed) throw new EngineError('repository.damaged', `${path} was never completed.`, { hint: 'Its session did not end. Run the job again.' });
 		files.push({ path, index: (await readIndex(file, committed)).buffer });
 	}
-	return { repositoryPath, files };
+	return { repositoryPath: storage.properties.place, files };
 }
 
 async function openChainFile(storage: Storage, path: string): Promise<StorageFile> {
@@ -55,8 +55,8 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 	/** Bytes read from storage so far. */
 	readBytes = 0;
 
-	constructor(handle: ChainHandle) {
-		this.#storage = new LocalFolder(handle.repositoryPath);
+	constructor(handle: ChainHandle, storage: Storage = storageAt(handle.repositoryPath)) {
+		this.#storage = storage;
 		this.#files = handle.files.map(({ path, index }) => ({ path, index: new FileIndex(index) }));
 	}
 

@@ -20,7 +20,7 @@ import type { StepOptions } from './methods/merge-oldest.ts';
 import { commitReverse } from './methods/reverse.ts';
 import { copyFromChain } from './methods/synthetic-full.ts';
 import { OpenChain } from './open-chain.ts';
-import { LocalFolder } from './storage/local-folder.ts';
+import { storageAt } from './storage/open-storage.ts';
 import type { Storage } from './storage/storage.ts';
 
 export type ChainRunSpec = {
@@ -67,8 +67,7 @@ export class ChainRun implements AsyncDisposable {
 	}
 
 	/** @throws `repository.*` */
-	static async begin(spec: ChainRunSpec): Promise<ChainRun> {
-		const storage = new LocalFolder(spec.repositoryPath);
+	static async begin(spec: ChainRunSpec, storage: Storage = storageAt(spec.repositoryPath)): Promise<ChainRun> {
 		const plan = await planRun(storage, spec);
 		const target = chooseTarget(spec, plan);
 		const writer =
@@ -195,12 +194,12 @@ async function planRun(storage: Storage, spec: ChainRunSpec): Promise<Plan> {
 	const pointsPerObject = Math.max(...spec.objects.map((object) => described.points.filter((point) => sameObject(point.object, object)).length));
 	if (spec.requested === 'increment' && spec.renewAfterPoints !== null && pointsPerObject >= spec.renewAfterPoints)
 		return full(`The chain holds ${pointsPerObject} restore points; a new one begins so that retention can remove it.`);
-	const chain = new OpenChain(spec.repositoryPath, stored);
+	const chain = new OpenChain(storage, stored);
 	// what a new point may build on, its newest file last
 	const baseFiles = spec.requested === 'increment' && (spec.method === 'reverse' || spec.differential) ? [chain.full] : newestLine(stored);
 	try {
 		const base = await loadChain(
-			spec.repositoryPath,
+			storage,
 			baseFiles.map((file) => chain.pathOf(file)),
 		);
 		const manifests = chain.points(baseFiles);

@@ -5,6 +5,7 @@ import { EngineError, isEngineError, toErrorShape } from '../base/index.ts';
 import type { BackupFileKind, ChainMethod, ErrorShape, RunMode, SourceSpec } from '../contract/index.ts';
 import { type ChainMetadata, encodeChainMetadata, maxMetadataBytes, type PointManifest, parseChainMetadata } from '../format/index.ts';
 import { LocalFolder } from './storage/local-folder.ts';
+import { type RepositoryPlace, storageAt } from './storage/open-storage.ts';
 import type { Storage, StorageEntry } from './storage/storage.ts';
 
 export const extensions: Readonly<Record<BackupFileKind, string>> = { full: '.hbk', increment: '.hib', reverse: '.hrb' };
@@ -225,14 +226,14 @@ const describePoint = (point: PointManifest, chainId: string, kind: BackupFileKi
 	problem,
 });
 
-export async function listChains(repositoryPath: string): Promise<ChainList> {
-	const { chains, problems, folders } = await readChains(new LocalFolder(repositoryPath));
+export async function listChains(place: RepositoryPlace): Promise<ChainList> {
+	const { chains, problems, folders } = await readChains(storageAt(place));
 	return { chains: chains.map((stored) => describeChain(stored, folders.get(stored.folder) ?? [])), problems };
 }
 
 /** Deletes a chain: its newest files first, its metadata last, so that after a crash in between what is left is still known. */
-export async function removeChain(repositoryPath: string, chainId: string): Promise<void> {
-	const storage = new LocalFolder(repositoryPath);
+export async function removeChain(place: RepositoryPlace, chainId: string): Promise<void> {
+	const storage = storageAt(place);
 	const { chains } = await readChains(storage);
 	const stored = chains.find((candidate) => candidate.metadata.chain.id === chainId);
 	if (!stored) return;
@@ -245,8 +246,8 @@ export async function removeChain(repositoryPath: string, chainId: string): Prom
  * found and taken in again.
  * @throws `not-found.chain`, `usage.conflict` when another file builds on it
  */
-export async function removeFile(repositoryPath: string, chainId: string, path: string): Promise<void> {
-	const storage = new LocalFolder(repositoryPath);
+export async function removeFile(place: RepositoryPlace, chainId: string, path: string): Promise<void> {
+	const storage = storageAt(place);
 	const { chains } = await readChains(storage);
 	const stored = chains.find((candidate) => candidate.metadata.chain.id === chainId);
 	if (!stored) throw unknownChain(chainId);
@@ -264,8 +265,9 @@ export async function removeFile(repositoryPath: string, chainId: string, path: 
 }
 
 /** The chain and the files that a point needs, its own last. @throws `not-found.point`, `repository.damaged` */
-export async function findPoint(repositoryPath: string, pointId: string): Promise<{ point: PointManifest; files: string[]; chain: ChainRecord }> {
-	const { chains, folders } = await readChains(new LocalFolder(repositoryPath));
+export async function findPoint(place: RepositoryPlace, pointId: string): Promise<{ point: PointManifest; files: string[]; chain: ChainRecord }> {
+	const storage = storageAt(place);
+	const { chains, folders } = await readChains(storage);
 	for (const stored of chains) {
 		const file = stored.metadata.files.find((candidate) => candidate.points.some(({ id }) => id === pointId));
 		const point = file?.points.find(({ id }) => id === pointId);
@@ -273,7 +275,7 @@ export async function findPoint(repositoryPath: string, pointId: string): Promis
 		const chain = describeChain(stored, folders.get(stored.folder) ?? []);
 		return { point, files: filesNeeded(stored, file).map(({ name }) => `${stored.folder}/${name}`), chain };
 	}
-	throw new EngineError('not-found.point', `There is no restore point ${pointId} in ${repositoryPath}.`, {
+	throw new EngineError('not-found.point', `There is no restore point ${pointId} in ${storage.properties.place}.`, {
 		hint: 'List the points with "holdfast point list".',
 	});
 }

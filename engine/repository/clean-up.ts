@@ -2,7 +2,7 @@ import { isEngineError } from '../base/index.ts';
 import type { ChainMetadata } from '../format/index.ts';
 import { type CommittedFile, readCommittedFile } from './backup-file.ts';
 import { extensions, filesNeeded, type JobRef, kindOf, metadataExtension, readChains, type StoredChain, writeMetadata } from './chain-store.ts';
-import { LocalFolder } from './storage/local-folder.ts';
+import { type RepositoryPlace, storageAt } from './storage/open-storage.ts';
 import type { Storage, StorageEntry } from './storage/storage.ts';
 
 type StoredFile = ChainMetadata['files'][number];
@@ -14,8 +14,8 @@ export type CleanUp = { readonly removed: readonly string[]; readonly adopted: r
  * never gave up, is removed; a file that was committed but not listed is taken in, and lost metadata is made anew.
  * Call only while no session of the job runs.
  */
-export async function cleanUpJob(repositoryPath: string, job: JobRef): Promise<CleanUp> {
-	const storage = new LocalFolder(repositoryPath);
+export async function cleanUpJob(place: RepositoryPlace, job: JobRef): Promise<CleanUp> {
+	const storage = storageAt(place);
 	const { chains, folders, problems } = await readChains(storage);
 	/** Metadata that is not ours to replace: only what is lost or damaged is made anew. */
 	const untouchable = new Set(problems.filter(({ error }) => error.code !== 'repository.damaged').map(({ path }) => path));

@@ -11,4 +11,5 @@ export * from './clean-up.ts';
 export type { StepOptions } from './methods/merge-oldest.ts';
 export * from './steps.ts';
 export * from './storage/local-folder.ts';
+export * from './storage/open-storage.ts';
 export type * from './storage/storage.ts';

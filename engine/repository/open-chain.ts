@@ -1,9 +1,9 @@
 import { EngineError } from '../base/index.ts';
 import type { ChainMetadata, FileIndex, PointManifest } from '../format/index.ts';
 import { readCommittedFile, readIndex } from './backup-file.ts';
-import { ChainReader } from './chain-reader.ts';
+import { type ChainHandle, ChainReader } from './chain-reader.ts';
 import { readChains, type StoredChain, unknownChain, writeMetadata } from './chain-store.ts';
-import { LocalFolder } from './storage/local-folder.ts';
+import { type RepositoryPlace, storageAt } from './storage/open-storage.ts';
 import type { Storage } from './storage/storage.ts';
 
 export type StoredFile = ChainMetadata['files'][number];
@@ -11,21 +11,20 @@ export type StoredFile = ChainMetadata['files'][number];
 /** A chain with its indexes, for the steps that move chunks between its files. The caller holds the chain for itself. */
 export class OpenChain {
 	readonly storage: Storage;
-	readonly repositoryPath: string;
 	stored: StoredChain;
 
-	constructor(repositoryPath: string, stored: StoredChain) {
-		this.repositoryPath = repositoryPath;
-		this.storage = new LocalFolder(repositoryPath);
+	constructor(storage: Storage, stored: StoredChain) {
+		this.storage = storage;
 		this.stored = stored;
 	}
 
 	/** @throws `not-found.chain`, `repository.*` */
-	static async find(repositoryPath: string, chainId: string): Promise<OpenChain> {
-		const { chains } = await readChains(new LocalFolder(repositoryPath));
+	static async find(place: RepositoryPlace, chainId: string): Promise<OpenChain> {
+		const storage = storageAt(place);
+		const { chains } = await readChains(storage);
 		const stored = chains.find(({ metadata }) => metadata.chain.id === chainId);
 		if (!stored) throw unknownChain(chainId);
-		return new OpenChain(repositoryPath, stored);
+		return new OpenChain(storage, stored);
 	}
 
 	get files(): readonly StoredFile[] {
@@ -55,10 +54,12 @@ export class OpenChain {
 	}
 
 	reader(files: readonly StoredFile[], indexes: readonly FileIndex[]): ChainReader {
-		return new ChainReader({
-			repositoryPath: this.repositoryPath,
-			files: files.map((file, i) => ({ path: this.pathOf(file), index: (indexes[i] as FileIndex).buffer })),
-		});
+		return this.readerOf(files.map((file, i) => ({ path: this.pathOf(file), index: (indexes[i] as FileIndex).buffer })));
+	}
+
+	/** Of files that need not be listed. */
+	readerOf(files: ChainHandle['files']): ChainReader {
+		return new ChainReader({ repositoryPath: this.storage.properties.place, files }, this.storage);
 	}
 
 	/** Points of the given files, each once. */

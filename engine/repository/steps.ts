@@ -2,6 +2,7 @@ import { EngineError } from '../base/index.ts';
 import { compactFile } from './methods/compact.ts';
 import { mergeOldestIncrement, type StepOptions } from './methods/merge-oldest.ts';
 import { OpenChain } from './open-chain.ts';
+import type { RepositoryPlace } from './storage/open-storage.ts';
 
 /** Steps that move chunks between the files of a chain. The caller holds the chain for itself. */
 export type ChainStep =
@@ -13,8 +14,8 @@ export type ChainStep =
 export type StepOutcome = { readonly savedBytes: number };
 
 /** @throws `not-found.chain`, `usage.conflict`, `repository.*`; what was done by then stays done and the chain is whole */
-export async function runChainStep(repositoryPath: string, chainId: string, step: ChainStep, options: StepOptions): Promise<StepOutcome> {
-	const chain = await OpenChain.find(repositoryPath, chainId);
+export async function runChainStep(place: RepositoryPlace, chainId: string, step: ChainStep, options: StepOptions): Promise<StepOutcome> {
+	const chain = await OpenChain.find(place, chainId);
 	const before = totalBytes(chain);
 	if (step.kind === 'merge') {
 		if (chain.stored.metadata.chain.method !== 'forever-forward')

@@ -4,10 +4,14 @@ import { LiveMap, markLive } from '../liveness.ts';
 import type { OpenChain, StoredFile } from '../open-chain.ts';
 import { copyChunks } from '../record-copier.ts';
 
-/** What has been moved is committed at least this often, so that a step that is interrupted does not begin anew. */
-const commitEveryBytes = 1024 * 1024 * 1024;
+const gibibyte = 1024 ** 3;
 
-export type StepOptions = { readonly signal: AbortSignal; readonly onCopied?: ((bytes: number) => void) | undefined };
+export type StepOptions = {
+	readonly signal: AbortSignal;
+	readonly onCopied?: ((bytes: number) => void) | undefined;
+	/** A merge commits what it has moved at least this often, so that a step that is interrupted does not begin anew. */
+	readonly commitEveryBytes?: number | undefined;
+};
 
 /**
  * Forever forward incremental: moves what the points still need from the oldest increment into the full, which then is that increment's point.
@@ -15,7 +19,7 @@ export type StepOptions = { readonly signal: AbortSignal; readonly onCopied?: ((
  * repeated. What only the full's old point needed becomes free room.
  * @throws `repository.damaged` when a chunk cannot be trusted: the chain is then as before
  */
-export async function mergeOldestIncrement(chain: OpenChain, { signal, onCopied }: StepOptions): Promise<void> {
+export async function mergeOldestIncrement(chain: OpenChain, { signal, onCopied, commitEveryBytes = gibibyte }: StepOptions): Promise<void> {
 	const { full } = chain;
 	const oldest = chain.files.find((file) => file.dependsOn === full.id);
 	if (oldest?.kind !== 'increment') throw new EngineError('usage.conflict', 'The chain has no increment to merge.');

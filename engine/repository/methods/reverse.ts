@@ -1,7 +1,6 @@
 import { assert } from '../../base/index.ts';
 import type { PointManifest } from '../../format/index.ts';
 import { BackupFileWriter } from '../backup-file.ts';
-import { ChainReader } from '../chain-reader.ts';
 import { partName } from '../chain-store.ts';
 import { LiveMap, markLive } from '../liveness.ts';
 import type { OpenChain, StoredFile } from '../open-chain.ts';
@@ -34,7 +33,7 @@ export async function commitReverse(chain: OpenChain, writer: BackupFileWriter, 
 
 	const pending = writer.pendingIndex();
 	const live = new LiveMap([pending]);
-	await using reader = new ChainReader({ repositoryPath: chain.repositoryPath, files: [{ path: writer.path, index: pending.buffer }] });
+	await using reader = chain.readerOf([{ path: writer.path, index: pending.buffer }]);
 	await markLive(reader, newPoints, live, { signal });
 
 	const reverse = await writeReverse(chain, step, oldPoints, (hash) => !live.has(hash), { signal, onCopied }, writer);

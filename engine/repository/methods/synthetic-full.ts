@@ -1,6 +1,5 @@
 import type { FileIndex, PointManifest } from '../../format/index.ts';
 import type { BackupFileWriter } from '../backup-file.ts';
-import { ChainReader } from '../chain-reader.ts';
 import { LiveMap, markLive } from '../liveness.ts';
 import type { OpenChain } from '../open-chain.ts';
 import { copyChunks } from '../record-copier.ts';
@@ -19,13 +18,10 @@ export async function copyFromChain(
 	const indexes = await chain.indexes(chain.files);
 	const written = writer.pendingIndex();
 	const live = new LiveMap([written, ...indexes]);
-	await using reader = new ChainReader({
-		repositoryPath: chain.repositoryPath,
-		files: [
-			...chain.files.map((file, i) => ({ path: chain.pathOf(file), index: (indexes[i] as FileIndex).buffer })),
-			{ path: writer.path, index: written.buffer },
-		],
-	});
+	await using reader = chain.readerOf([
+		...chain.files.map((file, i) => ({ path: chain.pathOf(file), index: (indexes[i] as FileIndex).buffer })),
+		{ path: writer.path, index: written.buffer },
+	]);
 	await markLive(reader, points, live, { signal });
 	const done: FileIndex[] = [written];
 	for (const [i, file] of [...chain.files.entries()].reverse()) {
