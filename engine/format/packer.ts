@@ -1,4 +1,5 @@
-import { chunkHash } from './chunk.ts';
+import { assert } from '../base/index.ts';
+import { chunkHash, maxChunkBytes } from './chunk.ts';
 import { directoryBytes, maxChunksPerRecord, type PlacedChunk, recordHeaderBytes, writeDirectory } from './record.ts';
 
 /** Small chunks share a record up to this size, so that they are compressed together. */
@@ -7,8 +8,8 @@ const groupBytes = 1024 * 1024;
 const ownRecordBytes = 128 * 1024;
 
 /** Room for the largest sealed record that a packer makes. */
-export const sealedRecordLimit = (maxChunkBytes: number): number =>
-	recordHeaderBytes + Math.max(maxChunkBytes, groupBytes + ownRecordBytes) + directoryBytes(maxChunksPerRecord);
+export const sealedRecordLimit = (largestChunkBytes: number): number =>
+	recordHeaderBytes + Math.max(largestChunkBytes, groupBytes + ownRecordBytes) + directoryBytes(maxChunksPerRecord);
 
 /** Takes a raw payload with its directory. It must be done with `raw` when it returns. */
 export type RecordSink = (raw: Uint8Array, chunks: readonly PlacedChunk[]) => void;
@@ -17,18 +18,21 @@ export type RecordSink = (raw: Uint8Array, chunks: readonly PlacedChunk[]) => vo
 export class Packer {
 	readonly #sink: RecordSink;
 	readonly #group: Uint8Array;
-	readonly #single: Uint8Array;
+	/** For a chunk of its own: as large as the largest so far. */
+	#single = new Uint8Array(0);
 	#chunks: PlacedChunk[] = [];
 	#used = 0;
 
-	constructor(maxChunkBytes: number, sink: RecordSink) {
+	constructor(sink: RecordSink) {
 		this.#sink = sink;
 		this.#group = new Uint8Array(groupBytes + ownRecordBytes + directoryBytes(maxChunksPerRecord));
-		this.#single = new Uint8Array(Math.max(maxChunkBytes, ownRecordBytes) + directoryBytes(1));
 	}
 
 	add(hash: Uint8Array, chunk: Uint8Array): void {
 		if (chunk.byteLength >= ownRecordBytes) {
+			assert(chunk.byteLength <= maxChunkBytes, 'a chunk is larger than a record may be');
+			const needed = chunk.byteLength + directoryBytes(1);
+			if (this.#single.byteLength < needed) this.#single = new Uint8Array(needed);
 			this.#single.set(chunk);
 			const chunks = [{ hash, rawOffset: 0, rawBytes: chunk.byteLength }];
 			this.#sink(this.#single.subarray(0, writeDirectory(this.#single, chunk.byteLength, chunks)), chunks);

@@ -3,9 +3,12 @@
  * Guarantees: bounded memory; all or nothing; trouble with single items of the source is told and never stops the run.
  * Not here: when to run (jobs), what a chain is (repository).
  */
+import type { StepOutcome } from '../repository/index.ts';
+import type { MaintainTask } from './maintain.ts';
 import type { BackupRun, ObjectOutcome, TaskObserver, TaskOptions } from './task.ts';
 import { runInThread } from './thread.ts';
 
+export type { MaintainTask } from './maintain.ts';
 export { BusyMeter, findBottleneck, type StageTimes } from './meter.ts';
 export { RateLimiter } from './rate-limiter.ts';
 export { type BackupRun, type MutableCounters, noCounters, type ObjectOutcome, type TaskObserver, type TaskOptions } from './task.ts';
@@ -14,3 +17,7 @@ export { runInThread, serveTask } from './thread.ts';
 /** @throws `source.missing`, `source.unreadable`, `repository.*`, the signal's reason */
 export const backUp = (run: BackupRun, observers: readonly TaskObserver[], options: TaskOptions): Promise<readonly ObjectOutcome[]> =>
 	runInThread(new URL('./backup-thread.ts', import.meta.url), run, observers, options);
+
+/** Merges or compacts a chain, which the caller has for itself. @throws `not-found.chain`, `usage.conflict`, `repository.*`, the signal's reason */
+export const maintainChain = (task: MaintainTask, observer: TaskObserver, options: TaskOptions): Promise<StepOutcome> =>
+	runInThread(new URL('./maintain-thread.ts', import.meta.url), task, [observer], options);

@@ -10,7 +10,6 @@ import { type SealedRecord, WorkerPool } from './worker-pool.ts';
 
 /** Metadata is small and text-like: a middling level whatever the job says. */
 const metadataLevel = 3;
-const maxMetadataChunk = 4 * 1024 * 1024;
 
 export type PipeOptions = {
 	readonly writer: BackupFileWriter;
@@ -47,7 +46,7 @@ export class Pipe implements AsyncDisposable {
 	constructor(options: PipeOptions) {
 		this.#options = options;
 		this.#limiter = options.writeLimit === null ? null : new RateLimiter(options.writeLimit);
-		this.#packer = new Packer(maxMetadataChunk, (raw, chunks) => this.#sealMetadata(raw, chunks));
+		this.#packer = new Packer((raw, chunks) => this.#sealMetadata(raw, chunks));
 		this.#pool = new WorkerPool({
 			workerCount: availableParallelism(),
 			knownIndexes: options.knownIndexes,

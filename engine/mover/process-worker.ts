@@ -27,7 +27,7 @@ const chunker = new Chunker(chunkSizes(setup.blockSizeBytes));
 const maxChunk = Math.max(chunker.sizes.maximumBytes, setup.blockSizeBytes);
 /** Holds a file's bytes while they are cut: at least two of the largest chunks, so that few bytes are moved to refill it. */
 const window = Buffer.allocUnsafeSlow(maxChunk * 2);
-const packer = new Packer(maxChunk, sealIntoSlot);
+const packer = new Packer(sealIntoSlot);
 const isNew = (hash: Uint8Array): boolean => !known.some((index) => index.has(hash)) && claims.claim(hash);
 
 const times = { readMs: 0, processMs: 0, waitMs: 0 };

@@ -1,5 +1,6 @@
+import { EngineError } from '../base/index.ts';
 import { type BlockSource, openBlockSource } from '../block/index.ts';
-import { blocksPerSegment, encodeDiskMap, hashBytes, isZeroHash, zeroHash } from '../format/index.ts';
+import { blocksPerSegment, encodeDiskMap, hashBytes, isZeroHash, maxChunkBytes, zeroHash } from '../format/index.ts';
 import { planBlockRuns } from '../source/index.ts';
 import type { Pipe } from './pipe.ts';
 import type { MutableCounters, TaskObserver } from './task.ts';
@@ -29,6 +30,10 @@ export async function protectDisk({
 }: DiskProtection): Promise<{ root: Uint8Array; sizeBytes: number; itemCount: number }> {
 	const { sizeBytes, runs } = planDisk(path, blockSizeBytes);
 	const blocks = Math.ceil(sizeBytes / blockSizeBytes);
+	if ((blocks / blocksPerSegment) * hashBytes > maxChunkBytes / 2)
+		throw new EngineError('source.unsupported', `${path} is too large for blocks of ${blockSizeBytes} bytes.`, {
+			hint: 'Choose a larger block size for the job.',
+		});
 	const bytesOf = (block: number): number => Math.min(blockSizeBytes, sizeBytes - block * blockSizeBytes);
 	const segmentCount = Math.ceil(blocks / blocksPerSegment);
 	const segments = Array.from({ length: segmentCount }, () => zeroHash);

@@ -47,7 +47,7 @@ async function run(model: Model, ...how: [ChainMethod, ('full' | 'synthetic' | '
 	await using base = chainRun.base ? new ChainReader(chainRun.base) : null;
 	const written = new Set<string>();
 	const writes: Promise<void>[] = [];
-	const packer = new Packer(blockSizeBytes, (raw, chunks) => {
+	const packer = new Packer((raw, chunks) => {
 		const buffer = Buffer.alloc(recordHeaderBytes + raw.byteLength);
 		const { header, totalBytes } = sealRecord(buffer, 'chunks', raw, 1);
 		writes.push(chainRun.writer.append(buffer.subarray(0, totalBytes), header, chunks));

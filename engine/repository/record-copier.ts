@@ -53,7 +53,7 @@ export async function copyChunks(
 		if (writes.size >= writesInFlight) await Promise.race(writes);
 	};
 	const repacked: Promise<void>[] = [];
-	const packer = new Packer(maxRepackedChunk, (raw, chunks) => {
+	const packer = new Packer((raw, chunks) => {
 		const buffer = Buffer.allocUnsafeSlow(recordHeaderBytes + raw.byteLength);
 		const { header, totalBytes } = sealRecord(buffer, 'chunks', raw, repackLevel);
 		repacked.push(write(buffer.subarray(0, totalBytes), header, chunks));

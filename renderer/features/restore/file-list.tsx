@@ -189,7 +189,7 @@ const Row = memo(function Row({
 				)}
 			</span>
 			<span role="gridcell" tabIndex={-1} className={classes.end} title={entry.type === 'file' ? `${formatNumber(entry.sizeBytes)} bytes` : undefined}>
-				{entry.type === 'file' || entry.type === 'disk' ? formatBytes(entry.sizeBytes) : ''}
+				{entry.type === 'file' || entry.sizeBytes > 0 ? formatBytes(entry.sizeBytes) : ''}
 			</span>
 			<span role="gridcell" tabIndex={-1} className={classes.value} title={entry.modifiedAt === null ? undefined : formatFull(entry.modifiedAt)}>
 				{entry.modifiedAt === null ? '–' : formatDateTime(entry.modifiedAt)}
