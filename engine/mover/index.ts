@@ -10,6 +10,7 @@ import { runInThread } from './thread.ts';
 
 export type { MaintainTask } from './maintain.ts';
 export { BusyMeter, findBottleneck, type StageTimes } from './meter.ts';
+export { limitReads } from './rate-limited-storage.ts';
 export { RateLimiter } from './rate-limiter.ts';
 export { type BackupRun, type MutableCounters, noCounters, type ObjectOutcome, type TaskObserver, type TaskOptions } from './task.ts';
 export { runInThread, serveTask } from './thread.ts';

@@ -25,9 +25,15 @@ export const restoreDisk = (task: RestoreDiskTask, observer: TaskObserver, optio
 	run({ kind: 'disk', ...task }, observer, options);
 
 /** Reads everything a point needs; damage is in the result, not an error. */
-export const verifyPoint = (task: { repositoryPath: string; pointId: string }, observer: TaskObserver, options: TaskOptions): Promise<CheckResult> =>
-	run({ kind: 'verify', ...task }, observer, options);
+export const verifyPoint = (
+	task: { repositoryPath: string; pointId: string; readLimit?: number | null },
+	observer: TaskObserver,
+	options: TaskOptions,
+): Promise<CheckResult> => run({ kind: 'verify', ...task }, observer, options);
 
 /** Reads every stored byte of a chain; damage is in the result, not an error. */
-export const checkChain = (task: { repositoryPath: string; chainId: string }, observer: TaskObserver, options: TaskOptions): Promise<CheckResult> =>
-	run({ kind: 'check', ...task }, observer, options);
+export const checkChain = (
+	task: { repositoryPath: string; chainId: string; readLimit?: number | null },
+	observer: TaskObserver,
+	options: TaskOptions,
+): Promise<CheckResult> => run({ kind: 'check', ...task }, observer, options);

@@ -3,7 +3,11 @@ import type { ItemWarning } from '../contract/index.ts';
 import type { TreeEntry } from '../format/index.ts';
 import type { ChainHandle } from '../repository/index.ts';
 
-export type RestoreWorkerSetup = { readonly chain: ChainHandle };
+export type RestoreWorkerSetup = {
+	readonly chain: ChainHandle;
+	/** This worker's part of the repository's limit, bytes per second; null: none. */
+	readonly readLimit: number | null;
+};
 
 /** A file, or one slice of a large one. */
 export type FileSlice = {

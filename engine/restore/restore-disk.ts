@@ -7,7 +7,13 @@ import { PointView } from './point-view.ts';
 import { RestoreProgress } from './progress.ts';
 import { RestorePool } from './restore-pool.ts';
 
-export type RestoreDiskTask = { readonly repositoryPath: string; readonly pointId: string; readonly to: string; readonly overwrite: boolean };
+export type RestoreDiskTask = {
+	readonly repositoryPath: string;
+	readonly pointId: string;
+	readonly to: string;
+	readonly overwrite: boolean;
+	readonly readLimit?: number | null;
+};
 
 const requestBytes = 4 * 1024 * 1024;
 
@@ -48,7 +54,7 @@ export async function restoreDisk(task: RestoreDiskTask, [observer]: readonly Ta
 	try {
 		const bytesOf = (block: number): number => Math.min(map.blockSizeBytes, map.sizeBytes - block * map.blockSizeBytes);
 		const requested = new Map<number, readonly number[]>();
-		await using pool = new RestorePool(chain, (reply) => {
+		await using pool = new RestorePool(chain, task.readLimit, (reply) => {
 			if (reply.type !== 'chunks') return;
 			const blocks = requested.get(reply.id) ?? [];
 			requested.delete(reply.id);

@@ -18,6 +18,8 @@ export type RestoreFilesTask = {
 	readonly paths: readonly string[];
 	readonly to: string | null;
 	readonly overwrite: OverwriteRule;
+	/** RATE-01: of the repository, bytes per second. */
+	readonly readLimit?: number | null;
 };
 
 const batchFiles = 64;
@@ -45,7 +47,7 @@ export async function restoreFiles(task: RestoreFilesTask, [observer]: readonly 
 	await using view = new PointView(point, new ChainReader(chain));
 	const restore = new FileRestore(task, observer as TaskObserver, signal);
 	try {
-		await using pool = new RestorePool(chain, (reply) => restore.take(reply));
+		await using pool = new RestorePool(chain, task.readLimit, (reply) => restore.take(reply));
 		await restore.run(view, pool);
 	} finally {
 		restore.removeUnfinished(); // after the workers have ended: none of them makes the file again

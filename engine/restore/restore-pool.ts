@@ -11,7 +11,7 @@ type Member = { readonly worker: Worker; outstanding: number; times: RestoreTime
 
 /** Restore workers of one task. The first failure of a worker itself is what every later call throws. */
 export class RestorePool implements AsyncDisposable {
-	readonly #chain: ChainHandle;
+	readonly #setup: RestoreWorkerSetup;
 	readonly #onReply: (reply: RestoreReply) => void;
 	/** Started when there is work that no other has time for. */
 	readonly #members: Member[] = [];
@@ -19,14 +19,14 @@ export class RestorePool implements AsyncDisposable {
 	#waiters: (() => void)[] = [];
 	readonly #startedAt = performance.now();
 
-	constructor(chain: ChainHandle, onReply: (reply: RestoreReply) => void) {
-		this.#chain = chain;
+	/** @param readLimit of the repository, bytes per second; shared equally by the workers */
+	constructor(chain: ChainHandle, readLimit: number | null | undefined, onReply: (reply: RestoreReply) => void) {
+		this.#setup = { chain, readLimit: readLimit ? Math.ceil(readLimit / availableParallelism()) : null };
 		this.#onReply = onReply;
 	}
 
 	#start(): Member {
-		const setup: RestoreWorkerSetup = { chain: this.#chain };
-		const worker = startThread(new URL('./restore-worker.ts', import.meta.url), setup);
+		const worker = startThread(new URL('./restore-worker.ts', import.meta.url), this.#setup);
 		const member: Member = { worker, outstanding: 0, times: { readMs: 0, writeMs: 0 } };
 		worker.on('message', (reply: RestoreReply) => {
 			try {

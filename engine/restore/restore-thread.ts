@@ -7,8 +7,8 @@ import { checkChain, verifyPoint } from './verify.ts';
 export type RestoreTask =
 	| ({ readonly kind: 'files' } & RestoreFilesTask)
 	| ({ readonly kind: 'disk' } & RestoreDiskTask)
-	| { readonly kind: 'verify'; readonly repositoryPath: string; readonly pointId: string }
-	| { readonly kind: 'check'; readonly repositoryPath: string; readonly chainId: string };
+	| { readonly kind: 'verify'; readonly repositoryPath: string; readonly pointId: string; readonly readLimit?: number | null }
+	| { readonly kind: 'check'; readonly repositoryPath: string; readonly chainId: string; readonly readLimit?: number | null };
 
 serveTask<RestoreTask>((task, observers, options) => {
 	switch (task.kind) {

@@ -1,8 +1,8 @@
 import { type EngineError, isEngineError, textFromBytes, toErrorShape } from '../base/index.ts';
 import type { CheckResult, Damage } from '../contract/index.ts';
 import { damaged, FileIndex, firstRecordOffset, hashBytes, isZeroHash, parseSuperblocks, recordHeaderBytes, type TreeEntry } from '../format/index.ts';
-import type { TaskObserver } from '../mover/index.ts';
-import { ChainReader, findPoint, LocalFolder, listChains, loadChain, readRecord, type StorageFile, unknownChain } from '../repository/index.ts';
+import { limitReads, RateLimiter, type TaskObserver } from '../mover/index.ts';
+import { ChainReader, findPoint, listChains, loadChain, readRecord, type StorageFile, storageAt, unknownChain } from '../repository/index.ts';
 import { childPath, PointView } from './point-view.ts';
 import { RestoreProgress } from './progress.ts';
 import { readDiskMap, readSegments } from './restore-disk.ts';
@@ -19,7 +19,7 @@ function note(findings: Findings, isUnreadable: boolean, damage: Damage): void {
 
 /** Reads everything that one point needs, through the same steps as a restore, and writes nothing. */
 export async function verifyPoint(
-	task: { readonly repositoryPath: string; readonly pointId: string },
+	task: { readonly repositoryPath: string; readonly pointId: string; readonly readLimit?: number | null },
 	[observer]: readonly TaskObserver[],
 	{ signal }: { readonly signal: AbortSignal },
 ): Promise<CheckResult> {
@@ -38,7 +38,7 @@ export async function verifyPoint(
 	const progress = new RestoreProgress(observer as TaskObserver);
 	await using view = new PointView(point, new ChainReader(handle));
 	const requested = new Map<number, readonly string[]>();
-	await using pool = new RestorePool(handle, (reply) => {
+	await using pool = new RestorePool(handle, task.readLimit, (reply) => {
 		if (reply.type !== 'chunks') return;
 		const paths = requested.get(reply.id) ?? [];
 		requested.delete(reply.id);
@@ -108,7 +108,7 @@ export async function verifyPoint(
 
 /** Reads every stored byte of a chain against the checksums of its index, and every point's tree against its chunks. */
 export async function checkChain(
-	task: { readonly repositoryPath: string; readonly chainId: string },
+	task: { readonly repositoryPath: string; readonly chainId: string; readonly readLimit?: number | null },
 	observers: readonly TaskObserver[],
 	options: { readonly signal: AbortSignal },
 ): Promise<CheckResult> {
@@ -119,7 +119,8 @@ export async function checkChain(
 	const findings: Findings = { readBytes: 0, damaged: [], unreadable: [] };
 	progress.counters.totalBytes = chain.files.reduce((sum, file) => sum + file.sizeBytes, 0);
 	progress.counters.totalItems = chain.files.length;
-	const storage = new LocalFolder(task.repositoryPath);
+	const folder = storageAt(task.repositoryPath);
+	const storage = task.readLimit ? limitReads(folder, new RateLimiter(task.readLimit)) : folder;
 	for (const { path, pointIds } of chain.files) {
 		progress.observer.activity(path);
 		const damage = (error: EngineError): void =>
