@@ -22,7 +22,7 @@ import {
 	sealRecord,
 	slotOffset,
 } from '../format/index.ts';
-import { FreeRoom } from './free-room.ts';
+import { FreeRoom, type Span } from './free-room.ts';
 import type { Storage, StorageFile } from './storage/storage.ts';
 
 const indexPieceBytes = 4 * 1024 * 1024;
@@ -105,6 +105,8 @@ export class BackupFileWriter implements AsyncDisposable {
 	#room: FreeRoom;
 	#added = new IndexBuilder();
 	#isClosed = false;
+	/** Whether the file opens at `#committed` and at nothing else. */
+	#isCertain = true;
 
 	private constructor(file: StorageFile, what: NewFile, committed: Committed | null) {
 		this.#file = file;
@@ -191,6 +193,7 @@ export class BackupFileWriter implements AsyncDisposable {
 		const root: FileRoot = { chain: claim.chain, dependsOn: claim.dependsOn, points: [...claim.points], index: pieces };
 		const rootRecord = await this.#appendMeta('root', encodeFileRoot(root));
 		await this.#file.sync();
+		const room = roomBeside({ offset: rootRecord.offset, length: rootRecord.bytes }, root, index);
 		const superblock: Superblock = {
 			kind: this.#what.kind,
 			alignmentLog2: 0,
@@ -200,20 +203,22 @@ export class BackupFileWriter implements AsyncDisposable {
 			rootOffset: rootRecord.offset,
 			rootBytes: rootRecord.bytes,
 			rootCrc: rootRecord.crc,
-			committedEnd: this.#room.end,
+			committedEnd: room.end,
 			createdAt: this.#what.createdAt,
 		};
+		this.#isCertain = false;
 		await this.#file.write(encodeSuperblock(superblock), slotOffset(superblock.generation));
 		await this.#file.sync();
 		await this.#verify(superblock);
-		// The same state again in the other slot: one bad byte must not cost the file. It is not waited for; the commit does not rest on it.
+		// The same state again in the other slot: one bad byte must not cost the file.
 		const copy = { ...superblock, generation: superblock.generation + 1 };
-		await this.#file.write(encodeSuperblock(copy), slotOffset(copy.generation));
 		this.#committed = { superblock: copy, root, index };
-		this.#room = roomOf(this.#committed);
+		this.#isCertain = true;
+		this.#room = room;
 		this.#added = new IndexBuilder();
-		await this.#file.truncate(this.#room.end);
-		return { sizeBytes: this.#room.end, index };
+		await this.#file.write(encodeSuperblock(copy), slotOffset(copy.generation)).catch(ignored);
+		await this.#file.truncate(room.end).catch(ignored);
+		return { sizeBytes: room.end, index };
 	}
 
 	/** What cannot be read back now will not be there later: the session had better know. */
@@ -223,19 +228,26 @@ export class BackupFileWriter implements AsyncDisposable {
 			throw new EngineError('repository.io', `${this.#file.path} does not read back as it was written.`, { hint: 'Check the disk that holds the repository.' });
 	}
 
-	/** Closes; what was appended behind the last commit is cut off. */
+	/** Closes; what was appended behind the last commit is cut off, unless a commit failed in such a way that it may have happened. */
 	async [Symbol.asyncDispose](): Promise<void> {
 		if (this.#isClosed) return;
 		this.#isClosed = true;
-		if (this.#committed) await this.#file.truncate(this.#committed.superblock.committedEnd).catch(() => undefined); // room that the next change reclaims
+		if (this.#committed && this.#isCertain) await this.#file.truncate(this.#committed.superblock.committedEnd).catch(ignored); // room that the next change reclaims
 		await this.#file[Symbol.asyncDispose]();
 	}
 }
 
-function roomOf(committed: Committed | null): FreeRoom {
-	if (!committed) return new FreeRoom([], firstRecordOffset);
-	const { superblock, root, index } = committed;
+/** For what a commit does not rest on. */
+const ignored = (): void => undefined;
+
+const roomOf = (committed: Committed | null): FreeRoom =>
+	committed
+		? roomBeside({ offset: committed.superblock.rootOffset, length: committed.superblock.rootBytes }, committed.root, committed.index)
+		: new FreeRoom([], firstRecordOffset);
+
+/** What a commit does not refer to. */
+function roomBeside(rootRecord: Span, root: FileRoot, index: FileIndex): FreeRoom {
 	const records = Array.from(index.records(), ({ offset, storedBytes }) => ({ offset, length: recordHeaderBytes + storedBytes }));
-	const meta = root.index.map(({ offset, bytes }) => ({ offset, length: bytes }));
-	return new FreeRoom([...records, ...meta, { offset: superblock.rootOffset, length: superblock.rootBytes }], firstRecordOffset);
+	const pieces = root.index.map(({ offset, bytes }) => ({ offset, length: bytes }));
+	return new FreeRoom([...records, ...pieces, rootRecord], firstRecordOffset);
 }

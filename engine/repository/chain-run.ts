@@ -16,6 +16,7 @@ import {
 	type StoredChain,
 	writeMetadata,
 } from './chain-store.ts';
+import { putChainRight } from './clean-up.ts';
 import type { StepOptions } from './methods/merge-oldest.ts';
 import { commitReverse } from './methods/reverse.ts';
 import { copyFromChain } from './methods/synthetic-full.ts';
@@ -81,8 +82,8 @@ export class ChainRun implements AsyncDisposable {
 	async commit(points: readonly PointManifest[], options: StepOptions): Promise<{ sizeBytes: number }> {
 		const { chain, step } = this.#plan;
 		if (step === 'reverse' && chain) {
-			const { fileId, reverseName } = this.#target;
-			const sizeBytes = await commitReverse(chain, this.writer, { fileId, reverseName, points }, options);
+			const { chain: head, fileId, reverseName } = this.#target;
+			const sizeBytes = await commitReverse(chain, this.writer, { chain: head, fileId, reverseName, points }, options);
 			this.#isCommitted = true;
 			return { sizeBytes };
 		}
@@ -186,9 +187,11 @@ async function planRun(storage: Storage, spec: ChainRunSpec): Promise<Plan> {
 	});
 	if (spec.requested === 'full') return full('');
 	const { chains, problems, folders } = await readChains(storage);
-	const stored = findCurrentChain(chains, spec);
-	if (!stored) return full(problems.length > 0 ? `No readable chain was found; ${problems[0]?.error.message}` : 'This is the first run.');
-	const described = describeChain(stored, folders.get(stored.folder) ?? []);
+	const current = findCurrentChain(chains, spec);
+	if (!current) return full(problems.length > 0 ? `No readable chain was found; ${problems[0]?.error.message}` : 'This is the first run.');
+	const entries = folders.get(current.folder) ?? [];
+	const stored = await putChainRight(storage, current, entries, chains);
+	const described = describeChain(stored, entries);
 	const problem = described.files.find((file) => file.problem)?.problem;
 	if (problem) return full(`The chain is incomplete: ${problem}`);
 	const pointsPerObject = Math.max(...spec.objects.map((object) => described.points.filter((point) => sameObject(point.object, object)).length));

@@ -1,8 +1,9 @@
 import { EngineError } from '../base/index.ts';
-import type { ChainMetadata, FileIndex, PointManifest } from '../format/index.ts';
+import type { ChainHead, ChainMetadata, FileIndex, PointManifest } from '../format/index.ts';
 import { readCommittedFile, readIndex } from './backup-file.ts';
 import { type ChainHandle, ChainReader } from './chain-reader.ts';
 import { readChains, type StoredChain, unknownChain, writeMetadata } from './chain-store.ts';
+import { putChainRight } from './clean-up.ts';
 import { type RepositoryPlace, storageAt } from './storage/open-storage.ts';
 import type { Storage } from './storage/storage.ts';
 
@@ -21,10 +22,10 @@ export class OpenChain {
 	/** @throws `not-found.chain`, `repository.*` */
 	static async find(place: RepositoryPlace, chainId: string): Promise<OpenChain> {
 		const storage = storageAt(place);
-		const { chains } = await readChains(storage);
+		const { chains, folders } = await readChains(storage);
 		const stored = chains.find(({ metadata }) => metadata.chain.id === chainId);
 		if (!stored) throw unknownChain(chainId);
-		return new OpenChain(storage, stored);
+		return new OpenChain(storage, await putChainRight(storage, stored, folders.get(stored.folder) ?? [], chains));
 	}
 
 	get files(): readonly StoredFile[] {
@@ -68,8 +69,8 @@ export class OpenChain {
 	}
 
 	/** Writes the new list of files; what is no longer named is removed by the caller afterwards. */
-	async saveFiles(files: readonly StoredFile[]): Promise<void> {
-		const metadata: ChainMetadata = { chain: this.stored.metadata.chain, files: [...files] };
+	async saveFiles(files: readonly StoredFile[], chain: ChainHead = this.stored.metadata.chain): Promise<void> {
+		const metadata: ChainMetadata = { chain, files: [...files] };
 		await writeMetadata(this.storage, this.stored.path, metadata);
 		this.stored = { ...this.stored, metadata };
 	}

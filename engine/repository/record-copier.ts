@@ -7,6 +7,7 @@ import {
 	Packer,
 	type PlacedChunk,
 	parseRecordHeader,
+	type RecordHeader,
 	recordHeaderBytes,
 	sealRecord,
 } from '../format/index.ts';
@@ -45,18 +46,27 @@ export async function copyChunks(
 	let copiedBytes = 0;
 	let isComplete = true;
 	const writes = new Set<Promise<void>>();
-	const write = async (sealed: Uint8Array, header: ReturnType<typeof parseRecordHeader>, chunks: readonly PlacedChunk[]): Promise<void> => {
-		const writing = to.append(sealed, header, chunks).finally(() => writes.delete(writing));
+	let failure: { readonly error: unknown } | null = null;
+	const write = (sealed: Uint8Array, header: RecordHeader, chunks: readonly PlacedChunk[]): void => {
+		const fail = (error: unknown): void => {
+			failure ??= { error };
+		};
+		const writing = to
+			.append(sealed, header, chunks)
+			.catch(fail)
+			.finally(() => writes.delete(writing));
 		writes.add(writing);
 		copiedBytes += sealed.byteLength;
 		onCopied?.(sealed.byteLength);
-		if (writes.size >= writesInFlight) await Promise.race(writes);
 	};
-	const repacked: Promise<void>[] = [];
+	const settle = async (inFlight: number): Promise<void> => {
+		while (writes.size > inFlight) await Promise.race(writes);
+		if (failure) throw failure.error;
+	};
 	const packer = new Packer((raw, chunks) => {
 		const buffer = Buffer.allocUnsafeSlow(recordHeaderBytes + raw.byteLength);
 		const { header, totalBytes } = sealRecord(buffer, 'chunks', raw, repackLevel);
-		repacked.push(write(buffer.subarray(0, totalBytes), header, chunks));
+		write(buffer.subarray(0, totalBytes), header, chunks);
 	});
 	try {
 		for await (const { record, bytes } of readRecords(from, wantedRecords(from.index, isWanted))) {
@@ -69,17 +79,18 @@ export async function copyChunks(
 			if (crc32(bytes.subarray(recordHeaderBytes)) !== record.payloadCrc) throw damaged(from.file.path, record.offset, 'the checksum of a record is wrong');
 			const wantedBytes = record.wanted.reduce((sum, { rawBytes }) => sum + rawBytes, 0);
 			if (wantedBytes >= record.rawBytes * wantedShare || record.wanted.some(({ rawBytes }) => rawBytes >= maxRepackedChunk))
-				await write(bytes, header, record.wanted);
+				write(bytes, header, record.wanted);
 			else {
 				const { raw } = openRecord(bytes, from.file.path, record.offset);
 				for (const chunk of record.wanted) packer.add(Uint8Array.from(chunk.hash), raw.subarray(chunk.rawOffset, chunk.rawOffset + chunk.rawBytes));
 			}
+			await settle(writesInFlight - 1);
 		}
 		packer.flush();
 	} finally {
-		await Promise.allSettled(writes);
+		await Promise.all(writes);
 	}
-	await Promise.all([...repacked, ...writes]);
+	await settle(0);
 	return { isComplete };
 }
 

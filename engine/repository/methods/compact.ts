@@ -48,5 +48,5 @@ async function verifyFile(chain: OpenChain, path: string, signal: AbortSignal): 
 		signal.throwIfAborted();
 		await readRecord(file, record.offset, recordHeaderBytes + record.storedBytes);
 	}
-	return file.sizeBytes();
+	return await file.sizeBytes();
 }

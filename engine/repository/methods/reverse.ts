@@ -1,5 +1,5 @@
 import { assert } from '../../base/index.ts';
-import type { PointManifest } from '../../format/index.ts';
+import type { ChainHead, PointManifest } from '../../format/index.ts';
 import { BackupFileWriter } from '../backup-file.ts';
 import { partName } from '../chain-store.ts';
 import { LiveMap, markLive } from '../liveness.ts';
@@ -8,6 +8,8 @@ import { copyChunks } from '../record-copier.ts';
 import type { StepOptions } from './merge-oldest.ts';
 
 export type ReverseStep = {
+	/** What the chain says of itself from now on. */
+	readonly chain: ChainHead;
 	/** Id of the full's new state. */
 	readonly fileId: string;
 	/** Name of the file that takes the older point. */
@@ -37,12 +39,10 @@ export async function commitReverse(chain: OpenChain, writer: BackupFileWriter, 
 	await markLive(reader, newPoints, live, { signal });
 
 	const reverse = await writeReverse(chain, step, oldPoints, (hash) => !live.has(hash), { signal, onCopied }, writer);
-	const { sizeBytes } = await writer.commit({ fileId: step.fileId, chain: chain.stored.metadata.chain, dependsOn: null, points: newPoints }, (hash) =>
-		live.has(hash),
-	);
+	const { sizeBytes } = await writer.commit({ fileId: step.fileId, chain: step.chain, dependsOn: null, points: newPoints }, (hash) => live.has(hash));
 	const createdAt = step.points[0]?.createdAt ?? full.createdAt;
 	const newFull: StoredFile = { ...full, id: step.fileId, sizeBytes, createdAt, points: newPoints };
-	await chain.saveFiles([newFull, ...reverse, ...chain.files.filter((file) => file !== full)]);
+	await chain.saveFiles([newFull, ...reverse, ...chain.files.filter((file) => file !== full)], step.chain);
 	return sizeBytes;
 }
 

@@ -81,9 +81,14 @@ export class LocalFolder implements Storage {
 		return this.#attempt(mode === 'read' ? 'read' : 'write', relative, async (absolute) => {
 			if (mode === 'create') {
 				await fs.stat(this.#root); // never create the root itself: an unmounted disk must not be mistaken for an empty one
-				await fs.mkdir(path.dirname(absolute), { recursive: true });
+				await makeFolder(path.dirname(absolute));
 			}
-			const handle = await fs.open(absolute, { read: 'r', update: 'r+', create: 'wx+' }[mode], 0o600);
+			const open = (): Promise<fs.FileHandle> => fs.open(absolute, { read: 'r', update: 'r+', create: 'wx+' }[mode], 0o600);
+			const handle = await open().catch(async (error: unknown) => {
+				if (mode !== 'create' || systemErrorCode(error) !== 'ENOENT') throw error;
+				await makeFolder(path.dirname(absolute)); // somebody removed the last file of the folder, and the folder with it
+				return open();
+			});
 			const attempt = <T>(what: string, action: () => Promise<T>): Promise<T> => this.#attempt(what, relative, action);
 			return {
 				path: relative,
@@ -148,8 +153,13 @@ export class LocalFolder implements Storage {
 
 	remove(relative: string): Promise<void> {
 		return this.#attempt('delete', relative, async (absolute) => {
-			await fs.rm(absolute, { force: true });
 			const folder = path.dirname(absolute);
+			try {
+				await fs.unlink(absolute);
+				await syncFolder(folder);
+			} catch (error) {
+				if (systemErrorCode(error) !== 'ENOENT') throw error;
+			}
 			if (folder !== this.#root) await fs.rmdir(folder).catch(() => undefined); // not empty
 		});
 	}
@@ -160,6 +170,13 @@ export class LocalFolder implements Storage {
 			return { capacityBytes: status.blocks * status.bsize, freeBytes: status.bavail * status.bsize };
 		});
 	}
+}
+
+/** Makes a folder, durably: what is renamed into it later is only as safe as its own name. */
+async function makeFolder(folder: string): Promise<void> {
+	const first = await fs.mkdir(folder, { recursive: true });
+	if (first === undefined) return;
+	for (let made = folder; made.length >= first.length; made = path.dirname(made)) await syncFolder(path.dirname(made));
 }
 
 /** Makes names in a folder durable. Where a folder cannot be opened (Windows) the file system orders renames itself. */

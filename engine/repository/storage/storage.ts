@@ -15,7 +15,7 @@ export interface Storage {
 	replace(path: string, bytes: Uint8Array): Promise<void>;
 	/** Durable when it resolves; refuses an existing target (`exists.target`) unless it may replace it, which is then atomic. */
 	rename(from: string, to: string, options?: { readonly replace?: boolean }): Promise<void>;
-	/** Idempotent: an absent file is no error. An empty folder left behind is removed. */
+	/** Durable when it resolves. Idempotent: an absent file is no error. An empty folder left behind is removed. */
 	remove(path: string): Promise<void>;
 	space(): Promise<StorageSpace>;
 }

@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'node:test';
+import { type ChainStep, cleanUpJob, LocalFolder, removeChain, removeFile, runChainStep, type Storage } from './index.ts';
+import { Model, modelJob, type RunChoice } from './testing/model.ts';
+import { MortalStorage } from './testing/mortal-storage.ts';
+import { seededRandom } from './testing/random.ts';
+
+const seed = Number(process.env.HOLDFAST_TEST_SEED ?? 1);
+const signal = new AbortController().signal;
+
+const without = (all: ReadonlySet<string>, some: ReadonlySet<string>): Set<string> => new Set([...all].filter((id) => !some.has(id)));
+
+type Scenario = {
+	readonly title: string;
+	/** How the chain comes about, and how the next run after the crash is made. */
+	readonly choice: RunChoice;
+	/** Runs before the crash. */
+	readonly runs: number;
+	/** Last preparation, for instance of an older choice. */
+	readonly prepare?: (model: Model, storage: Storage) => Promise<void>;
+	readonly act: (model: Model, storage: Storage) => Promise<unknown>;
+	/** Points that need not survive, because `act` removes them. */
+	readonly gone?: (model: Model) => Promise<readonly string[]>;
+	/** What remains of a half removed chain is listed with its problem. */
+	readonly mayBeIncomplete?: boolean;
+	/** Kinds of changes that must have been died at. */
+	readonly kinds: readonly string[];
+};
+
+const runAll = (model: Model, storage: Storage, choice: RunChoice): Promise<string[]> => model.run(storage, choice, model.objects);
+const step = async (model: Model, storage: Storage, what: ChainStep, commitEveryBytes?: number): Promise<void> => {
+	const chain = (await model.chains()).at(-1);
+	await runChainStep(storage, chain?.id ?? '', what, { signal, commitEveryBytes });
+};
+const oldestPoints = async (model: Model): Promise<readonly string[]> => (await model.chains()).at(-1)?.files[0]?.pointIds ?? [];
+const lastFile = async (model: Model): Promise<{ path: string; pointIds: readonly string[]; chainId: string }> => {
+	const chain = (await model.chains()).at(-1);
+	const file = chain?.files.at(-1);
+	assert(chain && file, 'there is a file');
+	return { path: file.path, pointIds: file.pointIds, chainId: chain.id };
+};
+const removeLastFile = async (model: Model, storage: Storage): Promise<void> => {
+	const { chainId, path } = await lastFile(model);
+	await removeFile(storage, chainId, path);
+};
+const removeOldestChain = async (model: Model, storage: Storage): Promise<void> => removeChain(storage, (await model.chains())[0]?.id ?? '');
+
+const written = ['create', 'write', 'sync', 'truncate', 'rename', 'replace'];
+const inPlace = ['write', 'sync', 'truncate', 'replace'];
+const forward = { method: 'forward', singleFile: true } as const;
+const foreverForward = { method: 'forever-forward', singleFile: true } as const;
+const reverse = { method: 'reverse', singleFile: true } as const;
+const differential = { method: 'forward', singleFile: true, differential: true } as const;
+
+const scenarios: readonly Scenario[] = [
+	{ title: 'the first full', choice: forward, runs: 0, act: (model, storage) => runAll(model, storage, forward), kinds: written },
+	{ title: 'an increment', choice: forward, runs: 2, act: (model, storage) => runAll(model, storage, forward), kinds: written },
+	{ title: 'a differential', choice: differential, runs: 2, act: (model, storage) => runAll(model, storage, differential), kinds: written },
+	{
+		title: 'an active full beside an older chain',
+		choice: forward,
+		runs: 2,
+		act: (model, storage) => runAll(model, storage, { ...forward, requested: 'full' }),
+		kinds: written,
+	},
+	{
+		title: 'a synthetic full',
+		choice: forward,
+		runs: 3,
+		act: (model, storage) => runAll(model, storage, { ...forward, requested: 'synthetic' }),
+		kinds: written,
+	},
+	{ title: 'a reverse incremental run', choice: reverse, runs: 3, act: (model, storage) => runAll(model, storage, reverse), kinds: written },
+	{
+		title: 'a reverse incremental run of one object of two in one chain',
+		choice: reverse,
+		runs: 2,
+		act: (model, storage) => model.run(storage, reverse, model.objects.slice(1)),
+		kinds: written,
+	},
+	{
+		title: 'a merge of the oldest increment',
+		choice: foreverForward,
+		runs: 4,
+		act: (model, storage) => step(model, storage, { kind: 'merge', count: 1 }),
+		gone: oldestPoints,
+		kinds: [...inPlace, 'remove'],
+	},
+	{
+		title: 'a merge that commits on its way',
+		choice: foreverForward,
+		runs: 4,
+		act: (model, storage) => step(model, storage, { kind: 'merge', count: 1 }, 1),
+		gone: oldestPoints,
+		kinds: [...inPlace, 'remove'],
+	},
+	{
+		title: 'a merge that commits on its way, into a full with room',
+		choice: foreverForward,
+		runs: 4,
+		prepare: async (model, storage) => {
+			for (let i = 0; i < 2; i++) await step(model, storage, { kind: 'merge', count: 1 });
+			for (let i = 0; i < 2; i++) {
+				model.change();
+				await runAll(model, storage, foreverForward);
+			}
+		},
+		act: (model, storage) => step(model, storage, { kind: 'merge', count: 1 }, 1),
+		gone: oldestPoints,
+		kinds: [...inPlace, 'remove'],
+	},
+	{
+		title: 'compacting a chain',
+		choice: foreverForward,
+		runs: 5,
+		prepare: (model, storage) => step(model, storage, { kind: 'merge', count: 3 }),
+		act: (model, storage) => step(model, storage, { kind: 'compact' }),
+		kinds: [...written, 'remove'],
+	},
+	{
+		title: 'compacting a reverse incremental chain',
+		choice: reverse,
+		runs: 3,
+		act: (model, storage) => step(model, storage, { kind: 'compact' }),
+		kinds: [...written, 'remove'],
+	},
+	{
+		title: 'removing the oldest reverse increment',
+		choice: reverse,
+		runs: 3,
+		act: removeLastFile,
+		gone: async (model) => (await lastFile(model)).pointIds,
+		kinds: ['replace', 'remove'],
+	},
+	{
+		title: 'removing a differential',
+		choice: differential,
+		runs: 3,
+		act: removeLastFile,
+		gone: async (model) => (await lastFile(model)).pointIds,
+		kinds: ['replace', 'remove'],
+	},
+	{
+		title: 'removing a chain',
+		choice: forward,
+		runs: 3,
+		prepare: async (model, storage) => {
+			model.change();
+			await runAll(model, storage, { ...forward, requested: 'full' });
+		},
+		act: removeOldestChain,
+		gone: async (model) => (await model.chains())[0]?.points.map(({ id }) => id) ?? [],
+		mayBeIncomplete: true,
+		kinds: ['remove'],
+	},
+];
+
+/** One death, and what the next start makes of it. */
+async function dieAndRecover(scenario: Scenario, template: Model, path: string, k: number, before: ReadonlySet<string>): Promise<MortalStorage> {
+	const storage = new MortalStorage(path, seededRandom(seed * 7919 + k), k);
+	const model = template.at(path, seededRandom(seed + k));
+	const retained = without(before, new Set(await scenario.gone?.(model)));
+	try {
+		await scenario.act(model, storage);
+	} catch (error) {
+		if (!storage.isDead) throw error;
+	}
+	// the clean-up dies as well, at each of its own changes, until one gets through
+	const asLeft = `${path}-left`;
+	cpSync(path, asLeft, { recursive: true });
+	for (let j = 1; ; j++) {
+		const cleaning = new MortalStorage(path, seededRandom(seed * 104_729 + k * 31 + j), j);
+		await cleanUpJob(cleaning, modelJob).catch((error: unknown) => assert(cleaning.isDead, String(error)));
+		if (cleaning.isDead) await cleanUpJob(path, modelJob);
+		assert.deepEqual(await model.unowned(), [], 'every file is owned');
+		const listed = await model.verify();
+		if (!scenario.mayBeIncomplete)
+			for (const chain of await model.chains()) for (const file of chain.files) assert.equal(file.problem, null, `${file.path} has a problem`);
+		assert.deepEqual([...without(retained, listed)], [], 'every retained point is there');
+		const made = without(new Set(model.points.keys()), new Set(template.points.keys()));
+		if (storage.isDead) assert.deepEqual([...without(without(listed, before), made)], [], 'nothing came back that was gone before');
+		else assert.deepEqual([...listed].sort(), [...retained, ...made].sort(), 'what was reported as done is done');
+		assert.deepEqual(await cleanUpJob(path, modelJob), { removed: [], adopted: [] }, 'nothing is left to clean up');
+		if (!cleaning.isDead) break;
+		rmSync(path, { recursive: true });
+		cpSync(asLeft, path, { recursive: true });
+	}
+	rmSync(asLeft, { recursive: true });
+	model.change();
+	const ids = await runAll(model, new LocalFolder(path), scenario.choice);
+	const listed = await model.verify();
+	for (const id of [...retained, ...ids]) assert(listed.has(id), `after the next run ${id} is there`);
+	assert.deepEqual(await model.unowned(), [], 'the next run leaves nothing behind');
+	return storage;
+}
+
+for (const scenario of scenarios) {
+	test(`a power failure at any change of ${scenario.title} loses no retained point and leaves nothing behind`, async (t) => {
+		t.diagnostic(`HOLDFAST_TEST_SEED=${seed}`);
+		const root = mkdtempSync(join(tmpdir(), 'holdfast-crash-'));
+		t.after(() => rmSync(root, { recursive: true, force: true }));
+		const path = join(root, 'template');
+		cpSync(mkdtempSync(join(root, 'empty-')), path, { recursive: true });
+		const template = new Model(path, seededRandom(seed), ['disk', 'folder']);
+		const local = new LocalFolder(path);
+		for (let i = 0; i < scenario.runs; i++) {
+			await runAll(template, local, scenario.choice);
+			for (const object of template.objects) template.change(object);
+		}
+		await scenario.prepare?.(template, local);
+		const before = await template.verify();
+		const diedAt = new Set<string>();
+		for (let k = 1; ; k++) {
+			const at = join(root, `at-${k}`);
+			cpSync(path, at, { recursive: true });
+			const storage = await dieAndRecover(scenario, template, at, k, before).catch((cause: unknown) => {
+				throw new Error(`Seed ${seed}, death at change ${k} of ${scenario.title}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+			});
+			rmSync(at, { recursive: true });
+			if (!storage.isDead) break;
+			diedAt.add(storage.changes.at(-1) ?? '');
+		}
+		assert.deepEqual([...diedAt].sort(), scenario.kinds.toSorted(), 'every kind of change was died at');
+	});
+}
