@@ -15,15 +15,16 @@ import {
 	createChainUse,
 	createEventBus,
 	createJobRunner,
+	createMaintenanceSessions,
 	createReadingSessions,
 	createSessions,
 	createTaskSlots,
 	type DataPlane,
 	startScheduler,
 } from './jobs/index.ts';
-import { backUp } from './mover/index.ts';
+import { backUp, maintainChain } from './mover/index.ts';
 import { openPlatform } from './platform/index.ts';
-import { cleanUpJob, LocalFolder, listChains, prepareRepository, removeChain } from './repository/index.ts';
+import { cleanUpJob, LocalFolder, listChains, prepareRepository, removeChain, removeFile } from './repository/index.ts';
 import { checkChain, Look, restoreDisk, restoreFiles, verifyPoint } from './restore/index.ts';
 import { startServer } from './server/index.ts';
 
@@ -81,6 +82,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	const runner = createJobRunner({ config, sessions, catalogue, chainUse, slots, plane, chainStore, clock, log });
 	const reading = createReadingSessions({ sessions, plane, catalogue, chainUse, slots, verifications: config.verifications, clock });
 
+	const maintenance = createMaintenanceSessions({ sessions, plane, catalogue, chainUse, slots, cleanedUp: (jobId) => runner.cleanedUp(jobId) });
+
 	stack.use(keepHouse(config.sessions, clock, log));
 	const interrupted = await runner.recover();
 	stack.defer(async () => {
@@ -110,6 +113,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		sessions,
 		runner,
 		reading,
+		maintenance,
+		chainUse,
 		scheduler,
 		catalogue,
 		plane,
@@ -167,6 +172,7 @@ const localChains: ChainStore = {
 	space: (repositoryPath) => new LocalFolder(repositoryPath).space(),
 	list: listChains,
 	cleanUp: cleanUpJob,
+	removeFile,
 	removeChain,
 };
 
@@ -176,6 +182,7 @@ const createDataPlane = (look: Look): DataPlane => ({
 	restoreDisk,
 	verifyPoint,
 	checkChain,
+	runStep: maintainChain,
 	planRestore: (input, options) => look.plan(input, options),
 	browse: (input, options) => look.browse(input, options),
 	stat: (input, options) => look.stat(input, options),

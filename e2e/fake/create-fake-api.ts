@@ -297,6 +297,8 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 					.flatMap((id) => state.chainsOf(id))
 					.filter((chain) => object === undefined || chain.object === object),
 			check: async ({ id }) => maintenance('check', `Check of ${id}`, 180 * 2 ** 30),
+			compact: async ({ id }) => maintenance('compact', `Compaction of ${id}`, 180 * 2 ** 30),
+			preview: async () => ({ runs: [], isDailyAssumed: true }),
 			checkResult: async ({ sessionId }) => ({
 				chain: sessionId,
 				readBytes: 180 * 2 ** 30,

@@ -235,6 +235,9 @@ export class FakeState {
 					restorable: !(jobId === 'job-photos' && i === 4),
 					problem: jobId === 'job-photos' && i === 4 ? 'A block in its backup file does not have the expected checksum.' : null,
 					verifiedAt: lastVerifiedAt !== null && lastVerifiedAt > createdAt ? lastVerifiedAt : null,
+					gfs: [],
+					keepUntil: null,
+					expires: false,
 				});
 			}
 		}

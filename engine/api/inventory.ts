@@ -1,7 +1,7 @@
 import { EngineError } from '../base/index.ts';
 import type { Entity, Verification } from '../config/index.ts';
 import type { Chain, JobSettings, Point, RepositorySettings } from '../contract/index.ts';
-import { type CatalogueView, type PointContext, resolvePoint, toChains, toPoint } from '../jobs/index.ts';
+import { type CatalogueView, type PointContext, planOutlook, resolvePoint, toChains, toPoint } from '../jobs/index.ts';
 import type { ApiParts } from './parts.ts';
 
 /** Everything that is configured and stored, as of one moment. */
@@ -14,9 +14,9 @@ export type Inventory = {
 	readonly points: readonly Point[];
 };
 
-type Reads = Pick<ApiParts, 'config' | 'catalogue'>;
+type Reads = Pick<ApiParts, 'config' | 'catalogue' | 'clock'>;
 
-export async function loadInventory({ config, catalogue }: Reads): Promise<Inventory> {
+export async function loadInventory({ config, catalogue, clock }: Reads): Promise<Inventory> {
 	const [jobs, repositories, views, verifications] = await Promise.all([
 		config.jobs.list(),
 		config.repositories.list(),
@@ -24,7 +24,6 @@ export async function loadInventory({ config, catalogue }: Reads): Promise<Inven
 		config.verifications.list(),
 	]);
 	const jobNames = new Map(jobs.map(({ id, settings }) => [id, settings.name]));
-	const retainPoints = new Map(jobs.map(({ id, settings }) => [id, settings.retainPoints]));
 	const lastChecks = new Map(
 		verifications
 			.filter(({ target }) => target === 'chain')
@@ -33,8 +32,11 @@ export async function loadInventory({ config, catalogue }: Reads): Promise<Inven
 	const chains: Chain[] = [];
 	const points: Point[] = [];
 	for (const view of views) {
-		const repositoryName = repositories.find(({ id }) => id === view.repositoryId)?.settings.name ?? '';
-		const context: PointContext = { repositoryName, jobNames, retainPoints, verifiedAt: verificationTimes(view, verifications), lastChecks };
+		const repository = repositories.find(({ id }) => id === view.repositoryId);
+		const repositoryName = repository?.settings.name ?? '';
+		const ofRepository = jobs.filter(({ settings }) => settings.repositoryId === view.repositoryId);
+		const outlook = planOutlook(view.chains, ofRepository, { singleFile: repository?.settings.singleFile ?? false }, clock.now());
+		const context: PointContext = { repositoryName, jobNames, outlook, verifiedAt: verificationTimes(view, verifications), lastChecks };
 		chains.push(...toChains(view, context));
 		for (const chain of view.chains) points.push(...chain.points.map((point) => toPoint({ view, chain, context }, point)));
 	}

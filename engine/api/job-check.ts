@@ -4,7 +4,7 @@ import { access, stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { EngineError, isEngineError, systemErrorCode } from '../base/index.ts';
 import { type DraftProblems, type ErrorCode, entityName, type JobDraft, type JobSettings, jobSettings, type SourceSpec } from '../contract/index.ts';
-import { parseSchedule, refuseUnsupported, sourceKey } from '../jobs/index.ts';
+import { parseSchedule, refuseConflicts, sourceKey } from '../jobs/index.ts';
 import type { ApiParts } from './parts.ts';
 import { isInside, realPathOf } from './paths.ts';
 
@@ -17,11 +17,17 @@ export async function checkJobDraft(parts: Pick<ApiParts, 'config' | 'clock'>, d
 	await checkName(parts, draft, findings);
 	const repositoryPath = await checkRepository(parts, draft, findings);
 	await checkSources(draft.sources ?? [], repositoryPath, saved, findings);
-	for (const field of ['schedule', 'activeFull'] as const) {
+	for (const field of ['schedule', 'activeFull', 'syntheticFull'] as const) {
 		const value = draft[field];
 		if (value) attempt(findings, field, () => void parseSchedule(value, parts.clock.now()));
 	}
-	if (draft.method !== undefined) attempt(findings, 'method', () => refuseUnsupported({ method: draft.method ?? 'forward' }, null));
+	const { method = 'forward', differential = false, syntheticFull = null, gfs = null } = draft;
+	for (const part of [{ differential }, { syntheticFull }, { gfs }]) {
+		const [field] = Object.keys(part);
+		attempt(findings, field ?? 'method', () => refuseConflicts({ method, differential: false, syntheticFull: null, gfs: null, ...part }, null));
+	}
+	if (gfs !== null && method === 'forward' && !draft.activeFull && !syntheticFull)
+		findings.warnings.set('gfs', 'Without a schedule for fulls, a full is made only when the chain is renewed: weeks and months may have none to keep.');
 	if (draft.enabled === false && draft.schedule) findings.warnings.set('enabled', 'The job is switched off: its schedule does not start it.');
 	return findings;
 }

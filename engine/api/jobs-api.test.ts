@@ -31,10 +31,14 @@ test('a draft is checked field by field, and what is not there yet is no error',
 	assert.deepEqual(await errors({ repositoryId: 'nobody' }), ['repositoryId']);
 	assert.deepEqual(await errors({ schedule: { cron: '61 * * * *', timeZone: 'UTC' } }), ['schedule']);
 	assert.deepEqual(await errors({ activeFull: { cron: '0 0 * * 0', timeZone: 'Mars/Olympus' } }), ['activeFull']);
-	assert.deepEqual(await errors({ method: 'reverse' }), ['method']);
+	assert.deepEqual(await errors({ method: 'reverse' }), []);
+	const weekly = { cron: '0 0 * * 0', timeZone: 'UTC' };
+	const exclusive = { differential: true, syntheticFull: weekly, gfs: { weekly: 4, monthly: 0, yearly: 0 } };
+	for (const method of ['reverse', 'forever-forward'] as const) assert.deepEqual(await errors({ method, ...exclusive }), Object.keys(exclusive), method);
+	assert.deepEqual(await errors({ method: 'forward', ...exclusive }), []);
 	assert.deepEqual(await errors({ retainPoints: 0 }), ['retainPoints']);
-	const { errors: words } = await api.jobs.check({ method: 'forever-forward' }, none);
-	assert.match(words.method ?? '', /not available in this version\. Use forward incremental/);
+	const { errors: words } = await api.jobs.check({ method: 'forever-forward', differential: true }, none);
+	assert.match(words.differential ?? '', /no differentials: they are a way of forward incremental/);
 });
 
 test('a source and a repository that lie one inside the other are refused or warned of, links seen through', async (t) => {
@@ -65,7 +69,7 @@ test('a job that is wrong is not saved, and the error names the field', async (t
 		code: 'source.missing',
 		data: { field: 'sources.0.path' },
 	});
-	await assert.rejects(addJob(site, repository.id, { method: 'reverse' }), { code: 'usage.unsupported', data: { field: 'method' } });
+	await assert.rejects(addJob(site, repository.id, { method: 'reverse', differential: true }), { code: 'usage.conflict', data: { field: 'differential' } });
 	await assert.rejects(addJob(site, 'nobody'), { code: 'not-found.repository', data: { field: 'repositoryId' } });
 	assert.deepEqual(await site.api.jobs.list(none), []);
 });

@@ -1,6 +1,18 @@
 import type { Clock, Log } from '../base/index.ts';
 import type { Configuration } from '../config/index.ts';
-import type { Catalogue, ChainRecord, ChainStore, DataPlane, EventBus, JobRunner, ReadingSessions, Scheduler, Sessions } from '../jobs/index.ts';
+import type {
+	Catalogue,
+	ChainRecord,
+	ChainStore,
+	ChainUse,
+	DataPlane,
+	EventBus,
+	JobRunner,
+	MaintenanceSessions,
+	ReadingSessions,
+	Scheduler,
+	Sessions,
+} from '../jobs/index.ts';
 import type { Platform } from '../platform/index.ts';
 
 /** Everything that the use cases of the contract are made of. */
@@ -9,6 +21,8 @@ export type ApiParts = {
 	readonly sessions: Sessions;
 	readonly runner: JobRunner;
 	readonly reading: ReadingSessions;
+	readonly maintenance: MaintenanceSessions;
+	readonly chainUse: ChainUse;
 	readonly scheduler: Pick<Scheduler, 'poke' | 'nextRuns'>;
 	readonly catalogue: Catalogue;
 	readonly plane: DataPlane;

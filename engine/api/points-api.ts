@@ -1,10 +1,11 @@
 import { basename } from 'node:path';
 import { EngineError } from '../base/index.ts';
-import { type Chain, type CheckResult, type Downloads, type EngineApi, isFinal, type Point } from '../contract/index.ts';
+import { type Chain, type CheckResult, type Download, type Downloads, type EngineApi, isFinal, type Point } from '../contract/index.ts';
 import { sourceKey } from '../jobs/index.ts';
 import { findPoint, loadInventory, matchesFilter } from './inventory.ts';
 import type { ApiParts } from './parts.ts';
 import { requireAbsolute } from './paths.ts';
+import { previewChains } from './preview.ts';
 
 type Areas = Pick<EngineApi, 'chains' | 'points' | 'restore'>;
 
@@ -13,11 +14,20 @@ const STATS_AT_ONCE = 4;
 
 /** Everything that reads restore points. */
 export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: Downloads } {
-	const { sessions, reading, plane } = parts;
+	const { sessions, reading, maintenance, chainUse, plane } = parts;
 	const locate = async (reference: string) => {
 		const { point, repository, inventory } = await findPoint(parts, reference);
 		return { point, repository, inventory, place: { repositoryPath: repository.settings.path, pointId: point.id } };
 	};
+
+	async function findChain(id: string) {
+		const { chains, repositories } = await loadInventory(parts);
+		const chain = chains.find((candidate) => candidate.id === id);
+		const repository = repositories.find((candidate) => candidate.id === chain?.repositoryId);
+		if (chain === undefined || repository === undefined)
+			throw new EngineError('not-found.chain', `There is no chain ${id}.`, { hint: 'List the chains to see their ids.', data: { id } });
+		return { repository, chainId: id, jobId: chain.jobId, title: `${chain.job}/${chain.object}` };
+	}
 
 	return {
 		chains: {
@@ -30,15 +40,12 @@ export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: 
 				return chains.filter((chain) => matchesFilter(chain, { ...filter, object: undefined }) && (object === undefined || holds(chain)));
 			},
 			async check({ id }) {
-				const { chains, repositories } = await loadInventory(parts);
-				const chain = chains.find((candidate) => candidate.id === id);
-				const repository = repositories.find((candidate) => candidate.id === chain?.repositoryId);
-				if (chain === undefined || repository === undefined) {
-					throw new EngineError('not-found.chain', `There is no chain ${id}.`, { hint: 'List the chains to see their ids.', data: { id } });
-				}
-				const session = await reading.check({ repository, chainId: id, jobId: chain.jobId, title: `${chain.job}/${chain.object}` });
-				return { sessionId: session.id };
+				return { sessionId: (await reading.check(await findChain(id))).id };
 			},
+			async compact({ id }) {
+				return { sessionId: (await maintenance.compact(await findChain(id))).id };
+			},
+			preview: (query) => previewChains(parts, query),
 			async checkResult({ sessionId }) {
 				const session = await sessions.record(sessionId);
 				if (session.kind !== 'check' && session.kind !== 'verify')
@@ -101,7 +108,14 @@ export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: 
 		},
 		downloads: {
 			async open({ point, paths }, { signal }) {
-				return plane.openDownload({ ...(await locate(point)).place, paths }, { signal });
+				const found = await locate(point);
+				const use = chainUse.tryRead(found.point.chainId);
+				if (use === undefined) {
+					throw new EngineError('busy.chain', `The chain of the restore point ${found.point.id} is being changed in place.`, {
+						hint: 'Try again when the backup or the compaction that works on it has ended. A restore to a folder waits by itself.',
+					});
+				}
+				return holdWhileRead(plane.openDownload({ ...found.place, paths }, { signal }), use, signal);
 			},
 		},
 	};
@@ -117,4 +131,27 @@ function refuseOtherDisk(point: Point, disk: string | null): void {
 		hint: `It holds ${basename(path)}.`,
 		data: { field: 'disk' },
 	});
+}
+
+/** Lets go of the chain when the content has been read, when it is given up, and when the caller goes away before it has begun. */
+async function holdWhileRead(opening: Promise<Download>, use: Disposable, signal: AbortSignal | undefined): Promise<Download> {
+	const release = (): void => use[Symbol.dispose]();
+	signal?.addEventListener('abort', release, { once: true });
+	try {
+		const { content, ...head } = await opening;
+		return {
+			...head,
+			content: (async function* () {
+				try {
+					yield* content;
+				} finally {
+					signal?.removeEventListener('abort', release);
+					release();
+				}
+			})(),
+		};
+	} catch (error) {
+		release();
+		throw error;
+	}
 }

@@ -1,11 +1,11 @@
 import { EngineError } from '../base/index.ts';
 import { type EngineApi, isFinal } from '../contract/index.ts';
-import type { ReadingInput } from '../jobs/index.ts';
+import type { MaintenanceInput, ReadingInput } from '../jobs/index.ts';
 import type { ApiParts } from './parts.ts';
 
 export function createSessionsApi({ sessions, runner }: ApiParts, api: Pick<EngineApi, 'restore' | 'points' | 'chains'>): EngineApi['sessions'] {
 	/** The same work once more. The input was written by this program, in the shape of its kind. */
-	function again(input: ReadingInput): Promise<{ sessionId: string }> {
+	function again(input: ReadingInput | MaintenanceInput): Promise<{ sessionId: string }> {
 		switch (input.kind) {
 			case 'restore-files':
 				return api.restore.files(input.input, {});
@@ -15,6 +15,8 @@ export function createSessionsApi({ sessions, runner }: ApiParts, api: Pick<Engi
 				return api.points.verify({ point: input.pointId }, {});
 			case 'check':
 				return api.chains.check({ id: input.chainId }, {});
+			case 'compact':
+				return api.chains.compact({ id: input.chainId }, {});
 		}
 	}
 
@@ -33,7 +35,7 @@ export function createSessionsApi({ sessions, runner }: ApiParts, api: Pick<Engi
 				});
 			}
 			if (session.kind === 'backup') return { sessionId: (await runner.retry(session)).id };
-			return again(session.input as ReadingInput);
+			return again(session.input as ReadingInput | MaintenanceInput);
 		},
 	};
 }

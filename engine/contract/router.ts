@@ -8,6 +8,7 @@ import type { ErrorShape } from './errors.ts';
 import {
 	type BrowsePage,
 	type Chain,
+	type ChainPreview,
 	type EngineEvent,
 	type JobSettings,
 	type JobSummary,
@@ -67,6 +68,17 @@ const heatMapQuery = z.object({ timeZone: z.string().default('UTC') });
 /** Steps of the job wizard: each is checked when it is left. */
 export const jobDraft = jobSettings.partial().extend({ id: z.string().optional() });
 export type JobDraft = z.infer<typeof jobDraft>;
+const previewQuery = z.object({
+	/** Begins with the chains that this job has; null: with none. */
+	jobId: z.string().nullable().default(null),
+	/** Settings to try; null: those of the job. What a draft leaves out has its default. */
+	draft: jobDraft.nullable().default(null),
+	runs: z.number().int().min(1).max(100).default(14),
+	/** Sizes of a full and an increment of one object; null: estimated from earlier runs. */
+	fullBytes: z.number().nonnegative().nullable().default(null),
+	incrementBytes: z.number().nonnegative().nullable().default(null),
+});
+export type PreviewQuery = z.infer<typeof previewQuery>;
 /** What is wrong with a draft, per field of the settings (`sources.0.path`); empty when all is well. */
 export type DraftProblems = { readonly errors: Readonly<Record<string, string>>; readonly warnings: Readonly<Record<string, string>> };
 
@@ -120,6 +132,10 @@ export interface EngineApi {
 		list(input: z.infer<typeof pointFilter>, options: CallOptions): Promise<Chain[]>;
 		/** Starts a session of kind `check` that reads every stored byte; result with `checkResult`. */
 		check(input: { id: string }, options: CallOptions): Promise<{ sessionId: string }>;
+		/** Starts a session of kind `compact` that writes the files of a chain anew without dead room. `busy.chain` while a run changes it. */
+		compact(input: { id: string }, options: CallOptions): Promise<{ sessionId: string }>;
+		/** What the next runs of a job, or of a draft of one, make and what retention removes. Changes nothing. */
+		preview(input: PreviewQuery, options: CallOptions): Promise<ChainPreview>;
 		/** The result of a finished check session. */
 		checkResult(input: { sessionId: string }, options: CallOptions): Promise<import('./schemas.ts').CheckResult>;
 	};
@@ -239,6 +255,8 @@ export const appRouter = t.router({
 	chains: t.router({
 		list: call.input(pointFilter).query(({ ctx, input, signal }) => ctx.api.chains.list(input, { signal })),
 		check: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.chains.check(input, { signal })),
+		compact: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.chains.compact(input, { signal })),
+		preview: call.input(previewQuery).query(({ ctx, input, signal }) => ctx.api.chains.preview(input, { signal })),
 		checkResult: call.input(z.object({ sessionId: z.string() })).query(({ ctx, input, signal }) => ctx.api.chains.checkResult(input, { signal })),
 	}),
 	points: t.router({

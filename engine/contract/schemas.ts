@@ -49,6 +49,16 @@ export type ChainMethod = z.infer<typeof chainMethod>;
 export const schedule = z.object({ cron: z.string().min(1), timeZone: z.string().min(1) });
 export type Schedule = z.infer<typeof schedule>;
 
+/** How many weeks, months and years of archive fulls are kept. */
+export const gfsCounts = z.object({
+	weekly: z.number().int().min(0).max(9999).default(0),
+	monthly: z.number().int().min(0).max(9999).default(0),
+	yearly: z.number().int().min(0).max(9999).default(0),
+});
+export type GfsCounts = z.infer<typeof gfsCounts>;
+export const gfsFlag = z.enum(['weekly', 'monthly', 'yearly']);
+export type GfsFlag = z.infer<typeof gfsFlag>;
+
 export const jobSettings = z.object({
 	name: entityName,
 	description: z.string().max(2000).default(''),
@@ -57,10 +67,18 @@ export const jobSettings = z.object({
 	exclude: z.array(z.string().min(1)).max(1000).default([]),
 	repositoryId: z.string().min(1, 'Choose a repository.'),
 	method: chainMethod.default('forward'),
+	/** Forward incremental only: every increment holds all that changed since the full, so that each needs nothing but the full. */
+	differential: z.boolean().default(false),
 	/** Restore points to keep, per object. */
 	retainPoints: z.number().int().min(1).max(9999).default(14),
-	/** When to begin a new chain with an active full. Without it a chain is renewed once it holds `retainPoints` points. */
+	/** Keep points that are younger than this, too: a point goes only when both rules let it go. Null: the number of points alone decides. */
+	retainDays: z.number().int().min(1).max(9999).nullable().default(null),
+	/** Forward incremental only: the first full of a week, month or year is kept beyond the other rules, for so many of the newest weeks, months, years. */
+	gfs: gfsCounts.nullable().default(null),
+	/** When to begin a new chain with an active full. Forward incremental without any such schedule: a chain is renewed once it alone satisfies the retention. */
 	activeFull: schedule.nullable().default(null),
+	/** Forward incremental only: when to begin a new chain with a full that is put together from the present one, reading only changes from the source. */
+	syntheticFull: schedule.nullable().default(null),
 	blockSize: blockSize.default('1m'),
 	compression: compression.default('optimal'),
 	/** Null: only when started by hand. */
@@ -113,7 +131,7 @@ export type JobSummary = z.infer<typeof jobSummary>;
 
 // ---------------------------------------------------------------- sessions
 
-export const sessionKind = z.enum(['backup', 'restore-files', 'restore-disk', 'verify', 'check']);
+export const sessionKind = z.enum(['backup', 'restore-files', 'restore-disk', 'verify', 'check', 'compact']);
 export type SessionKind = z.infer<typeof sessionKind>;
 
 export const itemWarning = z.object({ code: z.enum(errorCodes), message: z.string(), path: z.string().nullable() });
@@ -271,6 +289,39 @@ export const chain = z.object({
 });
 export type Chain = z.infer<typeof chain>;
 
+/** One run of a job that has not happened yet, with what the repository holds after it and after the retention that follows it. */
+export const previewRun = z.object({
+	at: epochMs,
+	mode: z.enum(['full', 'synthetic', 'increment']),
+	reason: z.string(),
+	/** Backup files that exist then, chain by chain, in the order in which they build on each other. */
+	files: z.array(
+		z.object({
+			/** Differs between chains; the id of the chain where it exists already. */
+			chain: z.string(),
+			object: z.string(),
+			/** Of a file that exists already; a made-up name otherwise. */
+			path: z.string(),
+			kind: backupFileKind,
+			/** Known, or estimated from earlier runs or the sizes of the question; 0 when nothing is known. */
+			sizeBytes: size,
+			createdAt: epochMs,
+			points: z.array(z.object({ createdAt: epochMs, gfs: z.array(gfsFlag) })),
+		}),
+	),
+	/** Paths that retention removes after this run, or merges into their full. */
+	removed: z.array(z.string()),
+	pointCount: z.number().int(),
+	storedBytes: size,
+});
+export type PreviewRun = z.infer<typeof previewRun>;
+export const chainPreview = z.object({
+	runs: z.array(previewRun),
+	/** True: the job has no schedule, and a run a day was assumed. */
+	isDailyAssumed: z.boolean(),
+});
+export type ChainPreview = z.infer<typeof chainPreview>;
+
 export const damage = z.object({ file: z.string(), point: z.string().nullable(), path: z.string().nullable(), reason: z.string() });
 export type Damage = z.infer<typeof damage>;
 export const checkResult = z.object({ chain: z.string(), readBytes: size, damaged: z.array(damage), unreadable: z.array(damage) });
@@ -303,6 +354,12 @@ export const point = z.object({
 	restorable: z.boolean(),
 	problem: z.string().nullable(),
 	verifiedAt: epochMs.nullable(),
+	/** Why it is kept as an archive; empty for an ordinary point. */
+	gfs: z.array(gfsFlag),
+	/** Retention keeps it at least until then; null where only the number of points decides. */
+	keepUntil: epochMs.nullable(),
+	/** True when retention removes it at the next run that succeeds. */
+	expires: z.boolean(),
 });
 export type Point = z.infer<typeof point>;
 

@@ -214,13 +214,13 @@ test('a full that is asked for by hand begins a new chain', async (t) => {
 	assert.equal((await runToEnd(site, job.id, 'active')).tasks[0]?.mode?.reason, 'A full was asked for.');
 });
 
-test('what this version cannot do is refused before a session begins', async (t) => {
+test('settings that exclude each other are refused before a session begins', async (t) => {
 	const site = await openJobSite(t);
 	const repository = await addRepository(site);
-	const reverse = await addJob(site, repository.id, { name: 'Reverse', method: 'reverse' });
-	await assert.rejects(site.runner.run(reverse.id, null), { code: 'usage.unsupported', data: { field: 'method' } });
-	const job = await addJob(site, repository.id);
-	await assert.rejects(site.runner.run(job.id, 'synthetic'), { code: 'usage.unsupported', data: { field: 'full' } });
+	const reverse = await addJob(site, repository.id, { name: 'Reverse', method: 'reverse', differential: true });
+	await assert.rejects(site.runner.run(reverse.id, null), { code: 'usage.conflict', data: { field: 'differential' } });
+	const forever = await addJob(site, repository.id, { name: 'Forever', method: 'forever-forward' });
+	await assert.rejects(site.runner.run(forever.id, 'synthetic'), { code: 'usage.conflict', data: { field: 'full' } });
 	assert.equal((await site.sessions.list({})).total, 0);
 });
 
@@ -229,11 +229,11 @@ test('retention leaves a chain that is being restored from, and takes it the nex
 	const job = await addJob(site, (await addRepository(site)).id, { retainPoints: 1 });
 	await runToEnd(site, job.id);
 	const [old] = (await site.plane.list('/repositories/Local')).chains;
-	const use = site.chainUse.read(old?.id ?? '');
+	const use = site.chainUse.tryRead(old?.id ?? '');
 	const during = await runToEnd(site, job.id, 'active');
 	assert.equal((await site.plane.list('/repositories/Local')).chains.length, 2);
 	assert.ok((await logOf(site, during.id)).some((message) => message.includes('is being read')));
-	use[Symbol.dispose]();
+	use?.[Symbol.dispose]();
 	await runToEnd(site, job.id);
 	assert.ok((await site.plane.list('/repositories/Local')).chains.every(({ id }) => id !== old?.id));
 });

@@ -3,15 +3,14 @@ import { stat } from 'node:fs/promises';
 import { type Clock, EngineError, type Log, systemErrorCode, toErrorShape } from '../base/index.ts';
 import type { Entity, UsageStore } from '../config/index.ts';
 import { blockSizes, type ErrorShape, isFinal, type JobSettings, type RepositorySettings, type SourceSpec } from '../contract/index.ts';
+import { applyRetention } from './apply-retention.ts';
 import type { Catalogue } from './catalogue.ts';
-import type { ChainUse } from './chain-use.ts';
-import { planMode, refuseUnsupported, renewAfterPoints } from './full-or-increment.ts';
+import type { ChainSeat, ChainUse } from './chain-use.ts';
+import { type AskedFull, findCurrentChain, type PlannedMode, planMode, refuseConflicts, renewAfterPoints } from './full-or-increment.ts';
 import type { LiveSession } from './live-session.ts';
 import type { LiveTask } from './live-task.ts';
 import type { BackupRun, ChainRecord, ChainStore, DataPlane } from './ports.ts';
-import { currentChainIds, planRetention } from './retention.ts';
 import type { TaskSlots } from './slots.ts';
-import { sourceKey } from './source-key.ts';
 import { checkRoom } from './space-check.ts';
 
 export type BackupParts = {
@@ -30,7 +29,7 @@ export type BackupRequest = {
 	readonly repository: Entity<RepositorySettings>;
 	/** All sources of the job, or those that failed before. */
 	readonly objects: readonly SourceSpec[];
-	readonly full: 'active' | 'synthetic' | null;
+	readonly full: AskedFull;
 };
 
 type Run = { readonly objects: readonly SourceSpec[]; readonly tasks: readonly LiveTask[] };
@@ -46,11 +45,11 @@ const isRepositoryError = (error: ErrorShape): boolean => error.code.startsWith(
 
 export async function runBackup(parts: BackupParts, request: BackupRequest, session: LiveSession): Promise<void> {
 	const { job, repository } = request;
-	refuseUnsupported(job.settings, request.full);
+	refuseConflicts(job.settings, request.full);
 	session.note('info', startWords[session.spec.trigger]);
-	const known = await parts.catalogue.view(repository.id);
-	const { chains } = known.error === null ? known : await parts.catalogue.refresh(repository.id);
-	const jobChains = chains.filter((chain) => chain.job.id === job.id);
+	using stack = new DisposableStack();
+	const seats = await takeSeats(parts, request, session, stack);
+	const jobChains = await cleanUp(parts, request, session);
 	const runs = await splitIntoRuns(request, session);
 
 	// The first trouble with the repository: what has not begun by then is not tried.
@@ -58,11 +57,15 @@ export async function runBackup(parts: BackupParts, request: BackupRequest, sess
 	await Promise.all(
 		runs.map(async (run) => {
 			try {
+				const plan = planRun(parts, request, run, jobChains);
+				// A reverse increment changes the full in place, under whoever reads it.
+				const seat = plan.current && job.settings.method === 'reverse' && plan.mode.requested === 'increment' ? seats.get(plan.current.id) : undefined;
+				using _alone = await seat?.alone(waiting(session));
 				using _slot = await parts.slots.take(repository.id, repository.settings.maxTasks, { signal: session.signal });
 				session.signal.throwIfAborted();
 				if (repositoryError !== null) return giveUp(run, repositoryError);
 				session.begin();
-				await performRun(parts, request, run, jobChains, session);
+				await performRun(parts, request, run, plan, session);
 			} catch (error) {
 				const shape = toErrorShape(error);
 				if (session.signal.aborted) return cancelAll(run);
@@ -72,7 +75,41 @@ export async function runBackup(parts: BackupParts, request: BackupRequest, sess
 			}
 		}),
 	);
-	await tidyUp(parts, request, session);
+	await tidyUp(parts, request, seats, session);
+}
+
+const waiting = (session: LiveSession) => ({
+	signal: session.signal,
+	onWait: (reason: string) => session.note('info', `Waiting for ${reason} to end.`),
+});
+
+/** The seats of all chains that the job has, so that nobody else changes one of them meanwhile; the session's own steps share them. */
+async function takeSeats(
+	{ catalogue, chainUse }: BackupParts,
+	{ job, repository }: BackupRequest,
+	session: LiveSession,
+	stack: DisposableStack,
+): Promise<Map<string, ChainSeat>> {
+	const known = await catalogue.view(repository.id);
+	const { chains } = known.error === null ? known : await catalogue.refresh(repository.id);
+	const seats = new Map<string, ChainSeat>();
+	const ids = chains.filter((chain) => chain.job.id === job.id).map(({ id }) => id);
+	for (const id of ids.sort()) seats.set(id, stack.use(await chainUse.write(id, `the backup of “${job.settings.name}”`, waiting(session))));
+	return seats;
+}
+
+/** Puts right what a session that died left half done, and gives the chains of the job as they are then. */
+async function cleanUp({ catalogue, chainStore, log }: BackupParts, { job, repository }: BackupRequest, session: LiveSession): Promise<readonly ChainRecord[]> {
+	let view = await catalogue.view(repository.id);
+	try {
+		const { removed, adopted } = await chainStore.cleanUp(repository.settings.path, { id: job.id, name: job.settings.name });
+		for (const file of removed) session.note('info', `Removed the unfinished file ${file}.`);
+		for (const file of adopted) session.note('info', `Took in ${file}, which was complete.`);
+		if (removed.length + adopted.length > 0) view = await catalogue.refresh(repository.id);
+	} catch (error) {
+		log.warn({ err: error, sessionId: session.id, jobId: job.id }, 'Could not clean up before a run.'); // The run meets the same trouble, and says it.
+	}
+	return view.chains.filter((chain) => chain.job.id === job.id);
 }
 
 function giveUp(run: Run, cause: ErrorShape): void {
@@ -107,18 +144,27 @@ async function missingSource({ path }: SourceSpec): Promise<ErrorShape | null> {
 	}
 }
 
-async function performRun(parts: BackupParts, request: BackupRequest, run: Run, jobChains: readonly ChainRecord[], session: LiveSession): Promise<void> {
-	const { plane, chainStore, clock } = parts;
+type RunPlan = { readonly current: ChainRecord | undefined; readonly mode: PlannedMode; readonly renewAfterPoints: number | null };
+
+function planRun({ clock }: BackupParts, { job, repository, full }: BackupRequest, { objects }: Run, jobChains: readonly ChainRecord[]): RunPlan {
+	const { settings } = job;
+	const { singleFile } = repository.settings;
+	const nowMs = clock.now();
+	const current = findCurrentChain(jobChains, objects, { singleFile });
+	const mode = planMode({ settings, current, objects, singleFile, askedFull: full, nowMs });
+	return { current, mode, renewAfterPoints: renewAfterPoints(settings, current, nowMs) };
+}
+
+async function performRun(parts: BackupParts, request: BackupRequest, run: Run, plan: RunPlan, session: LiveSession): Promise<void> {
+	const { plane, chainStore } = parts;
 	const { job, repository } = request;
 	const { settings } = job;
-	const keys = new Set(run.objects.map(sourceKey));
-	const ofRun = jobChains.filter((chain) => chain.objects.some((object) => keys.has(sourceKey(object))));
-	const current = ofRun.find(({ id }) => currentChainIds(ofRun).has(id));
-	const { requested, reason } = planMode(settings, current, request.full, clock.now());
-	for (const task of run.tasks) task.start({ requested, actual: requested, reason });
+	const { requested, reason } = plan.mode;
+	const mode = requested === 'increment' ? 'increment' : 'full';
+	for (const task of run.tasks) task.start({ requested: mode, actual: mode, reason });
 
 	const { freeBytes } = await chainStore.space(repository.settings.path);
-	const warning = checkRoom({ freeBytes, requested, chains: ofRun, repository: repository.settings });
+	const warning = checkRoom({ freeBytes, requested: mode, chains: plan.current ? [plan.current] : [], repository: repository.settings });
 	if (warning !== null) session.note('warning', warning, 'repository.full');
 
 	const backupRun: BackupRun = {
@@ -129,12 +175,12 @@ async function performRun(parts: BackupParts, request: BackupRequest, run: Run, 
 		exclude: settings.exclude,
 		method: settings.method,
 		singleFile: repository.settings.singleFile,
-		differential: false,
+		differential: settings.differential,
 		blockSizeBytes: blockSizes[settings.blockSize],
 		compression: settings.compression,
 		requested,
 		reason,
-		renewAfterPoints: renewAfterPoints(settings),
+		renewAfterPoints: plan.renewAfterPoints,
 		readLimit: repository.settings.readLimit,
 		writeLimit: repository.settings.writeLimit,
 	};
@@ -148,48 +194,21 @@ async function performRun(parts: BackupParts, request: BackupRequest, run: Run, 
 }
 
 /** Retention and book-keeping. Its failures are noted and do not spoil the points that were made. */
-async function tidyUp(parts: BackupParts, request: BackupRequest, session: LiveSession): Promise<void> {
+async function tidyUp(parts: BackupParts, request: BackupRequest, seats: ReadonlyMap<string, ChainSeat>, session: LiveSession): Promise<void> {
 	const { catalogue, usage, clock } = parts;
 	const { job, repository } = request;
 	const made = session.tasks.filter(({ state }) => isFinal(state) && (state === 'success' || state === 'warning'));
 	if (made.length === 0) return;
 	try {
 		const view = await catalogue.refresh(repository.id);
-		const removed = await applyRetention(parts, request, view.chains, session);
-		const { chains } = removed > 0 ? await catalogue.refresh(repository.id) : view;
+		const hasChanged = await applyRetention(parts, request, view.chains, seats, session);
+		const { chains } = hasChanged ? await catalogue.refresh(repository.id) : view;
 		await usage.put(repository.id, { at: clock.now(), usedBytes: usedBytes(chains) });
 	} catch (error) {
 		const { message, code } = toErrorShape(error);
 		session.note('warning', `Retention did not finish and continues after the next run: ${message}`, code);
 		parts.log.warn({ err: error, sessionId: session.id, jobId: job.id }, 'Retention did not finish.');
 	}
-}
-
-async function applyRetention(
-	{ chainStore, chainUse }: BackupParts,
-	{ job, repository }: BackupRequest,
-	chains: readonly ChainRecord[],
-	session: LiveSession,
-): Promise<number> {
-	const jobChains = chains.filter((chain) => chain.job.id === job.id);
-	let removed = 0;
-	for (const chainId of planRetention(jobChains, job.settings.retainPoints).remove) {
-		if (session.signal.aborted) break;
-		const chain = jobChains.find(({ id }) => id === chainId) as ChainRecord;
-		using permission = chainUse.tryRemove(chainId);
-		if (permission === undefined) {
-			session.note('info', `The outdated chain of ${new Date(chain.createdAt).toISOString()} is being read; it is removed after the next run.`);
-			// Removing a newer one first would leave a gap in the history.
-			break;
-		}
-		await chainStore.removeChain(repository.settings.path, chainId);
-		removed++;
-		session.note(
-			'info',
-			`Retention removed the chain of ${new Date(chain.createdAt).toISOString()} with ${chain.points.length} restore points of ${chain.objects.map(sourceKey).join(', ')}.`,
-		);
-	}
-	return removed;
 }
 
 export const usedBytes = (chains: readonly ChainRecord[]): number =>

@@ -1,41 +1,80 @@
 /** Whether a run begins a new chain. Pure. */
 import { EngineError } from '../base/index.ts';
-import type { JobSettings } from '../contract/index.ts';
+import type { JobSettings, RepositorySettings, Schedule, SourceSpec } from '../contract/index.ts';
 import type { ChainRecord } from './ports.ts';
+import { DAY_MS } from './retention.ts';
 import { parseSchedule } from './schedule.ts';
+import { sourceKey } from './source-key.ts';
 
-export type PlannedMode = { readonly requested: 'full' | 'increment'; readonly reason: string };
+export type PlannedMode = { readonly requested: 'full' | 'synthetic' | 'increment'; readonly reason: string };
+export type AskedFull = 'active' | 'synthetic' | null;
 
-/** Refuses what only later versions can do, naming the field. Called when a job is saved and again when it runs. */
-export function refuseUnsupported(settings: Pick<JobSettings, 'method'>, full: 'active' | 'synthetic' | null): void {
-	if (settings.method !== 'forward') {
-		throw new EngineError('usage.unsupported', `The method “${settings.method}” is not available in this version.`, {
-			hint: 'Use forward incremental. Its restore points stay usable when other methods arrive.',
-			data: { field: 'method' },
-		});
-	}
-	if (full === 'synthetic') {
-		throw new EngineError('usage.unsupported', 'Synthetic fulls are not available in this version.', {
-			hint: 'Run an active full instead.',
-			data: { field: 'full' },
-		});
-	}
+const conflict = (field: string, message: string, hint: string): EngineError => new EngineError('usage.conflict', message, { hint, data: { field } });
+
+/** Refuses settings that exclude each other, naming the field. Called when a job is saved and again when it runs. */
+export function refuseConflicts(settings: Pick<JobSettings, 'method' | 'differential' | 'syntheticFull' | 'gfs'>, full: AskedFull): void {
+	if (settings.method === 'forward') return;
+	const name = `The method “${settings.method}”`;
+	if (settings.differential)
+		throw conflict('differential', `${name} has no differentials: they are a way of forward incremental.`, 'Switch one of the two off.');
+	if (settings.syntheticFull !== null)
+		throw conflict('syntheticFull', `${name} has no synthetic fulls: it keeps one full up to date.`, 'Take the schedule for synthetic fulls away.');
+	if (settings.gfs !== null)
+		throw conflict('gfs', `${name} has no archive fulls: they are fulls of forward incremental.`, 'Use forward incremental with a schedule for fulls.');
+	if (full === 'synthetic') throw conflict('full', `${name} has no synthetic fulls.`, 'Run an active full instead.');
 }
 
-/** `current`: the newest chain of the run's objects, if there is one. */
-export function planMode(
-	settings: Pick<JobSettings, 'activeFull'>,
-	current: Pick<ChainRecord, 'createdAt'> | undefined,
-	askedFull: 'active' | 'synthetic' | null,
-	nowMs: number,
-): PlannedMode {
+/** Of all chains of a job, the one that a run of these objects goes on with, if its method is still that of the job. */
+export function findCurrentChain<Chain extends Pick<ChainRecord, 'id' | 'createdAt' | 'objects' | 'points'>>(
+	chains: readonly Chain[],
+	objects: readonly SourceSpec[],
+	{ singleFile }: Pick<RepositorySettings, 'singleFile'>,
+): Chain | undefined {
+	const keys = new Set(objects.map(sourceKey));
+	return chains
+		.filter((chain) => singleFile || chain.objects.some((object) => keys.has(sourceKey(object))))
+		.toSorted((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
+		.at(-1);
+}
+
+export type ModeFacts = {
+	readonly settings: Pick<JobSettings, 'method' | 'activeFull' | 'syntheticFull'>;
+	/** The newest chain of the run's objects, if there is one. */
+	readonly current: Pick<ChainRecord, 'createdAt' | 'method' | 'objects'> | undefined;
+	readonly objects: readonly SourceSpec[];
+	readonly singleFile: boolean;
+	readonly askedFull: AskedFull;
+	readonly nowMs: number;
+};
+
+export function planMode({ settings, current, objects, singleFile, askedFull, nowMs }: ModeFacts): PlannedMode {
 	if (askedFull === 'active') return { requested: 'full', reason: 'A full was asked for.' };
-	if (settings.activeFull === null || current === undefined) return { requested: 'increment', reason: '' };
-	const due = parseSchedule(settings.activeFull, nowMs).before(nowMs);
-	if (due === null || due <= current.createdAt) return { requested: 'increment', reason: '' };
-	return { requested: 'full', reason: `The active full planned for ${new Date(due).toISOString()} was due.` };
+	if (current !== undefined && current.method !== settings.method)
+		return { requested: 'full', reason: `The method of the job was changed from ${current.method} to ${settings.method}.` };
+	const fits = current === undefined || (singleFile ? current.objects.length > 1 || objects.length === 1 : current.objects.length === 1);
+	if (!fits) return { requested: 'full', reason: `The repository keeps ${singleFile ? 'all objects in one chain' : 'a chain per object'} now.` };
+	if (askedFull === 'synthetic') return { requested: 'synthetic', reason: 'A synthetic full was asked for.' };
+	if (current === undefined) return { requested: 'increment', reason: '' };
+	const activeDue = dueSince(settings.activeFull, current.createdAt, nowMs);
+	if (activeDue !== null) return { requested: 'full', reason: `The active full planned for ${new Date(activeDue).toISOString()} was due.` };
+	const syntheticDue = dueSince(settings.syntheticFull, current.createdAt, nowMs);
+	if (syntheticDue !== null) return { requested: 'synthetic', reason: `The synthetic full planned for ${new Date(syntheticDue).toISOString()} was due.` };
+	return { requested: 'increment', reason: '' };
 }
 
-/** Without a schedule for fulls, a chain is renewed when it alone satisfies the retention. */
-export const renewAfterPoints = (settings: Pick<JobSettings, 'activeFull' | 'retainPoints'>): number | null =>
-	settings.activeFull === null ? settings.retainPoints : null;
+function dueSince(schedule: Schedule | null, sinceMs: number, nowMs: number): number | null {
+	if (schedule === null) return null;
+	const due = parseSchedule(schedule, nowMs).before(nowMs);
+	return due === null || due <= sinceMs ? null : due;
+}
+
+/** Forward incremental without a schedule for fulls: a chain is renewed when it alone satisfies the retention, by points and by days. */
+export function renewAfterPoints(
+	settings: Pick<JobSettings, 'method' | 'activeFull' | 'syntheticFull' | 'retainPoints' | 'retainDays'>,
+	current: Pick<ChainRecord, 'createdAt'> | undefined,
+	nowMs: number,
+): number | null {
+	if (settings.method !== 'forward' || settings.activeFull !== null || settings.syntheticFull !== null) return null;
+	if (settings.retainDays !== null && (current === undefined || nowMs - current.createdAt < settings.retainDays * DAY_MS)) return null;
+	return settings.retainPoints;
+}

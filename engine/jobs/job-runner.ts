@@ -2,7 +2,7 @@ import { type Clock, EngineError, type Log } from '../base/index.ts';
 import type { Configuration, Entity, StoredSession } from '../config/index.ts';
 import type { JobSettings, SourceSpec } from '../contract/index.ts';
 import { type BackupParts, runBackup } from './backup.ts';
-import { refuseUnsupported } from './full-or-increment.ts';
+import { type AskedFull, refuseConflicts } from './full-or-increment.ts';
 import type { LiveSession } from './live-session.ts';
 import type { ChainRecord, ChainStore } from './ports.ts';
 import { cleanUpAfter, endInterruptedSessions } from './recovery.ts';
@@ -11,11 +11,11 @@ import { sourceKey } from './source-key.ts';
 import type { DueRun } from './timetable.ts';
 
 /** What a backup session was asked; kept with it, so that a retry knows. */
-export type BackupInput = { readonly kind: 'backup'; readonly objects: readonly SourceSpec[]; readonly full: 'active' | 'synthetic' | null };
+export type BackupInput = { readonly kind: 'backup'; readonly objects: readonly SourceSpec[]; readonly full: AskedFull };
 
 export interface JobRunner {
-	/** By hand. `not-found.job`, `busy.job`, `usage.unsupported`. */
-	run(jobId: string, full: 'active' | 'synthetic' | null): Promise<LiveSession>;
+	/** By hand. `not-found.job`, `busy.job`, `usage.conflict`. */
+	run(jobId: string, full: AskedFull): Promise<LiveSession>;
 	/** By the timetable. */
 	runDue(job: Entity<JobSettings>, due: DueRun): Promise<LiveSession>;
 	/** Once more, for the objects that have no point from the given session and are still in the job. */
@@ -25,6 +25,8 @@ export interface JobRunner {
 	 * A job starts only after its own clean-up. Returns the sessions that were ended.
 	 */
 	recover(): Promise<StoredSession[]>;
+	/** Resolves when the clean-up that `recover` began for a job is over. Never rejects. */
+	cleanedUp(jobId: string): Promise<void>;
 }
 
 export type JobRunnerParts = Omit<BackupParts, 'usage'> & {
@@ -46,7 +48,7 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
 		readonly attempt: number;
 	};
 	async function start(job: Entity<JobSettings>, { objects, full, trigger, attempt }: Start): Promise<LiveSession> {
-		refuseUnsupported(job.settings, full);
+		refuseConflicts(job.settings, full);
 		const repository = await config.repositories.get(job.settings.repositoryId);
 		const input: BackupInput = { kind: 'backup', objects, full };
 		return sessions.start(
@@ -106,10 +108,11 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
 			}
 			return ended;
 		},
+		cleanedUp: async (jobId) => cleanUps.get(jobId),
 	};
 }
 
 function askedFull({ input }: StoredSession): BackupInput['full'] {
 	const full = typeof input === 'object' && input !== null && 'full' in input ? input.full : null;
-	return full === 'active' ? full : null;
+	return full === 'active' || full === 'synthetic' ? full : null;
 }

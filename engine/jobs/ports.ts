@@ -4,10 +4,10 @@
  */
 import type { BrowsePage, CheckResult, Download, ErrorShape, OverwriteRule, RestorePlan, SourceSpec } from '../contract/index.ts';
 import type { BackupRun, ObjectOutcome, TaskOptions as RunOptions, TaskObserver } from '../mover/index.ts';
-import type { ChainRecord } from '../repository/index.ts';
+import type { ChainRecord, ChainStep, StepOutcome } from '../repository/index.ts';
 
 export type { BackupRun, ObjectOutcome, TaskObserver, TaskOptions as RunOptions } from '../mover/index.ts';
-export type { ChainRecord, PointRecord } from '../repository/index.ts';
+export type { ChainRecord, ChainStep, PointRecord, StepOutcome } from '../repository/index.ts';
 
 /** Everything that moves or reads backup data. */
 export interface DataPlane {
@@ -18,19 +18,28 @@ export interface DataPlane {
 	 */
 	backUp(run: BackupRun, observers: readonly TaskObserver[], options: RunOptions): Promise<readonly ObjectOutcome[]>;
 	restoreFiles(
-		input: { repositoryPath: string; pointId: string; paths: readonly string[]; to: string | null; overwrite: OverwriteRule },
+		input: { repositoryPath: string; pointId: string; paths: readonly string[]; to: string | null; overwrite: OverwriteRule; readLimit: number | null },
 		observer: TaskObserver,
 		options: RunOptions,
 	): Promise<void>;
-	restoreDisk(input: { repositoryPath: string; pointId: string; to: string; overwrite: boolean }, observer: TaskObserver, options: RunOptions): Promise<void>;
+	restoreDisk(
+		input: { repositoryPath: string; pointId: string; to: string; overwrite: boolean; readLimit: number | null },
+		observer: TaskObserver,
+		options: RunOptions,
+	): Promise<void>;
 	planRestore(
 		input: { repositoryPath: string; pointId: string; paths: readonly string[]; to: string | null; overwrite: OverwriteRule },
 		options: RunOptions,
 	): Promise<RestorePlan>;
 	/** Reads and verifies everything one point needs, and writes nothing. Damage is in the result, not an error. */
-	verifyPoint(input: { repositoryPath: string; pointId: string }, observer: TaskObserver, options: RunOptions): Promise<CheckResult>;
+	verifyPoint(input: { repositoryPath: string; pointId: string; readLimit: number | null }, observer: TaskObserver, options: RunOptions): Promise<CheckResult>;
 	/** Reads and verifies every stored byte of a chain. */
-	checkChain(input: { repositoryPath: string; chainId: string }, observer: TaskObserver, options: RunOptions): Promise<CheckResult>;
+	checkChain(input: { repositoryPath: string; chainId: string; readLimit: number | null }, observer: TaskObserver, options: RunOptions): Promise<CheckResult>;
+	/**
+	 * Moves chunks between the files of a chain, or writes them anew. The caller has the chain alone. What is interrupted leaves every point
+	 * restorable and can be repeated. Fails with `not-found.chain`, `usage.conflict`, `repository.*`.
+	 */
+	runStep(input: { repositoryPath: string; chainId: string; step: ChainStep }, observer: TaskObserver, options: RunOptions): Promise<StepOutcome>;
 	browse(input: { repositoryPath: string; pointId: string; path: string; offset: number; limit: number }, options: RunOptions): Promise<BrowsePage>;
 	/** Size and time of one path in a point; null when it is not there. */
 	stat(input: { repositoryPath: string; pointId: string; path: string }, options: RunOptions): Promise<{ sizeBytes: number; modifiedAt: number | null } | null>;
@@ -56,6 +65,8 @@ export interface ChainStore {
 	 * Committed files that the `.hbm` does not know yet are taken in. Call only while no session of the job runs.
 	 */
 	cleanUp(repositoryPath: string, job: { readonly id: string; readonly name: string }): Promise<{ removed: readonly string[]; adopted: readonly string[] }>;
+	/** Deletes one file that nothing builds on. `usage.conflict` when something does, `not-found.chain`. */
+	removeFile(repositoryPath: string, chainId: string, path: string): Promise<void>;
 	/** Deletes a chain with its files: metadata last, so that a crash leaves a chain that is still known. */
 	removeChain(repositoryPath: string, chainId: string): Promise<void>;
 }

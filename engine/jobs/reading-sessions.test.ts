@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { EngineError } from '../base/index.ts';
 import { settle } from '../base/testing.ts';
 import { type Point, restoreFilesInput } from '../contract/index.ts';
+import { planOutlook } from './outlook.ts';
 import { toPoint } from './restore-points.ts';
 import { addJob, addRepository, documents, ended, type JobSite, openJobSite, runToEnd } from './testing/job-site.ts';
 
@@ -13,7 +14,13 @@ async function protect(site: JobSite) {
 	await runToEnd(site, job.id);
 	const points = async (): Promise<Point[]> => {
 		const view = await site.catalogue.view(repository.id);
-		const context = { repositoryName: 'Local', jobNames: new Map([[job.id, 'Office']]), retainPoints: new Map(), verifiedAt: new Map(), lastChecks: new Map() };
+		const context = {
+			repositoryName: 'Local',
+			jobNames: new Map([[job.id, 'Office']]),
+			outlook: planOutlook([], [], { singleFile: false }, 0),
+			verifiedAt: new Map(),
+			lastChecks: new Map(),
+		};
 		return view.chains.flatMap((chain) => chain.points.map((point) => toPoint({ view, chain, context }, point)));
 	};
 	const [first, second] = (await points()) as [Point, Point];
@@ -79,10 +86,11 @@ test('a restore that fails or is cancelled says so, and lets go of its chain', a
 	const hang = site.plane.hangNext();
 	const session = await site.reading.restoreFiles({ repository, point: first, input });
 	await hang.begun;
-	assert.equal(site.chainUse.tryRemove(first.chainId), undefined);
+	const seat = site.chainUse.tryWrite(first.chainId, 'a backup');
+	assert.equal(seat.tryAlone(), undefined);
 	await site.sessions.cancel(session.id);
 	assert.equal((await ended(site, session)).state, 'cancelled');
-	const removing = site.chainUse.tryRemove(first.chainId);
+	const removing = seat.tryAlone({ isRemoval: true });
 	assert.notEqual(removing, undefined);
 	await assert.rejects(site.reading.restoreFiles({ repository, point: first, input }), { code: 'busy.chain' });
 	removing?.[Symbol.dispose]();

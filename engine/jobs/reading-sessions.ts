@@ -48,8 +48,8 @@ type Reading = {
 
 export function createReadingSessions({ sessions, plane, catalogue, chainUse, slots, verifications, clock }: ReadingParts): ReadingSessions {
 	async function start(reading: Reading): Promise<LiveSession> {
-		// Taken now, so that retention which begins before the session does cannot remove the chain under it.
-		const use = chainUse.read(reading.chainId);
+		// Taken now where that is possible, so that retention which begins before the session does cannot remove the chain under it.
+		const use = chainUse.tryRead(reading.chainId);
 		try {
 			return await sessions.start(
 				{
@@ -62,7 +62,8 @@ export function createReadingSessions({ sessions, plane, catalogue, chainUse, sl
 					objects: [{ object: reading.object, name: reading.title }],
 				},
 				async (session) => {
-					using _use = use;
+					const onWait = (reason: string) => session.note('info', `Waiting for ${reason} to end: it changes the chain in place.`);
+					using _use = use ?? (await chainUse.read(reading.chainId, { signal: session.signal, onWait }));
 					const { slotIn } = reading;
 					using _slot = slotIn === null ? undefined : await slots.take(slotIn.id, slotIn.settings.maxTasks, { signal: session.signal });
 					session.signal.throwIfAborted();
@@ -73,7 +74,7 @@ export function createReadingSessions({ sessions, plane, catalogue, chainUse, sl
 				},
 			);
 		} catch (error) {
-			use[Symbol.dispose]();
+			use?.[Symbol.dispose]();
 			throw error;
 		}
 	}
@@ -124,7 +125,11 @@ export function createReadingSessions({ sessions, plane, catalogue, chainUse, sl
 				slotIn: null,
 				async work(observer, options, _session, task) {
 					const { paths, to, overwrite } = input;
-					await plane.restoreFiles({ repositoryPath: repository.settings.path, pointId: point.id, paths, to, overwrite }, observer, options);
+					await plane.restoreFiles(
+						{ repositoryPath: repository.settings.path, pointId: point.id, paths, to, overwrite, readLimit: repository.settings.readLimit },
+						observer,
+						options,
+					);
 					task.succeed(null);
 				},
 			}),
@@ -138,7 +143,11 @@ export function createReadingSessions({ sessions, plane, catalogue, chainUse, sl
 				slotIn: null,
 				async work(observer, options, _session, task) {
 					const { to, overwrite } = input;
-					await plane.restoreDisk({ repositoryPath: repository.settings.path, pointId: point.id, to, overwrite }, observer, options);
+					await plane.restoreDisk(
+						{ repositoryPath: repository.settings.path, pointId: point.id, to, overwrite, readLimit: repository.settings.readLimit },
+						observer,
+						options,
+					);
 					task.succeed(null);
 				},
 			}),
@@ -151,7 +160,11 @@ export function createReadingSessions({ sessions, plane, catalogue, chainUse, sl
 				chainId: point.chainId,
 				slotIn: repository,
 				async work(observer, options, session, task) {
-					const result = await plane.verifyPoint({ repositoryPath: repository.settings.path, pointId: point.id }, observer, options);
+					const result = await plane.verifyPoint(
+						{ repositoryPath: repository.settings.path, pointId: point.id, readLimit: repository.settings.readLimit },
+						observer,
+						options,
+					);
 					await keepFindings(result, session, task, 'point', point.id, repository.id);
 				},
 			}),
@@ -164,7 +177,11 @@ export function createReadingSessions({ sessions, plane, catalogue, chainUse, sl
 				chainId,
 				slotIn: repository,
 				async work(observer, options, session, task) {
-					const result = await plane.checkChain({ repositoryPath: repository.settings.path, chainId }, observer, options);
+					const result = await plane.checkChain(
+						{ repositoryPath: repository.settings.path, chainId, readLimit: repository.settings.readLimit },
+						observer,
+						options,
+					);
 					await keepFindings(result, session, task, 'chain', chainId, repository.id);
 				},
 			}),

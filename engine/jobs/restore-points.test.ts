@@ -25,6 +25,9 @@ function point(id: string, createdAt: string, more: Partial<Point> = {}): Point 
 		restorable: true,
 		problem: null,
 		verifiedAt: null,
+		gfs: [],
+		keepUntil: null,
+		expires: false,
 		...more,
 	};
 }

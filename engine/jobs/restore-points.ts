@@ -2,8 +2,9 @@
 import { EngineError } from '../base/index.ts';
 import type { Chain, Point } from '../contract/index.ts';
 import type { CatalogueView } from './catalogue.ts';
+import type { Outlook } from './outlook.ts';
 import type { ChainRecord, PointRecord } from './ports.ts';
-import { currentChainIds, planRetention } from './retention.ts';
+import { currentChainIds } from './retention.ts';
 import { sourceKey } from './source-key.ts';
 
 /** What the repository cannot know: which of its jobs are ours, and what was verified. */
@@ -11,8 +12,7 @@ export type PointContext = {
 	readonly repositoryName: string;
 	/** Names of the jobs of this installation, by id: a chain of any other job has no `jobId`. */
 	readonly jobNames: ReadonlyMap<string, string>;
-	/** How many points each job keeps. */
-	readonly retainPoints: ReadonlyMap<string, number>;
+	readonly outlook: Outlook;
 	/** When points were last read back without damage, by point id. */
 	readonly verifiedAt: ReadonlyMap<string, number>;
 	readonly lastChecks: ReadonlyMap<string, NonNullable<Chain['lastCheck']>>;
@@ -44,6 +44,9 @@ export function toPoint({ view, chain, context }: LocatedChain, point: PointReco
 		restorable: problem === null,
 		problem,
 		verifiedAt: context.verifiedAt.get(point.id) ?? null,
+		gfs: [...(context.outlook.gfs.get(point.id) ?? [])],
+		keepUntil: context.outlook.keepUntil.get(point.id) ?? null,
+		expires: context.outlook.expiringPoints.has(point.id),
 	};
 }
 
@@ -52,8 +55,6 @@ export function toChains(view: CatalogueView, context: PointContext): Chain[] {
 	const byJob = Map.groupBy(view.chains, (chain) => chain.job.id);
 	return [...byJob].flatMap(([jobId, chains]) => {
 		const current = currentChainIds(chains);
-		const retainPoints = context.retainPoints.get(jobId);
-		const expiring = new Set(retainPoints === undefined ? [] : planRetention(chains, retainPoints, 1).remove);
 		return chains.map(
 			(chain): Chain => ({
 				id: chain.id,
@@ -73,7 +74,7 @@ export function toChains(view: CatalogueView, context: PointContext): Chain[] {
 					pointIds: [...file.pointIds],
 					dependsOn: file.dependsOn,
 					problem: file.problem,
-					expires: expiring.has(chain.id),
+					expires: context.outlook.expiringFiles.has(file.path),
 				})),
 				lastCheck: context.lastChecks.get(chain.id) ?? null,
 			}),

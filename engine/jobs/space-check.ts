@@ -10,7 +10,7 @@ export const LEAST_FREE_BYTES = 16 * 1_048_576;
 export function estimateBytes(chains: readonly Pick<ChainRecord, 'points'>[], requested: 'full' | 'increment'): number | null {
 	const sameKind = chains
 		.flatMap(({ points }) => points)
-		.filter(({ kind }) => kind === requested)
+		.filter(({ mode }) => mode.actual === requested)
 		.toSorted((a, b) => b.createdAt - a.createdAt)
 		.slice(0, 5);
 	return sameKind.length === 0 ? null : Math.max(...sameKind.map(({ storedBytes }) => storedBytes));

@@ -5,7 +5,8 @@
 import { posix } from 'node:path';
 import { EngineError } from '../../base/index.ts';
 import type { BrowseEntry, CheckResult, RestorePlan, SourceSpec, TaskCounters } from '../../contract/index.ts';
-import type { BackupRun, ChainRecord, ChainStore, DataPlane, ObjectOutcome, PointRecord, RunOptions, TaskObserver } from '../ports.ts';
+import type { BackupRun, ChainRecord, ChainStep, ChainStore, DataPlane, ObjectOutcome, PointRecord, RunOptions, TaskObserver } from '../ports.ts';
+import { applyRetention } from '../retention.ts';
 
 export type FakeFiles = Readonly<Record<string, string>>;
 
@@ -35,6 +36,7 @@ export class FakePlane implements DataPlane, ChainStore {
 	/** Every run that was asked for, in order. */
 	readonly runs: BackupRun[] = [];
 	readonly cleanedJobs: string[] = [];
+	readonly steps: { readonly chainId: string; readonly step: ChainStep }[] = [];
 	readonly restored: { pointId: string; paths: readonly string[]; to: string | null }[] = [];
 	running = 0;
 	peakRunning = 0;
@@ -160,6 +162,18 @@ export class FakePlane implements DataPlane, ChainStore {
 		};
 	}
 
+	async runStep({ repositoryPath, chainId, step }: { repositoryPath: string; chainId: string; step: ChainStep }, observer: TaskObserver, options: RunOptions) {
+		const chains = this.#chainsIn(repositoryPath);
+		const chain = chains.find(({ id }) => id === chainId);
+		if (chain === undefined) throw new EngineError('not-found.chain', `There is no chain ${chainId}.`);
+		const [object] = chain.objects;
+		if (object !== undefined) await this.#misbehave(object, options);
+		this.steps.push({ chainId, step });
+		observer.counters(counters(chain.files[1]?.sizeBytes ?? 0, 1));
+		if (step.kind === 'merge') this.#chains.set(repositoryPath, applyRetention(chains, [{ ...step, chainId }]));
+		return { savedBytes: step.kind === 'merge' ? 1 : 0 };
+	}
+
 	async browse({ pointId, path, offset, limit }: { pointId: string; path: string; offset: number; limit: number }) {
 		const folder = path.endsWith('/') ? path : `${path}/`;
 		const entries = new Map<string, BrowseEntry>();
@@ -234,43 +248,55 @@ export class FakePlane implements DataPlane, ChainStore {
 		);
 	}
 
+	async removeFile(repositoryPath: string, chainId: string, path: string): Promise<void> {
+		this.#refuseUnreachable(repositoryPath);
+		const chain = this.#chainsIn(repositoryPath).find(({ id }) => id === chainId);
+		const file = chain?.files.find((candidate) => candidate.path === path);
+		if (file?.kind === 'full' || chain?.files.some(({ dependsOn }) => dependsOn === path))
+			throw new EngineError('usage.conflict', `${path} cannot be removed alone.`);
+		this.#chains.set(repositoryPath, applyRetention(this.#chainsIn(repositoryPath), [{ kind: 'remove-file', chainId, path }]));
+	}
+
 	#commit(run: BackupRun, observers: readonly TaskObserver[]): ObjectOutcome[] {
 		const all = run.objects.map((object) => this.#files(object));
 		const chains = this.#chainsIn(run.repositoryPath);
 		const current = chains.findLast(
-			(chain) => chain.job.id === run.job.id && chain.objects.some((object) => run.objects.some((other) => key(other) === key(object))),
+			(chain) =>
+				chain.job.id === run.job.id && chain.method === run.method && chain.objects.some((object) => run.objects.some((other) => key(other) === key(object))),
 		);
 		const isTooLong = current !== undefined && run.renewAfterPoints !== null && current.files.length >= run.renewAfterPoints;
-		const isFull = run.requested === 'full' || current === undefined || isTooLong;
-		const reason = run.requested === 'full' ? run.reason : current === undefined ? 'There is no chain to build on.' : isTooLong ? 'The chain is complete.' : '';
+		const isFull = run.requested !== 'increment' || current === undefined || isTooLong;
+		const reason =
+			run.requested !== 'increment' ? run.reason : current === undefined ? 'There is no chain to build on.' : isTooLong ? 'The chain is complete.' : '';
 		const mode = { requested: run.requested === 'increment' ? 'increment' : 'full', actual: isFull ? 'full' : 'increment', reason } as const;
 		const createdAt = this.#now();
 		const chainId = isFull ? `chain-${this.#nextId++}` : (current?.id ?? '');
 		const file = `${run.job.name}/${chainId}-${this.#nextId++}.${isFull ? 'hbk' : 'hib'}`;
+		const kind = isFull || run.method === 'reverse' ? 'full' : 'increment';
 		const points = run.objects.map((object, i): PointRecord => {
 			const files = all[i] ?? {};
 			const id = `point-${this.#nextId++}`;
 			this.#contents.set(id, files);
 			const warnings = Object.keys(files).filter((name) => name.endsWith('.unreadable'));
 			for (const path of warnings) observers[i]?.warning({ code: 'source.unreadable', message: `${path} cannot be read.`, path });
-			const kind = mode.actual;
 			const common = { id, chainId, object, createdAt, kind, consistency: 'file-system', mode, sessionId: run.sessionId, file, problem: null } as const;
 			return { ...common, storedBytes: sizeOf(files), sourceBytes: sizeOf(files), itemCount: Object.keys(files).length, warningCount: warnings.length };
 		});
 		const newFile = {
 			path: file,
-			dependsOn: isFull ? null : (current?.files.at(-1)?.path ?? null),
-			kind: mode.actual,
+			dependsOn: isFull ? null : ((run.differential ? current?.files[0] : current?.files.at(-1))?.path ?? null),
+			kind,
 			sizeBytes: points.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
 			createdAt,
 			pointIds: points.map(({ id }) => id),
 			problem: null,
-		};
+		} as const;
 		const base: ChainRecord =
 			isFull || current === undefined
 				? { id: chainId, job: run.job, objects: run.objects, method: run.method, createdAt, encrypted: false, files: [], points: [] }
 				: current;
-		const next = { ...base, files: [...base.files, newFile], points: [...base.points, ...points] };
+		const next =
+			run.method === 'reverse' && !isFull ? rollBack(base, newFile, points) : { ...base, files: [...base.files, newFile], points: [...base.points, ...points] };
 		this.#chains.set(run.repositoryPath, isFull ? [...chains, next] : chains.map((chain) => (chain.id === chainId ? next : chain)));
 		return points.map((point, i): ObjectOutcome => {
 			const outcome = counters(point.sourceBytes, point.itemCount, point.warningCount);
@@ -327,6 +353,26 @@ export class FakePlane implements DataPlane, ChainStore {
 		fault.fired = true;
 		await fault.act(options);
 	}
+}
+
+/** Reverse incremental: the full becomes the newest point, and the one before moves into a file of its own. */
+function rollBack(chain: ChainRecord, newest: ChainRecord['files'][number], points: readonly PointRecord[]): ChainRecord {
+	const [full, ...older] = chain.files;
+	if (full === undefined) return chain;
+	const reverse = { ...full, path: `${newest.path}.hrb`, kind: 'reverse', dependsOn: full.path } as const;
+	const moved = new Set(full.pointIds);
+	return {
+		...chain,
+		files: [
+			{ ...newest, path: full.path, dependsOn: null },
+			reverse,
+			...older.map((file) => (file.dependsOn === full.path ? { ...file, dependsOn: reverse.path } : file)),
+		],
+		points: [
+			...chain.points.map((point): PointRecord => (moved.has(point.id) ? { ...point, kind: 'reverse', file: reverse.path } : point)),
+			...points.map((point) => ({ ...point, file: full.path })),
+		],
+	};
 }
 
 const key = ({ kind, path }: SourceSpec): string => `${kind}:${path}`;

@@ -18,6 +18,7 @@ import { createChainUse } from '../chain-use.ts';
 import { createEventBus } from '../events.ts';
 import { createJobRunner } from '../job-runner.ts';
 import type { LiveSession } from '../live-session.ts';
+import { createMaintenanceSessions } from '../maintenance-sessions.ts';
 import type { ChainRecord } from '../ports.ts';
 import { createReadingSessions } from '../reading-sessions.ts';
 import { createSessions } from '../sessions.ts';
@@ -41,7 +42,8 @@ export async function openJobSite(t: TestContext, options: { readonly clock?: Fa
 	const parts = { plane, chainStore: plane, catalogue, chainUse: createChainUse(), slots: createTaskSlots(), clock, log: silentLog, sessions };
 	const runner = createJobRunner({ ...parts, config });
 	const reading = createReadingSessions({ ...parts, verifications: config.verifications });
-	return { ...parts, config, bus, runner, reading };
+	const maintenance = createMaintenanceSessions({ ...parts, cleanedUp: (jobId) => runner.cleanedUp(jobId) });
+	return { ...parts, config, bus, runner, reading, maintenance };
 }
 export type JobSite = Awaited<ReturnType<typeof openJobSite>>;
 
@@ -60,4 +62,5 @@ export async function ended(site: Pick<JobSite, 'sessions'>, { id }: Pick<LiveSe
 	throw new Error('the session was not followed to its end');
 }
 
-export const runToEnd = async (site: JobSite, jobId: string, full: 'active' | null = null): Promise<Session> => ended(site, await site.runner.run(jobId, full));
+export const runToEnd = async (site: JobSite, jobId: string, full: 'active' | 'synthetic' | null = null): Promise<Session> =>
+	ended(site, await site.runner.run(jobId, full));

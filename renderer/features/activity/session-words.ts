@@ -6,6 +6,7 @@ export const kindWords: Readonly<Record<SessionKind, string>> = {
 	'restore-disk': 'Disk restore',
 	verify: 'Verification',
 	check: 'Chain check',
+	compact: 'Chain compaction',
 };
 
 export const triggerWords: Readonly<Record<Session['trigger'], string>> = {

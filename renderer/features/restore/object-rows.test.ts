@@ -24,6 +24,9 @@ const point = (over: Partial<Point>): Point => ({
 	restorable: true,
 	problem: null,
 	verifiedAt: null,
+	gfs: [],
+	keepUntil: null,
+	expires: false,
 	...over,
 });
 const known = (over: Partial<ProtectedObject>): ProtectedObject => ({

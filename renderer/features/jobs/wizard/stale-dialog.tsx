@@ -14,8 +14,12 @@ const titles: Record<keyof Draft, string> = {
 	blockSize: 'Block size',
 	compression: 'Compression',
 	method: 'Method',
+	differential: 'Differential',
 	retainPoints: 'Restore points to keep',
+	retainDays: 'Days to keep',
+	gfs: 'Archive fulls',
 	activeFull: 'Active full',
+	syntheticFull: 'Synthetic full',
 	schedule: 'Schedule',
 	enabled: 'Enabled',
 	retryCount: 'Retries',
@@ -33,6 +37,14 @@ function show(settings: JobSettings, field: keyof Draft, repositoryName: (id: st
 			return describeSchedule(settings.schedule);
 		case 'activeFull':
 			return settings.activeFull ? describeSchedule(settings.activeFull) : 'when the chain is full';
+		case 'syntheticFull':
+			return settings.syntheticFull ? describeSchedule(settings.syntheticFull) : 'none';
+		case 'retainDays':
+			return settings.retainDays === null ? 'any age' : `${settings.retainDays} days`;
+		case 'gfs':
+			return settings.gfs ? `${settings.gfs.weekly} weekly, ${settings.gfs.monthly} monthly, ${settings.gfs.yearly} yearly` : 'none';
+		case 'differential':
+			return settings.differential ? 'yes' : 'no';
 		case 'repositoryId':
 			return repositoryName(settings.repositoryId);
 		case 'enabled':
