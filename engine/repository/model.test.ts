@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'node:test';
+import { cleanUpJob, LocalFolder, removeChain, removeFile, runChainStep, type Storage } from './index.ts';
+import { Model, modelJob, type RunChoice } from './testing/model.ts';
+import { MortalStorage } from './testing/mortal-storage.ts';
+import { type Random, seededRandom } from './testing/random.ts';
+
+/** More by hand: HOLDFAST_TEST_SEEDS=5000 and HOLDFAST_TEST_STEPS=60; one again: HOLDFAST_TEST_SEED=17. */
+const seeds = Number(process.env.HOLDFAST_TEST_SEEDS ?? 200);
+const steps = Number(process.env.HOLDFAST_TEST_STEPS ?? 6);
+const only = process.env.HOLDFAST_TEST_SEED;
+const signal = new AbortController().signal;
+
+/** What is done next: `gone` are the points that it takes away. */
+type Step = { readonly what: string; readonly gone?: readonly string[]; readonly act: (storage: Storage) => Promise<unknown> };
+
+/** One site: a model, the choices of its job, which change on the way, and the points that must be there. */
+class Site {
+	readonly model: Model;
+	readonly random: Random;
+	readonly path: string;
+	readonly #singleFile: boolean;
+	#method: RunChoice['method'];
+	#differential = false;
+	retained = new Set<string>();
+	readonly history: string[] = [];
+	deaths = 0;
+
+	constructor(path: string, random: Random) {
+		this.path = path;
+		this.random = random;
+		const kinds = Array.from({ length: 1 + random.below(3) }, () => random.pick(['disk', 'folder'] as const));
+		this.model = new Model(path, random, kinds);
+		this.#singleFile = random.chance(0.5);
+		this.#method = random.pick(['forward', 'forever-forward', 'reverse'] as const);
+	}
+
+	async #runStep(): Promise<Step> {
+		const { model, random } = this;
+		if (random.chance(0.08)) this.#method = random.pick(['forward', 'forever-forward', 'reverse'] as const);
+		if (random.chance(0.2)) this.#differential = this.#method === 'forward' && random.chance(0.5);
+		const requested = random.pick(['increment', 'increment', 'increment', 'increment', 'increment', 'synthetic', 'full'] as const);
+		const choice = { method: this.#method, differential: this.#differential, singleFile: this.#singleFile, requested };
+		const some = random.chance(0.3) ? [random.pick(model.objects)] : model.objects;
+		for (const object of some) if (random.chance(0.8)) model.change(object);
+		const groups = this.#singleFile ? [some] : some.map((object) => [object]);
+		return {
+			what: `${requested} run, ${JSON.stringify(choice)} of ${some.length}`,
+			act: async (storage) => {
+				for (const objects of groups) await model.run(storage, choice, objects);
+			},
+		};
+	}
+
+	/** Everything that may be done to the chains as they are. */
+	async #chainSteps(): Promise<Step[]> {
+		const chains = await this.model.chains();
+		const choices: Step[] = [];
+		for (const chain of chains) {
+			const leaves = chain.files.filter(({ path, kind }) => kind !== 'full' && chain.files.every(({ dependsOn }) => dependsOn !== path));
+			const [full, ...rest] = chain.files;
+			if (chain.method === 'forever-forward' && rest.length > 0) {
+				const count = 1 + this.random.below(rest.length);
+				const gone = [full, ...rest].slice(0, count).flatMap((file) => file?.pointIds ?? []);
+				const commitEveryBytes = this.random.chance(0.5) ? 1 + this.random.below(5000) : undefined;
+				choices.push({
+					what: `merge ${count}`,
+					gone,
+					act: (storage) => runChainStep(storage, chain.id, { kind: 'merge', count }, { signal, commitEveryBytes }),
+				});
+			}
+			for (const { path, pointIds } of leaves) choices.push({ what: `remove ${path}`, gone: pointIds, act: (storage) => removeFile(storage, chain.id, path) });
+			choices.push({ what: 'compact', act: (storage) => runChainStep(storage, chain.id, { kind: 'compact' }, { signal }) });
+			if (chains.length > 1) choices.push({ what: 'remove a chain', gone: chain.points.map(({ id }) => id), act: (storage) => removeChain(storage, chain.id) });
+		}
+		choices.push({ what: 'clean up', act: (storage) => cleanUpJob(storage, modelJob) });
+		return choices;
+	}
+
+	async step(): Promise<void> {
+		const { what, gone = [], act } = this.random.chance(0.6) ? await this.#runStep() : this.random.pick(await this.#chainSteps());
+		const dieAt = this.random.chance(0.3) ? 1 + this.random.below(30) : Number.POSITIVE_INFINITY;
+		const storage = new MortalStorage(this.path, this.random, dieAt);
+		const known = new Set(this.model.points.keys());
+		this.history.push(what);
+		await act(storage).catch((error: unknown) => {
+			if (!storage.isDead) throw error;
+		});
+		if (storage.isDead) await this.#recover(storage);
+		const listed = await this.model.verify();
+		const made = [...this.model.points.keys()].filter((id) => !known.has(id));
+		const mustStay = [...this.retained].filter((id) => !gone.includes(id));
+		for (const id of mustStay) assert(listed.has(id), `${id} is lost`);
+		for (const id of listed) assert(made.includes(id) || this.retained.has(id), `${id} came back`);
+		if (!storage.isDead) assert.deepEqual([...listed].sort(), [...mustStay, ...made].sort(), 'what was reported as done is done');
+		this.retained = listed;
+		assert.deepEqual(await this.model.unowned(), [], 'every file is owned');
+	}
+
+	async #recover(storage: MortalStorage): Promise<void> {
+		this.deaths++;
+		this.history.push(`death at ${storage.changes.length}, ${storage.changes.at(-1)}`);
+		const cleaning = new MortalStorage(this.path, this.random, 1 + this.random.below(6));
+		await cleanUpJob(cleaning, modelJob).catch((error: unknown) => {
+			if (!cleaning.isDead) throw error;
+		});
+		if (cleaning.isDead) await cleanUpJob(this.path, modelJob);
+	}
+
+	/** A removal that died half way is asked for again by retention. */
+	async removeIncomplete(): Promise<void> {
+		for (const chain of await this.model.chains()) {
+			const listed = chain.files.filter(({ problem }) => problem !== null);
+			if (listed.length === 0) continue;
+			assert(
+				this.history.some((what) => what === 'remove a chain'),
+				`${listed[0]?.problem}`,
+			);
+			await removeChain(new LocalFolder(this.path), chain.id);
+			for (const { id } of chain.points) this.retained.delete(id);
+		}
+	}
+}
+
+test(`CHAIN-01: ${only === undefined ? seeds : 1} seeded sequences of runs, method changes, merges, removals, compactions and power failures keep every retained point`, async (t) => {
+	const root = mkdtempSync(join(tmpdir(), 'holdfast-model-'));
+	t.after(() => rmSync(root, { recursive: true, force: true }));
+	let deaths = 0;
+	let points = 0;
+	for (let seed = only === undefined ? 1 : Number(only); seed <= (only === undefined ? seeds : Number(only)); seed++) {
+		const path = mkdtempSync(join(root, 'site-'));
+		const site = new Site(path, seededRandom(seed));
+		try {
+			for (let i = 0; i < steps; i++) {
+				await site.step();
+				await site.removeIncomplete();
+			}
+		} catch (cause) {
+			throw new Error(`HOLDFAST_TEST_SEED=${seed}: ${cause instanceof Error ? cause.message : cause}\n${site.history.join('\n')}`, { cause });
+		}
+		deaths += site.deaths;
+		points += site.retained.size;
+		rmSync(path, { recursive: true });
+	}
+	t.diagnostic(`${deaths} deaths, ${points} points at the end`);
+	if (only === undefined) assert(deaths > seeds / 2, `only ${deaths} of the deaths happened`);
+});
