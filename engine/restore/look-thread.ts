@@ -5,44 +5,24 @@ import { openBlockSource } from '../block/index.ts';
 import { compileExclusions, measureFolder } from '../source/index.ts';
 import { browse, plan, stat } from './browse.ts';
 import { openDownload } from './download.ts';
+import { KeptViews } from './kept-views.ts';
 import type { LookAnswer, LookQuestion, LookRequest } from './look.ts';
 import { PointView } from './point-view.ts';
 
 assert(parentPort, 'this file is a worker thread');
 const port: MessagePort = parentPort;
-const keptViews = 4;
-const views = new Map<string, Promise<PointView>>();
+const views = new KeptViews();
 const asked = new Map<number, AbortController>();
 const downloads = new Map<number, AsyncIterator<Uint8Array>>();
-
-/** A point's files never change once committed; a point that was removed is found out by its missing file. */
-function viewOf(repositoryPath: string, pointId: string): Promise<PointView> {
-	const key = `${repositoryPath}\0${pointId}`;
-	const kept = views.get(key);
-	if (kept) {
-		views.delete(key);
-		views.set(key, kept);
-		return kept;
-	}
-	const opening = PointView.open(repositoryPath, pointId);
-	views.set(key, opening);
-	opening.catch(() => views.delete(key));
-	for (const [oldest, view] of views) {
-		if (views.size <= keptViews) break;
-		views.delete(oldest);
-		if (downloads.size === 0) void view.then((old) => old[Symbol.asyncDispose]());
-	}
-	return opening;
-}
 
 async function answer(id: number, question: LookQuestion, signal: AbortSignal): Promise<unknown> {
 	switch (question.kind) {
 		case 'browse':
-			return browse(await viewOf(question.repositoryPath, question.pointId), question.path, question.offset, question.limit);
+			return views.use(question.repositoryPath, question.pointId, (view) => browse(view, question.path, question.offset, question.limit));
 		case 'stat':
-			return stat(await viewOf(question.repositoryPath, question.pointId), question.path);
+			return views.use(question.repositoryPath, question.pointId, (view) => stat(view, question.path));
 		case 'plan':
-			return plan(await viewOf(question.repositoryPath, question.pointId), question.paths, question.to, question.overwrite, signal);
+			return views.use(question.repositoryPath, question.pointId, (view) => plan(view, question.paths, question.to, question.overwrite, signal));
 		case 'measure': {
 			const { source, exclude, deadlineMs } = question;
 			if (source.kind === 'disk') {
