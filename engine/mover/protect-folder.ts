@@ -167,7 +167,7 @@ export class FolderTask {
 		this.#turnStartedAt = performance.now();
 	}
 
-	#list(path: Buffer, isRoot: boolean): FoundEntry[] {
+	#list(path: Buffer, isRoot: boolean): Iterable<FoundEntry> {
 		try {
 			return scanFolder(path, ({ path: name, error }) => this.#trouble(name, error));
 		} catch (error) {

@@ -28,23 +28,27 @@ export function typeOf(stats: fs.BigIntStats): FoundEntry['type'] {
 
 /**
  * The entries of a folder, sorted by the bytes of their names. Synchronous: it runs in a thread of its own, where it is ten times as fast.
- * Names that vanish while they are looked at are left out; other trouble with a name is reported and the name left out.
- * @throws the system's error when the folder itself cannot be listed
+ * Each name is looked at when it is asked for, so that a folder of a million names does not lie in memory with all that is known of them.
+ * Trouble with a name is reported and the name left out; one that vanished before too, since it may be there under a name that was not listed.
+ * @throws the system's error, at once, when the folder itself cannot be listed
  */
-export function scanFolder(path: Buffer, onTrouble: (trouble: ScanTrouble) => void): FoundEntry[] {
+export function scanFolder(path: Buffer, onTrouble: (trouble: ScanTrouble) => void): Iterable<FoundEntry> {
 	const names = fs.readdirSync(path, { encoding: 'buffer' }) as Buffer[];
-	names.sort(Buffer.compare);
-	const entries: FoundEntry[] = [];
+	return lookAt(path, names.sort(Buffer.compare), onTrouble);
+}
+
+function* lookAt(path: Buffer, names: readonly Buffer[], onTrouble: (trouble: ScanTrouble) => void): Generator<FoundEntry> {
 	for (const name of names) {
 		const full = joinPath(path, name);
+		let stats: fs.BigIntStats;
 		try {
-			const stats = fs.lstatSync(full, { bigint: true });
-			entries.push({ name, path: full, type: typeOf(stats), stats });
+			stats = fs.lstatSync(full, { bigint: true });
 		} catch (error) {
-			if (systemErrorCode(error) !== 'ENOENT') onTrouble({ path: full, error });
+			onTrouble({ path: full, error });
+			continue;
 		}
+		yield { name, path: full, type: typeOf(stats), stats };
 	}
-	return entries;
 }
 
 /** Says in words why something of the source could not be read. */
