@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import { EngineError, isEngineError, toErrorShape } from '../base/index.ts';
 import type { BackupFileKind, ChainMethod, ErrorShape, RunMode, SourceSpec } from '../contract/index.ts';
 import { type ChainMetadata, encodeChainMetadata, maxMetadataBytes, type PointManifest, parseChainMetadata } from '../format/index.ts';
+import { checkStorage } from './storage/check-storage.ts';
 import { LocalFolder } from './storage/local-folder.ts';
 import { type RepositoryPlace, storageAt } from './storage/open-storage.ts';
 import type { Storage, StorageEntry } from './storage/storage.ts';
@@ -67,7 +67,7 @@ export type ChainList = { readonly chains: readonly ChainRecord[]; readonly prob
 /** A chain's metadata and where it lies. */
 export type StoredChain = { readonly path: string; readonly folder: string; readonly metadata: ChainMetadata };
 
-/** Tries a folder out before it is trusted: creates it if its parent exists, writes, reads back, renames, deletes. @throws `repository.*` */
+/** Tries a folder out before it is trusted, and creates it if its parent exists. @throws `repository.*`, of the first promise that it breaks */
 export async function prepareRepository(repositoryPath: string): Promise<void> {
 	const parent = path.dirname(repositoryPath);
 	const isFolder = (name: string): Promise<boolean> =>
@@ -85,21 +85,8 @@ export async function prepareRepository(repositoryPath: string): Promise<void> {
 		await new LocalFolder(repositoryPath).remove('.holdfast');
 		await new LocalFolder(repositoryPath).remove('.holdfast-keep');
 	}
-	const storage = new LocalFolder(repositoryPath);
-	const probe = `probe-${randomBytes(6).toString('hex')}`;
-	const written = randomBytes(8192);
-	try {
-		await storage.replace(`${probe}.tmp`, written);
-		await storage.rename(`${probe}.tmp`, `${probe}.done`);
-		await using file = await storage.open(`${probe}.done`, 'read');
-		const read = Buffer.alloc(written.byteLength);
-		if ((await file.read(read, 0)) !== written.byteLength || !read.equals(written))
-			throw new EngineError('repository.io', `${repositoryPath} does not give back what was written.`, {
-				hint: 'Choose another disk; this one cannot be trusted.',
-			});
-	} finally {
-		for (const name of [`${probe}.tmp`, `${probe}.done`]) await storage.remove(name).catch(() => undefined); // it may be what failed
-	}
+	const broken = (await checkStorage(new LocalFolder(repositoryPath))).find(({ error }) => error !== null);
+	if (broken?.error) throw EngineError.from(broken.error);
 }
 
 /** All chains of a repository, from their metadata files. */

@@ -81,14 +81,8 @@ export class LocalFolder implements Storage {
 		return this.#attempt(mode === 'read' ? 'read' : 'write', relative, async (absolute) => {
 			if (mode === 'create') {
 				await fs.stat(this.#root); // never create the root itself: an unmounted disk must not be mistaken for an empty one
-				await makeFolder(path.dirname(absolute));
 			}
-			const open = (): Promise<fs.FileHandle> => fs.open(absolute, { read: 'r', update: 'r+', create: 'wx+' }[mode], 0o600);
-			const handle = await open().catch(async (error: unknown) => {
-				if (mode !== 'create' || systemErrorCode(error) !== 'ENOENT') throw error;
-				await makeFolder(path.dirname(absolute)); // somebody removed the last file of the folder, and the folder with it
-				return open();
-			});
+			const handle = mode === 'create' ? await createFile(absolute) : await fs.open(absolute, mode === 'read' ? 'r' : 'r+');
 			const attempt = <T>(what: string, action: () => Promise<T>): Promise<T> => this.#attempt(what, relative, action);
 			return {
 				path: relative,
@@ -171,6 +165,19 @@ export class LocalFolder implements Storage {
 		});
 	}
 }
+
+/** Makes a file and its folder, which somebody else may be removing with the last file in it. */
+async function createFile(absolute: string): Promise<fs.FileHandle> {
+	for (let attempt = 1; ; attempt++) {
+		try {
+			await makeFolder(path.dirname(absolute));
+			return await fs.open(absolute, 'wx+', 0o600);
+		} catch (error) {
+			if (systemErrorCode(error) !== 'ENOENT' || attempt === createAttempts) throw error;
+		}
+	}
+}
+const createAttempts = 20;
 
 /** Makes a folder, durably: what is renamed into it later is only as safe as its own name. */
 async function makeFolder(folder: string): Promise<void> {
