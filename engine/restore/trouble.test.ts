@@ -7,7 +7,7 @@ import { requireTool } from '../base/testing.ts';
 import { afterwards, isRootOnLinux, temporaryFolder } from '../platform/testbed.ts';
 import { cleanUpJob, listChains, removeChain } from '../repository/index.ts';
 import { changeTree, setTime } from './testing/seeded-tree.ts';
-import { check, folder, giveBack, job, newestChain, noise, openSite, protect, type Site, seededRandom, Witness } from './testing/site.ts';
+import { backupRun, check, folder, giveBack, job, newestChain, noise, openSite, protect, type Site, seededRandom, Witness } from './testing/site.ts';
 import { differences, factsOf } from './testing/tree-facts.ts';
 
 const repositoryFiles = ({ repositoryPath }: Site): string[] =>
@@ -336,4 +336,22 @@ test('files that vanish or change while they are read are told, and the rest is 
 	const next = await protect(site);
 	await giveBack(site, next.pointId, { to: join(site.root, 'next') });
 	assert.deepEqual(differences(factsOf(join(site.root, 'next')), factsOf(site.source)), []);
+});
+
+test('an account without permission is told what it cannot read, and protects the rest', async (t) => {
+	if (!isRootOnLinux(t)) return;
+	const site = await openSite(t);
+	const nobody = 65_534;
+	fs.chmodSync(site.root, 0o755);
+	fs.chownSync(site.repositoryPath, nobody, nobody);
+	fs.writeFileSync(join(site.source, 'open'), 'open');
+	fs.writeFileSync(join(site.source, 'closed'), 'closed', { mode: 0o600 });
+	fs.mkdirSync(join(site.source, 'closed folder'), { mode: 0o700 });
+	fs.writeFileSync(join(site.source, 'closed folder', 'inside'), 'inside');
+	const script = new URL('./testing/run-child.ts', import.meta.url).pathname;
+	execFileSync(process.execPath, [script, JSON.stringify(backupRun(site))], { uid: nobody, gid: nobody });
+	const [point] = (await newestChain(site)).points;
+	assert.equal(point?.warningCount, 2, 'the file and the folder');
+	await giveBack(site, point?.id ?? '', { to: join(site.root, 'back') });
+	assert.deepEqual([...factsOf(join(site.root, 'back')).keys()], ['', '/closed folder', '/open']);
 });
