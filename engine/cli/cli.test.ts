@@ -1,83 +1,11 @@
 /** The program itself, as its own process, on real files. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { compareTrees } from './compare-trees.ts';
-import { Collected } from './testing.ts';
-
-const program = join(import.meta.dirname, 'holdfast.js');
-
-type Ended = { code: number; stdout: string; stderr: string };
-type Started = { child: ChildProcess; stdout: Collected; stderr: Collected; ended: Promise<Ended> };
-type Place = {
-	root: string;
-	start(...args: string[]): Started;
-	run(...args: string[]): Promise<Ended>;
-	// biome-ignore lint/suspicious/noExplicitAny: a document of any command; the tests say what must be in it
-	json(...args: string[]): Promise<Ended & { document: any }>;
-};
-
-async function makePlace(t: TestContext, command: readonly [string, ...string[]] = [process.execPath, program]): Promise<Place> {
-	const root = await mkdtemp(join(tmpdir(), 'holdfast-program-'));
-	t.after(() => rm(root, { recursive: true, force: true, maxRetries: 5 }));
-	const temporary = join(root, 'tmp');
-	await mkdir(temporary);
-	const start: Place['start'] = (...args) => {
-		const child = spawn(command[0], [...command.slice(1), ...args], {
-			cwd: root,
-			env: { ...process.env, HOLDFAST_DATA: join(root, 'data'), TMPDIR: temporary },
-			stdio: ['ignore', 'pipe', 'pipe'],
-		});
-		t.after(() => child.kill('SIGKILL'));
-		const [stdout, stderr] = [new Collected(), new Collected()];
-		child.stdout.pipe(stdout);
-		child.stderr.pipe(stderr);
-		const ended = new Promise<Ended>((resolve) =>
-			child.once('close', (code, signal) => resolve({ code: code ?? (signal ? 128 : -1), stdout: stdout.text, stderr: stderr.text })),
-		);
-		return { child, stdout, stderr, ended };
-	};
-	return {
-		root,
-		start,
-		run: (...args) => start(...args).ended,
-		async json(...args) {
-			const ended = await start(...args, '--json').ended;
-			assert.match(ended.stdout, /^[^\n]+\n$/, `${args.join(' ')}: exactly one document\n${ended.stderr}`);
-			return { ...ended, document: JSON.parse(ended.stdout) };
-		},
-	};
-}
-
-/** Bytes that do not compress, the same at each run. */
-function noise(seed: string, sizeBytes: number): Buffer {
-	const blocks = Array.from({ length: Math.ceil(sizeBytes / 64) }, (_, index) => createHash('sha512').update(`${seed} ${index}`).digest());
-	return Buffer.concat(blocks).subarray(0, sizeBytes);
-}
-
-async function makeFolder(folder: string): Promise<void> {
-	await mkdir(join(folder, 'deep', 'er'), { recursive: true });
-	await writeFile(join(folder, 'text.txt'), 'hello\n'.repeat(1000));
-	await writeFile(join(folder, 'deep', 'noise.bin'), noise('folder', 1_500_000));
-	await writeFile(join(folder, 'deep', 'er', 'empty'), '');
-	await chmod(join(folder, 'deep', 'er', 'empty'), 0o640);
-	await symlink('../text.txt', join(folder, 'deep', 'link'));
-}
-
-const sameTree = async (original: string, copy: string): Promise<void> => {
-	const { differences } = await compareTrees({ original, copy, skipNames: new Set(), skipPaths: new Set(), changedAfter: Number.POSITIVE_INFINITY });
-	assert.deepEqual(differences, []);
-};
-
-async function addJob(place: Place, source: string, ...options: string[]): Promise<void> {
-	assert.equal((await place.run('repository', 'add', 'Main', '--path', 'backup')).code, 0);
-	const { code, stderr } = await place.run('job', 'add', 'Web', '--source', source, '--repository', 'Main', ...options);
-	assert.equal(code, 0, stderr);
-}
+import { test } from 'node:test';
+import { addJob, makeFolder, makePlace, noise, program, sameTree } from './testing-program.ts';
 
 test('a folder is backed up, changed, backed up again, and every point comes back as it was', async (t) => {
 	const place = await makePlace(t);

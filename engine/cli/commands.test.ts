@@ -164,23 +164,16 @@ test('what this version cannot do yet says so', async (t) => {
 	const site = await openSiteWithJob(t);
 	const add = ['job', 'add', 'X', '--source', 'folder:documents', '--repository', 'Main'];
 	for (const args of [
-		[...add, '--method', 'reverse'],
-		[...add, '--method', 'forever-forward'],
 		[...add, '--encrypt', '--password-file', 'x'],
 		[...add, '--encrypt'],
-		[...add, '--differential'],
-		[...add, '--synthetic-full', '0 1 * * 6'],
-		[...add, '--gfs', 'weekly:4'],
 		[...add, '--snapshot', 'auto'],
 		['job', 'add', 'X', '--source', 'vm:host/name', '--repository', 'Main'],
-		['job', 'run', 'Web', '--full', 'synthetic'],
 		['job', 'run', 'Web', '--ad-hoc-full'],
 		['job', 'map', 'Web', '--chain', 'x'],
 		['repository', 'add', 'X', '--path', 'x', '--on', 'machine'],
 		['repository', 'check', 'Main', '--storage'],
 		['repository', 'import', 'Main'],
 		['restore', 'vm', 'Web@latest', '--power-on'],
-		['chain', 'compact', 'x'],
 		['machine', 'list'],
 		['mover', 'start', '--listen', '127.0.0.1:1'],
 		['throttle', 'add', 'x', '--from', 'y'],
@@ -370,4 +363,25 @@ test('a data folder that another engine holds for itself is named, after a littl
 		assert.ok(waitedMs >= 1000, 'most commands are done in a moment, so it is worth waiting');
 	}
 	assert.equal((await site.json('job', 'list')).code, 0);
+});
+
+test('chains and retention of a job are set by options, and what excludes each other names its option', async (t) => {
+	const site = await openSiteWithJob(t);
+	const edited = await site.json('job', 'edit', 'Web', '--synthetic-full', '0 20 * * 6', '--differential', '--retain-days', '30', '--gfs', 'weekly:4,yearly:1');
+	const { differential, syntheticFull, retainDays, retainPoints, gfs } = edited.document.job;
+	assert.deepEqual([differential, syntheticFull.cron, retainDays, retainPoints], [true, '0 20 * * 6', 30, 14]);
+	assert.deepEqual(gfs, { weekly: 4, monthly: 0, yearly: 1 });
+	assert.match((await site.run('job', 'show', 'Web')).stdout, /forward \(differential\)[\s\S]*14 restore points; all of 30 days; fulls: 4 weekly, 1 yearly/);
+	const refused = await site.json('job', 'edit', 'Web', '--method', 'reverse');
+	assert.equal(refused.code, 2);
+	assert.equal(refused.document.error.code, 'usage.conflict');
+	assert.match(refused.document.error.message, /--differential/);
+	const plain = ['--no-synthetic-full', '--no-differential', '--no-gfs', '--no-retain-days'];
+	assert.equal((await site.json('job', 'edit', 'Web', '--method', 'reverse', ...plain)).document.job.method, 'reverse');
+	assert.equal((await site.json('job', 'run', 'Web', '--full', 'synthetic')).document.error.code, 'usage.conflict');
+
+	const days = ['job', 'add', 'Days', '--source', 'folder:documents', '--repository', 'Main', '--retain-days', '7'];
+	assert.equal((await site.json(...days)).document.job.retainPoints, 1, 'by days alone');
+	assert.equal((await site.json(...days.with(2, 'Both'), '--retain', '5')).document.job.retainPoints, 5);
+	assert.equal((await site.json('chain', 'compact', 'nope')).document.error.code, 'not-found.chain');
 });

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { CommandLine, type Surroundings } from './command-line.ts';
 import { addChainCheck } from './commands/chain-check.ts';
+import { addChainCompact } from './commands/chain-compact.ts';
 import { addChainList } from './commands/chain-list.ts';
 import { addJobAdd } from './commands/job-add.ts';
 import { addJobCancel } from './commands/job-cancel.ts';
@@ -97,7 +98,7 @@ function createProgram(line: CommandLine, version: string): Command {
 	const chain = group('chain', 'Chains of backup files.');
 	addChainList(chain, line);
 	addChainCheck(chain, line);
-	addLaterCommand(chain, line, 'compact');
+	addChainCompact(chain, line);
 
 	addQuickstart(program, line);
 	for (const name of ['machine', 'mover', 'throttle', 'host', 'volume']) addLaterCommand(program, line, name);

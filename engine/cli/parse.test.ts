@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseCount, parseDuration, parseRate, parseServerUrl, parseSource, parseTimeZone } from './parse.ts';
+import { parseCount, parseDuration, parseGfs, parseRate, parseServerUrl, parseSource, parseTimeZone } from './parse.ts';
 
 test('sources are read with their kind; relative paths start in the working folder', () => {
 	assert.deepEqual(parseSource('folder:/etc', '/home/me'), { kind: 'folder', path: '/etc' });
@@ -41,4 +41,11 @@ test('a time zone must exist', () => {
 test('a server is named by its address, with or without the token that was printed with it', () => {
 	assert.equal(parseServerUrl('http://127.0.0.1:9470/#token=abc').port, '9470');
 	for (const text of ['', 'localhost', 'localhost:9470', 'ftp://x', 'http://']) assert.throws(() => parseServerUrl(text), { code: 'usage.invalid' }, text);
+});
+
+test('archive fulls are counted by week, month and year, in any order', () => {
+	assert.deepEqual(parseGfs('weekly:4,monthly:12,yearly:3'), { weekly: 4, monthly: 12, yearly: 3 });
+	assert.deepEqual(parseGfs('yearly:1, weekly:2'), { weekly: 2, monthly: 0, yearly: 1 });
+	for (const text of ['', 'weekly', 'weekly:', 'daily:3', 'weekly:1,weekly:2', 'weekly:1:2', 'weekly:-1', 'weekly:1.5'])
+		assert.throws(() => parseGfs(text), { code: 'usage.invalid', message: /--gfs/ }, text);
 });

@@ -1,7 +1,7 @@
 /** Values of options and arguments. Every refusal names the option and shows how it is written. */
 import { resolve } from 'node:path';
 import { EngineError } from '../base/index.ts';
-import type { SourceSpec } from '../contract/index.ts';
+import { type GfsCounts, gfsFlag, type SourceSpec } from '../contract/index.ts';
 
 const invalid = (option: string, message: string, hint?: string): EngineError =>
 	new EngineError('usage.invalid', `${option}: ${message}`, { hint, data: { field: option } });
@@ -23,6 +23,19 @@ export function parseCount(option: string, text: string, { min, max }: { min: nu
 	const value = Number(text);
 	if (!/^\d+$/.test(text) || value < min || value > max) throw invalid(option, `"${text}" is not a whole number from ${min} to ${max}.`);
 	return value;
+}
+
+/** `weekly:4,monthly:12,yearly:3`, in any order, each at most once; what is not named is not kept. */
+export function parseGfs(text: string): GfsCounts {
+	const counts: Partial<GfsCounts> = {};
+	for (const part of text.split(',')) {
+		const [name = '', count, ...rest] = part.trim().split(':');
+		const flag = gfsFlag.options.find((option) => option === name);
+		if (flag === undefined || count === undefined || rest.length > 0 || counts[flag] !== undefined)
+			throw invalid('--gfs', `"${text}" cannot be read at "${part.trim()}".`, 'Write for example weekly:4,monthly:12,yearly:3');
+		counts[flag] = parseCount('--gfs', count, { min: 0, max: 9999 });
+	}
+	return { weekly: 0, monthly: 0, yearly: 0, ...counts };
 }
 
 /** A number of hours or minutes, fractions allowed, as milliseconds. */

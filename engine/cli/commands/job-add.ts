@@ -17,6 +17,8 @@ export function addJobAdd(group: Command, line: CommandLine): void {
 				.requiredOption('--repository <name>', 'where its backup files go')
 				.option('--disabled', 'create it without letting its schedule run'),
 			'job add Web --source folder:/etc folder:/srv/www --repository Main --schedule "0 22 * * *" --retain 30',
+			'job add Mail --source folder:/var/vmail --repository Main --method reverse --retain-days 30',
+			'job add Files --source folder:/srv --repository Main --synthetic-full "0 20 * * sat" --gfs weekly:4,monthly:12',
 			"job add Database --source disk:/vm/db.qcow2 --repository Main --exclude '*.tmp' --compression fast",
 		),
 	);

@@ -21,7 +21,11 @@ export function addJobEdit(group: Command, line: CommandLine): void {
 	)
 		.option('--no-exclude', 'leave nothing out')
 		.option('--no-schedule', 'run only by hand')
-		.option('--no-active-full', 'no active fulls by schedule');
+		.option('--no-active-full', 'no active fulls by schedule')
+		.option('--no-synthetic-full', 'no synthetic fulls by schedule')
+		.option('--no-differential', 'increments build on each other')
+		.option('--no-retain-days', 'the number of points alone decides')
+		.option('--no-gfs', 'no archive fulls');
 	command.action((name: string, options: JobOptions) =>
 		line.run(command, async ({ client, output, surroundings }) => {
 			const engine = await client();

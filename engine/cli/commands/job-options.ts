@@ -13,7 +13,7 @@ import {
 import type { Client } from '../connection.ts';
 import { addLaterOptions } from '../later.ts';
 import { findRepository } from '../lookup.ts';
-import { localTimeZone, parseCount, parseDuration, parseSource, parseTimeZone } from '../parse.ts';
+import { localTimeZone, parseCount, parseDuration, parseGfs, parseSource, parseTimeZone } from '../parse.ts';
 
 export type JobOptions = {
 	readonly name?: string;
@@ -29,6 +29,10 @@ export type JobOptions = {
 	/** False when an edit removes it. */
 	readonly schedule?: string | false;
 	readonly activeFull?: string | false;
+	readonly syntheticFull?: string | false;
+	readonly differential?: boolean;
+	readonly retainDays?: string | false;
+	readonly gfs?: string | false;
 	readonly timeZone?: string;
 	readonly retries?: string;
 	readonly retryWait?: string;
@@ -40,23 +44,23 @@ export function addJobOptions(command: Command): Command {
 	command
 		.option('--description <text>', 'what the job is for')
 		.addOption(new Option('--method <method>', 'how the chain of backup files grows').choices(chainMethod.options))
-		.option('--retain <n>', 'restore points to keep, per object (default: 14)')
+		.option('--differential', 'forward only: every increment holds all that changed since the full')
+		.option('--retain <n>', 'restore points to keep, per object (default: 14, or 1 with --retain-days)')
+		.option('--retain-days <n>', 'keep points that are younger, too: a point goes when both rules let it go')
+		.option('--gfs <counts>', 'forward only: keep the first full of so many weeks, months and years, e.g. weekly:4,monthly:12,yearly:3')
 		.addOption(new Option('--block-size <size>', 'unit in which disks are compared (default: 1m)').choices(blockSize.options))
 		.addOption(new Option('--compression <level>', 'effort spent on compression (default: optimal)').choices(compression.options))
 		.option('--exclude <glob...>', 'leave out what matches, below the source; a pattern without a slash matches at any depth')
 		.option('--schedule <cron>', 'when to run: five cron fields, e.g. "0 22 * * mon-fri" (default: only by hand)')
 		.option('--active-full <cron>', 'when to begin a new chain with a full')
-		.option('--time-zone <name>', 'zone of both schedules (default: that of this machine)')
+		.option('--synthetic-full <cron>', 'forward only: when to begin a new chain with a full that is put together from the present chain')
+		.option('--time-zone <name>', 'zone of all schedules (default: that of this machine)')
 		.option('--retries <n>', 'attempts after a failed scheduled run (default: 3)')
 		.option('--retry-wait <minutes>', 'pause before each of them (default: 10)')
 		.option('--objective <hours>', 'age at which the newest point counts as too old (default: from the schedule)');
 	addLaterOptions(command, [
 		'--encrypt',
 		'--password-file <file>',
-		'--synthetic-full <cron>',
-		'--retain-days <n>',
-		'--gfs <rule>',
-		'--differential',
 		'--proxy <machine>',
 		'--mode <mode>',
 		'--connections <n>',
@@ -77,6 +81,9 @@ export async function jobChanges(
 ): Promise<Partial<JobSettings>> {
 	const schedule = scheduleChange(options.schedule, options.timeZone, present?.schedule ?? null);
 	const activeFull = scheduleChange(options.activeFull, options.timeZone, present?.activeFull ?? null);
+	const syntheticFull = scheduleChange(options.syntheticFull, options.timeZone, present?.syntheticFull ?? null);
+	const retainDays =
+		options.retainDays === undefined || options.retainDays === false ? undefined : parseCount('--retain-days', options.retainDays, { min: 1, max: 9999 });
 	const repository: Repository | undefined = options.repository === undefined ? undefined : await findRepository(client, options.repository);
 	return {
 		...(options.name !== undefined && { name: options.name }),
@@ -85,11 +92,18 @@ export async function jobChanges(
 		...(options.description !== undefined && { description: options.description }),
 		...(options.method !== undefined && { method: options.method }),
 		...(options.retain !== undefined && { retainPoints: parseCount('--retain', options.retain, { min: 1, max: 9999 }) }),
+		// Who asks for days alone, for a new job, means days alone; the newest point stays in any case.
+		...(options.retain === undefined && retainDays !== undefined && present === undefined && { retainPoints: 1 }),
+		...(options.retainDays === false && { retainDays: null }),
+		...(retainDays !== undefined && { retainDays }),
+		...(options.gfs !== undefined && { gfs: options.gfs === false ? null : parseGfs(options.gfs) }),
+		...(options.differential !== undefined && { differential: options.differential }),
 		...(options.blockSize !== undefined && { blockSize: options.blockSize }),
 		...(options.compression !== undefined && { compression: options.compression }),
 		...(options.exclude !== undefined && { exclude: options.exclude === false ? [] : [...options.exclude] }),
 		...(schedule !== undefined && { schedule }),
 		...(activeFull !== undefined && { activeFull }),
+		...(syntheticFull !== undefined && { syntheticFull }),
 		...(options.retries !== undefined && { retryCount: parseCount('--retries', options.retries, { min: 0, max: 10 }) }),
 		...(options.retryWait !== undefined && { retryWaitMs: parseDuration('--retry-wait', options.retryWait, 60_000) }),
 		...(options.objective !== undefined && { recoveryPointObjectiveMs: parseDuration('--objective', options.objective, 3_600_000) || null }),

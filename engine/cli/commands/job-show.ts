@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { JobSummary, Schedule } from '../../contract/index.ts';
+import { gfsFlag, type JobSettings, type JobSummary, type Schedule } from '../../contract/index.ts';
 import type { CommandLine } from '../command-line.ts';
 import { formatDuration, formatFields, formatSize, formatTime } from '../format.ts';
 import { jobJson } from '../json.ts';
@@ -23,6 +23,15 @@ export function addJobShow(group: Command, line: CommandLine): void {
 
 const scheduleText = (schedule: Schedule | null, none: string): string => (schedule === null ? none : `${schedule.cron} (${schedule.timeZone})`);
 
+function retentionText({ retainPoints, retainDays, gfs }: JobSettings): string {
+	const archive = gfs === null ? [] : gfsFlag.options.filter((flag) => gfs[flag] > 0).map((flag) => `${gfs[flag]} ${flag}`);
+	return [
+		`${retainPoints} restore ${retainPoints === 1 ? 'point' : 'points'}`,
+		...(retainDays === null ? [] : [`all of ${retainDays} days`]),
+		...(archive.length === 0 ? [] : [`fulls: ${archive.join(', ')}`]),
+	].join('; ');
+}
+
 export function jobLines(
 	{ settings, repositoryName, lastSession, activeSessionId, lastPointAt, nextRunAt, pointCount, storedBytes }: JobSummary,
 	nowMs: number,
@@ -33,8 +42,12 @@ export function jobLines(
 		...settings.sources.map(({ kind, path }, index) => [index === 0 ? 'Sources' : '', `${kind}:${path}`] as const),
 		...(settings.exclude.length > 0 ? ([['Left out', settings.exclude.join('  ')]] as const) : []),
 		['Repository', repositoryName],
-		['Chain', `${settings.method}, ${settings.retainPoints} restore points, blocks of ${settings.blockSize}, compression ${settings.compression}`],
-		['Active full', scheduleText(settings.activeFull, 'when the chain is renewed')],
+		['Chain', `${settings.method}${settings.differential ? ' (differential)' : ''}, blocks of ${settings.blockSize}, compression ${settings.compression}`],
+		['Keeps', retentionText(settings)],
+		...(settings.method === 'forward' || settings.activeFull !== null
+			? ([['Active full', scheduleText(settings.activeFull, settings.syntheticFull === null ? 'when the chain is renewed' : 'by hand')]] as const)
+			: []),
+		...(settings.syntheticFull === null ? [] : ([['Synthetic full', scheduleText(settings.syntheticFull, '')]] as const)),
 		['Schedule', settings.enabled ? scheduleText(settings.schedule, 'by hand') : `disabled (${scheduleText(settings.schedule, 'by hand')})`],
 		...(nextRunAt === null ? [] : ([['Next run', formatTime(nextRunAt, nowMs)]] as const)),
 		[
