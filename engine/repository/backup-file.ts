@@ -181,8 +181,13 @@ export class BackupFileWriter implements AsyncDisposable {
 	/**
 	 * All appends must have resolved. Durable when it resolves; the file may then be changed again.
 	 * @param isKept which chunks of the last commit stay; the others make room
+	 * @param prepare is told the new size and awaited when nothing but the superblock is missing: what it refuses does not happen
 	 */
-	async commit(claim: FileClaim, isKept: (hash: Uint8Array) => boolean = keepAll): Promise<{ sizeBytes: number; index: FileIndex }> {
+	async commit(
+		claim: FileClaim,
+		isKept: (hash: Uint8Array) => boolean = keepAll,
+		prepare?: (sizeBytes: number) => Promise<void>,
+	): Promise<{ sizeBytes: number; index: FileIndex }> {
 		const index = this.#nextIndex(isKept);
 		const bytes = Buffer.from(index.buffer);
 		const pieces: FileRoot['index'] = [];
@@ -206,6 +211,7 @@ export class BackupFileWriter implements AsyncDisposable {
 			committedEnd: room.end,
 			createdAt: this.#what.createdAt,
 		};
+		await prepare?.(room.end);
 		this.#isCertain = false;
 		await this.#file.write(encodeSuperblock(superblock), slotOffset(superblock.generation));
 		await this.#file.sync();

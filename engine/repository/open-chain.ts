@@ -1,8 +1,8 @@
 import { EngineError } from '../base/index.ts';
-import type { ChainHead, ChainMetadata, FileIndex, PointManifest } from '../format/index.ts';
+import { type ChainHead, type ChainMetadata, encodeChainMetadata, type FileIndex, type PointManifest } from '../format/index.ts';
 import { readCommittedFile, readIndex } from './backup-file.ts';
 import { type ChainHandle, ChainReader } from './chain-reader.ts';
-import { readChains, type StoredChain, unknownChain, writeMetadata } from './chain-store.ts';
+import { partName, readChains, type StoredChain, unknownChain } from './chain-store.ts';
 import { putChainRight } from './clean-up.ts';
 import { type RepositoryPlace, storageAt } from './storage/open-storage.ts';
 import type { Storage } from './storage/storage.ts';
@@ -68,10 +68,36 @@ export class OpenChain {
 		return files.flatMap((file) => file.points);
 	}
 
-	/** Writes the new list of files; what is no longer named is removed by the caller afterwards. */
-	async saveFiles(files: readonly StoredFile[], chain: ChainHead = this.stored.metadata.chain): Promise<void> {
+	/**
+	 * Writes the new list of files beside the old one, before the change that it describes: a disk that is full is met while nothing has happened.
+	 * `apply` makes it the list, which needs no room; disposed before that it is gone.
+	 */
+	async prepareFiles(files: readonly StoredFile[], chain: ChainHead = this.stored.metadata.chain): Promise<PreparedFiles> {
 		const metadata: ChainMetadata = { chain, files: [...files] };
-		await writeMetadata(this.storage, this.stored.path, metadata);
-		this.stored = { ...this.stored, metadata };
+		const part = partName(this.stored.path, chain.job.id);
+		const { storage } = this;
+		let isApplied = false;
+		const prepared = {
+			apply: async (): Promise<void> => {
+				await storage.rename(part, this.stored.path, { replace: true });
+				isApplied = true;
+				this.stored = { ...this.stored, metadata };
+			},
+			[Symbol.asyncDispose]: async (): Promise<void> => {
+				if (!isApplied) await storage.remove(part).catch(() => undefined); // the next clean-up removes it
+			},
+		};
+		try {
+			await storage.remove(part);
+			await using file = await storage.open(part, 'create');
+			await file.write(encodeChainMetadata(metadata), 0);
+			await file.sync();
+		} catch (error) {
+			await prepared[Symbol.asyncDispose]();
+			throw error;
+		}
+		return prepared;
 	}
 }
+
+export type PreparedFiles = AsyncDisposable & { apply(): Promise<void> };

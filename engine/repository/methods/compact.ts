@@ -30,11 +30,12 @@ export async function compactFile(chain: OpenChain, stored: StoredFile, { signal
 			await writer.commit({ fileId: stored.id, chain: chain.stored.metadata.chain, dependsOn, points: stored.points });
 		}
 		const sizeBytes = await verifyFile(chain, part, signal);
+		await using listed = await chain.prepareFiles(files.map((file) => (file === stored ? { ...file, sizeBytes } : file)));
 		await chain.storage.rename(part, path, { replace: true });
-		await chain.saveFiles(files.map((file) => (file === stored ? { ...file, sizeBytes } : file)));
+		await listed.apply();
 		return { savedBytes: stored.sizeBytes - sizeBytes };
 	} catch (error) {
-		await chain.storage.remove(part);
+		await chain.storage.remove(part).catch(() => undefined); // what went wrong is the error to report; the next clean-up removes it
 		throw error;
 	}
 }

@@ -1,7 +1,7 @@
 import { assert, EngineError } from '../../base/index.ts';
 import { BackupFileWriter } from '../backup-file.ts';
 import { LiveMap, markLive } from '../liveness.ts';
-import type { OpenChain, StoredFile } from '../open-chain.ts';
+import type { OpenChain, PreparedFiles, StoredFile } from '../open-chain.ts';
 import { copyChunks } from '../record-copier.ts';
 
 const gibibyte = 1024 ** 3;
@@ -42,10 +42,16 @@ export async function mergeOldestIncrement(chain: OpenChain, { signal, onCopied,
 		if (isComplete) break;
 		await writer.commit({ fileId: full.id, chain: committed.root.chain, dependsOn: null, points: committed.root.points });
 	}
-	const { sizeBytes } = await writer.commit({ fileId: oldest.id, chain: chain.stored.metadata.chain, dependsOn: null, points: oldest.points }, (hash) =>
-		live.has(hash),
+	await using stack = new AsyncDisposableStack();
+	let listed: PreparedFiles | undefined;
+	await writer.commit(
+		{ fileId: oldest.id, chain: chain.stored.metadata.chain, dependsOn: null, points: oldest.points },
+		(hash) => live.has(hash),
+		async (sizeBytes) => {
+			const merged: StoredFile = { ...full, id: oldest.id, sizeBytes, createdAt: oldest.createdAt, points: oldest.points };
+			listed = stack.use(await chain.prepareFiles([merged, ...rest.filter((file) => file !== oldest)]));
+		},
 	);
-	const merged: StoredFile = { ...full, id: oldest.id, sizeBytes, createdAt: oldest.createdAt, points: oldest.points };
-	await chain.saveFiles([merged, ...rest.filter((file) => file !== oldest)]);
+	await listed?.apply();
 	await chain.storage.remove(chain.pathOf(oldest));
 }

@@ -3,7 +3,7 @@ import type { ChainHead, PointManifest } from '../../format/index.ts';
 import { BackupFileWriter } from '../backup-file.ts';
 import { partName } from '../chain-store.ts';
 import { LiveMap, markLive } from '../liveness.ts';
-import type { OpenChain, StoredFile } from '../open-chain.ts';
+import type { OpenChain, PreparedFiles, StoredFile } from '../open-chain.ts';
 import { copyChunks } from '../record-copier.ts';
 import type { StepOptions } from './merge-oldest.ts';
 
@@ -39,10 +39,18 @@ export async function commitReverse(chain: OpenChain, writer: BackupFileWriter, 
 	await markLive(reader, newPoints, live, { signal });
 
 	const reverse = await writeReverse(chain, step, oldPoints, (hash) => !live.has(hash), { signal, onCopied }, writer);
-	const { sizeBytes } = await writer.commit({ fileId: step.fileId, chain: step.chain, dependsOn: null, points: newPoints }, (hash) => live.has(hash));
 	const createdAt = step.points[0]?.createdAt ?? full.createdAt;
-	const newFull: StoredFile = { ...full, id: step.fileId, sizeBytes, createdAt, points: newPoints };
-	await chain.saveFiles([newFull, ...reverse, ...chain.files.filter((file) => file !== full)], step.chain);
+	await using stack = new AsyncDisposableStack();
+	let listed: PreparedFiles | undefined;
+	const { sizeBytes } = await writer.commit(
+		{ fileId: step.fileId, chain: step.chain, dependsOn: null, points: newPoints },
+		(hash) => live.has(hash),
+		async (newSizeBytes) => {
+			const newFull: StoredFile = { ...full, id: step.fileId, sizeBytes: newSizeBytes, createdAt, points: newPoints };
+			listed = stack.use(await chain.prepareFiles([newFull, ...reverse, ...chain.files.filter((file) => file !== full)], step.chain));
+		},
+	);
+	await listed?.apply();
 	return sizeBytes;
 }
 
@@ -68,7 +76,7 @@ async function writeReverse(
 		await copyChunks({ file: source, index: committed.index }, writer, isMoved, options);
 		({ sizeBytes } = await writer.commit(claim));
 	} catch (error) {
-		await chain.storage.remove(part);
+		await chain.storage.remove(part).catch(() => undefined); // what went wrong is the error to report; the next clean-up removes it
 		throw error;
 	}
 	await chain.storage.rename(part, path);
