@@ -20,7 +20,11 @@ test('a point that is looked into again after its chain was changed in place is 
 			if (run === 3 && method === 'forever-forward') {
 				const [chain] = (await listChains(site.repositoryPath)).chains;
 				await runChainStep(site.repositoryPath, chain?.id ?? '', { kind: 'merge', count: 1 }, { signal });
-				points.shift();
+				const merged = points.shift();
+				await assert.rejects(
+					views.use(site.repositoryPath, merged?.id ?? '', async () => 'the point that was merged away'),
+					{ code: 'not-found.point' },
+				);
 			}
 			for (const { id, files } of points) {
 				const { entries } = await views.use(site.repositoryPath, id, (view) => browse(view, '/', 0, 100));
