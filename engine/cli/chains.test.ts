@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { appendFile, cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { addJob, makeFolder, makePlace, noise, type Place, sameTree } from './testing-program.ts';
+import { addJob, makeFolder, makePlace, noise, type Place, sameTree } from './testing/program.ts';
 
 type Listed = { id: string; kind: string; expires: boolean };
 type ListedFile = { path: string; kind: string; expires: boolean };

@@ -5,7 +5,7 @@ import { chmod, mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, trun
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
-import { addJob, makeFolder, makePlace, noise, program, sameTree } from './testing-program.ts';
+import { addJob, makeFolder, makePlace, noise, program, sameTree } from './testing/program.ts';
 
 test('a folder is backed up, changed, backed up again, and every point comes back as it was', async (t) => {
 	const place = await makePlace(t);

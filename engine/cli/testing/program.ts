@@ -6,10 +6,10 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { compareTrees } from './compare-trees.ts';
-import { Collected } from './testing.ts';
+import { compareTrees } from '../compare-trees.ts';
+import { Collected } from '../testing.ts';
 
-export const program = join(import.meta.dirname, 'holdfast.js');
+export const program = join(import.meta.dirname, '..', 'holdfast.js');
 
 export type Ended = { code: number; stdout: string; stderr: string };
 export type Started = { child: ChildProcess; stdout: Collected; stderr: Collected; ended: Promise<Ended> };
