@@ -11,6 +11,9 @@ import { type SealedRecord, WorkerPool } from './worker-pool.ts';
 /** Metadata is small and text-like: a middling level whatever the job says. */
 const metadataLevel = 3;
 
+/** Each takes some tens of megabytes, with the largest blocks more; no target writes faster than so many can process. */
+const maxWorkers = 8;
+
 export type PipeOptions = {
 	readonly writer: BackupFileWriter;
 	readonly base: ChainReader | null;
@@ -48,7 +51,7 @@ export class Pipe implements AsyncDisposable {
 		this.#limiter = options.writeLimit === null ? null : new RateLimiter(options.writeLimit);
 		this.#packer = new Packer((raw, chunks) => this.#sealMetadata(raw, chunks));
 		this.#pool = new WorkerPool({
-			workerCount: availableParallelism(),
+			workerCount: Math.min(availableParallelism(), maxWorkers),
 			knownIndexes: options.knownIndexes,
 			blockSizeBytes: options.blockSizeBytes,
 			level: options.level,

@@ -4,6 +4,8 @@ import { startThread } from '../base/index.ts';
 import type { ChainHandle } from '../repository/index.ts';
 import type { RestoreReply, RestoreRequest, RestoreTimes, RestoreWorkerSetup } from './protocol.ts';
 
+/** Each takes some tens of megabytes; no target is written faster than so many can decode. */
+const maxWorkers = Math.min(availableParallelism(), 8);
 /** Requests per worker that are under way or wait: the bound of what is in memory. */
 const outstandingPerWorker = 3;
 
@@ -21,7 +23,7 @@ export class RestorePool implements AsyncDisposable {
 
 	/** @param readLimit of the repository, bytes per second; shared equally by the workers */
 	constructor(chain: ChainHandle, readLimit: number | null | undefined, onReply: (reply: RestoreReply) => void) {
-		this.#setup = { chain, readLimit: readLimit ? Math.ceil(readLimit / availableParallelism()) : null };
+		this.#setup = { chain, readLimit: readLimit ? Math.ceil(readLimit / maxWorkers) : null };
 		this.#onReply = onReply;
 	}
 
@@ -70,7 +72,7 @@ export class RestorePool implements AsyncDisposable {
 	}
 
 	async give(request: RestoreRequest, signal: AbortSignal): Promise<void> {
-		const mayStart = (): boolean => this.#members.length < availableParallelism();
+		const mayStart = (): boolean => this.#members.length < maxWorkers;
 		await this.until(() => mayStart() || this.#members.some(({ outstanding }) => outstanding < outstandingPerWorker), signal);
 		const idle = this.#members.find(({ outstanding }) => outstanding === 0);
 		const member = idle ?? (mayStart() ? this.#start() : this.#members.reduce((a, b) => (b.outstanding < a.outstanding ? b : a)));
