@@ -14,6 +14,7 @@ import {
 	type Session,
 	type SessionListItem,
 } from '../../engine/contract/index.ts';
+import { previewOf } from './chains.ts';
 import { FakeState } from './fake-state.ts';
 import { browseFolder, findEntry, listPlaces } from './folders.ts';
 import { logOf, makeSession } from './history.ts';
@@ -144,7 +145,7 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 				const warnings: Record<string, string> = {};
 				const parsed = jobDraft.safeParse(draft);
 				for (const issue of parsed.error?.issues ?? []) errors[issue.path.join('.')] ??= issue.message;
-				const { id, name, sources = [], repositoryId, schedule, activeFull } = draft;
+				const { id, name, sources = [], repositoryId, schedule, activeFull, syntheticFull, gfs, method = 'forward' } = draft;
 				for (const [otherId, other] of state.jobs)
 					if (otherId !== id && name?.trim().toLowerCase() === other.settings.name.toLowerCase())
 						errors.name = `Another job is called “${other.settings.name}”.`;
@@ -161,6 +162,7 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 				for (const [field, value] of [
 					['schedule', schedule],
 					['activeFull', activeFull],
+					['syntheticFull', syntheticFull],
 				] as const) {
 					try {
 						if (value) runsOf(value, 1);
@@ -168,6 +170,9 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 						errors[field] = error instanceof Error ? error.message : String(error);
 					}
 				}
+				if (gfs && method !== 'forward') errors.gfs = `The method “${method}” has no archive fulls: they are fulls of forward incremental.`;
+				else if (gfs && !activeFull && !syntheticFull)
+					warnings.gfs = 'Without a schedule for fulls, a full is made only when the chain is renewed: weeks and months may have none to keep.';
 				return { errors, warnings };
 			},
 			async create(input) {
@@ -298,7 +303,10 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 					.filter((chain) => object === undefined || chain.object === object),
 			check: async ({ id }) => maintenance('check', `Check of ${id}`, 180 * 2 ** 30),
 			compact: async ({ id }) => maintenance('compact', `Compaction of ${id}`, 180 * 2 ** 30),
-			preview: async () => ({ runs: [], isDailyAssumed: true }),
+			async preview(query) {
+				const { jobId } = query;
+				return jobId === null ? previewOf(query, null, [], []) : previewOf(query, state.job(jobId).settings, state.chainsOf(jobId), state.pointsOf(jobId));
+			},
 			checkResult: async ({ sessionId }) => ({
 				chain: sessionId,
 				readBytes: 180 * 2 ** 30,

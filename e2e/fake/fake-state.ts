@@ -15,6 +15,7 @@ import {
 	type RepositorySettings,
 	type Session,
 } from '../../engine/contract/index.ts';
+import { chainsOfJob, pointsOfJob } from './chains.ts';
 import { historyOf, makeSession, objectName, throughputOf } from './history.ts';
 import { type LiveSession, sessionAt } from './live.ts';
 import { hashOf } from './random.ts';
@@ -202,80 +203,12 @@ export class FakeState {
 	/** Newest first. */
 	pointsOf(jobId: string): Point[] {
 		const { settings, lastVerifiedAt } = this.job(jobId);
-		const good = this.sessionsOf(jobId)
-			.filter(({ state }) => state === 'success' || state === 'warning')
-			.slice(-settings.retainPoints);
-		const points: Point[] = [];
-		for (const [position, source] of settings.sources.entries()) {
-			let chain = 0;
-			for (const [i, session] of good.entries()) {
-				const task = session.tasks[position];
-				if (!task) continue;
-				const isFull = i === 0 || task.mode?.actual === 'full';
-				if (isFull) chain++;
-				const createdAt = task.endedAt ?? session.endedAt ?? 0;
-				points.push({
-					id: `${session.id}-p${position}`,
-					chainId: `${jobId}-c${position}-${chain}`,
-					jobId,
-					job: settings.name,
-					repositoryId: settings.repositoryId,
-					object: objectName(source),
-					objectKind: source.kind,
-					createdAt,
-					kind: isFull ? 'full' : 'increment',
-					consistency: 'crash',
-					mode: task.mode ?? { requested: 'increment', actual: 'increment', reason: '' },
-					sessionId: session.id,
-					file: `${settings.name}/${source.path.split('/').at(-1)}/${new Date(createdAt).toISOString().slice(0, 16).replaceAll(':', '')}.${isFull ? 'hbk' : 'hib'}`,
-					storedBytes: isFull ? Math.round((task.counters.totalBytes ?? 0) * 0.47) : task.counters.storedBytes,
-					sourceBytes: task.counters.totalBytes ?? 0,
-					itemCount: task.counters.totalItems ?? 0,
-					warningCount: task.counters.warningCount,
-					restorable: !(jobId === 'job-photos' && i === 4),
-					problem: jobId === 'job-photos' && i === 4 ? 'A block in its backup file does not have the expected checksum.' : null,
-					verifiedAt: lastVerifiedAt !== null && lastVerifiedAt > createdAt ? lastVerifiedAt : null,
-					gfs: [],
-					keepUntil: null,
-					expires: false,
-				});
-			}
-		}
-		return points.sort((a, b) => b.createdAt - a.createdAt);
+		return pointsOfJob({ jobId, settings, lastVerifiedAt, sessions: this.sessionsOf(jobId) });
 	}
 
 	chainsOf(jobId: string): Chain[] {
 		const { settings } = this.job(jobId);
-		const byChain = Map.groupBy(this.pointsOf(jobId).reverse(), ({ chainId }) => chainId);
-		const newest = new Map([...byChain].map(([id, points]) => [points[0]?.object, id]));
-		return [...byChain].map(([id, points]): Chain => {
-			const first = points[0] as Point;
-			return {
-				id,
-				jobId,
-				job: settings.name,
-				object: first.object,
-				repositoryId: settings.repositoryId,
-				repository: this.repository(settings.repositoryId).settings.name,
-				method: settings.method,
-				isCurrent: newest.get(first.object) === id,
-				encrypted: false,
-				files: points.map((point, i) => ({
-					path: point.file,
-					kind: point.kind,
-					sizeBytes: point.storedBytes + 61_440,
-					createdAt: point.createdAt,
-					pointIds: [point.id],
-					dependsOn: i === 0 ? null : (points[i - 1]?.file ?? null),
-					problem: point.problem,
-					expires: newest.get(first.object) !== id && i < 2,
-				})),
-				lastCheck:
-					hashOf(id) % 2
-						? { at: Date.now() - (hashOf(id) % 9) * dayMs, damagedCount: points.filter(({ restorable }) => !restorable).length, unreadableCount: 0 }
-						: null,
-			};
-		});
+		return chainsOfJob({ jobId, settings, repository: this.repository(settings.repositoryId).settings.name, points: this.pointsOf(jobId) });
 	}
 
 	repositoryState(id: string): Repository {

@@ -91,7 +91,11 @@ export function makeSession({ job, id, startedAt, isFull, state, trigger }: Made
 	const { sources } = job.settings;
 	const isBad = state === 'failed' || state === 'interrupted' || state === 'cancelled';
 	const bottleneck = isBad && random.chance(0.5) ? null : isFull ? random.pick(bottlenecks.slice(0, 3)) : random.pick(bottlenecks);
-	const mode: RunMode = { requested: isFull ? 'full' : 'increment', actual: isFull ? 'full' : 'increment', reason: isFull ? 'An active full was due.' : '' };
+	const mode: RunMode = {
+		requested: isFull ? 'full' : 'increment',
+		actual: isFull ? 'full' : 'increment',
+		reason: isFull ? (job.settings.syntheticFull ? 'A synthetic full was due.' : 'An active full was due.') : '',
+	};
 	const rate = random.int(90, 260) * 2 ** 20;
 	let durationMs = 0;
 	const warningCount = state === 'warning' ? random.int(1, 40) : 0;
@@ -205,7 +209,9 @@ export function historyOf(job: SiteJob, now: number, days: number): Session[] {
 	for (let at = schedule.nextRun(new Date(from)), i = 0; at && at.getTime() < until; at = schedule.nextRun(at), i++) {
 		const startedAt = at.getTime() + random.int(20, 3000);
 		const state = outcome(job.temper, (now - startedAt) / 86_400_000, random.next());
-		const isFull = i % job.settings.retainPoints === 0 || (job.settings.activeFull !== null && at.getDay() === 6);
+		const { method, activeFull, syntheticFull, retainPoints } = job.settings;
+		const isScheduled = activeFull !== null || syntheticFull !== null;
+		const isFull = i === 0 || (isScheduled ? at.getDay() === 6 : method === 'forward' && i % retainPoints === 0);
 		const session = makeSession({
 			job,
 			id: `s-${job.id.slice(4)}-${hashOf(`${job.id} ${i}`).toString(36)}`,

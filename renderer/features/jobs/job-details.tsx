@@ -9,7 +9,7 @@ import { errorShapeOf, useTRPC } from '../../client.ts';
 import { Bytes, ConfirmDialog, Duration, ErrorPanel, Facts, formatBytes, notifyDone, plural, Section, StatusBadge, TimeAgo } from '../../ui/index.ts';
 import { ChainSummary } from './chain-summary.tsx';
 import classes from './job-details.module.css';
-import { blockSizeWords, compressionWords, jobStatus, methodWords } from './job-words.ts';
+import { blockSizeWords, compressionWords, jobStatus, methodText, renewalText, retentionText } from './job-words.ts';
 import { LiveSession } from './live-session.tsx';
 import { describeSchedule } from './schedule-words.ts';
 import { useJobActions } from './use-job-actions.ts';
@@ -75,9 +75,9 @@ function Details({ job }: { readonly job: JobSummary }): ReactNode {
 							],
 							['Schedule', describeSchedule(settings.schedule)],
 							['Next run', settings.enabled ? <TimeAgo key="next" at={job.nextRunAt} none="When started by hand" /> : 'Paused'],
-							['Method', methodWords[settings.method]],
-							['Active full', settings.activeFull ? describeSchedule(settings.activeFull) : `After ${plural(settings.retainPoints, 'point')}`],
-							['Keeps', `${plural(settings.retainPoints, 'restore point')} of each object`],
+							['Method', methodText(settings)],
+							['New fulls', renewalText(settings)],
+							['Keeps', retentionText(settings)],
 							['Compression', compressionWords[settings.compression]],
 							['Block size', blockSizeWords[settings.blockSize]],
 							['Retries', settings.retryCount === 0 ? 'None' : `${settings.retryCount} times`],
@@ -120,6 +120,9 @@ function Actions({ job }: { readonly job: JobSummary }): ReactNode {
 						</Menu.Target>
 						<Menu.Dropdown>
 							<Menu.Item onClick={() => actions.run(entry, 'active')}>Run with an active full (begins a new chain)</Menu.Item>
+							{settings.method === 'forward' && (
+								<Menu.Item onClick={() => actions.run(entry, 'synthetic')}>Run with a synthetic full (begins a new chain, reads only changes)</Menu.Item>
+							)}
 						</Menu.Dropdown>
 					</Menu>
 				</Button.Group>

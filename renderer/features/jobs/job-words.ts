@@ -1,5 +1,6 @@
-import type { JobSettings, JobSummary, SessionState } from '../../../engine/contract/index.ts';
+import { gfsFlag, type JobSettings, type JobSummary, type SessionState } from '../../../engine/contract/index.ts';
 import { plural, type SparkPoint, type Status } from '../../ui/index.ts';
+import { describeSchedule } from './schedule-words.ts';
 
 type Source = JobSettings['sources'][number];
 
@@ -50,6 +51,34 @@ export const methodWords: Record<JobSettings['method'], string> = {
 	'forever-forward': 'Forever forward incremental',
 	reverse: 'Reverse incremental',
 };
+export const methodText = ({ method, differential }: Pick<JobSettings, 'method' | 'differential'>): string =>
+	`${methodWords[method]}${differential ? ', differential' : ''}`;
+
+type Renewal = Pick<JobSettings, 'method' | 'activeFull' | 'syntheticFull' | 'retainPoints' | 'retainDays'>;
+/** When a new chain begins. */
+export function renewalText({ method, activeFull, syntheticFull, retainPoints, retainDays }: Renewal): string {
+	const fulls = [
+		...(syntheticFull ? [`synthetic full ${lowerFirst(describeSchedule(syntheticFull))}`] : []),
+		...(activeFull ? [`active full ${lowerFirst(describeSchedule(activeFull))}`] : []),
+	];
+	if (fulls.length > 0) return upperFirst(fulls.join(', '));
+	if (method !== 'forward') return 'One chain goes on without another full';
+	const days = retainDays === null ? '' : ` and reaches back ${plural(retainDays, 'day')}`;
+	return `A new chain begins with an active full when the present one holds ${plural(retainPoints, 'point')}${days}`;
+}
+
+/** "30 restore points of each object, and all of the last 60 days; archive fulls of 4 weeks, 12 months". */
+export function retentionText({ retainPoints, retainDays, gfs }: Pick<JobSettings, 'retainPoints' | 'retainDays' | 'gfs'>): string {
+	const days = retainDays === null ? '' : retainDays === 1 ? ', and all of the last day' : `, and all of the last ${plural(retainDays, 'day')}`;
+	const unit = { weekly: 'week', monthly: 'month', yearly: 'year' } as const;
+	const archives = gfsFlag.options.filter((flag) => (gfs?.[flag] ?? 0) > 0).map((flag) => plural(gfs?.[flag] ?? 0, unit[flag]));
+	return `${plural(retainPoints, 'restore point')} of each object${days}${archives.length > 0 ? `; archive fulls of ${archives.join(', ')}` : ''}`;
+}
+
+/** Only the first letter: weekdays and zones keep theirs. */
+const lowerFirst = (text: string): string => (/^(Every|By) /.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text);
+const upperFirst = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 export const compressionWords: Record<JobSettings['compression'], string> = {
 	none: 'None',
 	fast: 'Fast (zstd 1)',

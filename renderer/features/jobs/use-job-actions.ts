@@ -5,7 +5,7 @@ import { notifyDone, notifyFailure, plural } from '../../ui/index.ts';
 
 export type JobActions = {
 	/** Starts and stays where it is; the running session shows in the list. */
-	run(jobs: readonly { id: string; name: string }[], full?: 'active' | null): void;
+	run(jobs: readonly { id: string; name: string }[], full?: 'active' | 'synthetic' | null): void;
 	cancel(id: string): void;
 	setEnabled(ids: readonly string[], enabled: boolean): void;
 	readonly isBusy: boolean;

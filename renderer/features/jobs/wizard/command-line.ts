@@ -1,8 +1,14 @@
-import type { JobSettings } from '../../../../engine/contract/index.ts';
+import { type GfsCounts, gfsFlag, type JobSettings } from '../../../../engine/contract/index.ts';
 import { emptyDraft } from './draft.ts';
 
 /** As a POSIX shell wants it. */
 const quote = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+
+const gfsText = (gfs: GfsCounts): string =>
+	gfsFlag.options
+		.filter((flag) => gfs[flag] > 0)
+		.map((flag) => `${flag}:${gfs[flag]}`)
+		.join(',') || 'weekly:0';
 
 /**
  * The command that does the same, one option per element. For a new job the defaults are left out; an edit names every
@@ -26,21 +32,30 @@ export function commandLine({
 	const sayUnlessDefault = (option: string, value: string | number, byDefault: string | number): void => {
 		if (isEdit || value !== byDefault) say(option, value);
 	};
+	const sayOrTakeAway = (option: string, value: string | number | null): void => {
+		if (value !== null) say(option, value);
+		else if (isEdit) parts.push(`--no-${option}`);
+	};
 	if (isEdit && editedName !== draft.name) say('name', draft.name);
 	for (const { kind, path } of draft.sources) say('source', `${kind}:${path}`);
 	say('repository', repositoryName);
 	if (isEdit || draft.description !== '') say('description', draft.description);
 	if (draft.exclude.length > 0) for (const glob of draft.exclude) say('exclude', glob);
 	else if (isEdit) parts.push('--no-exclude');
-	if (draft.method !== 'forward') say('method', draft.method);
-	sayUnlessDefault('retain', draft.retainPoints, emptyDraft.retainPoints);
+	sayUnlessDefault('method', draft.method, emptyDraft.method);
+	if (draft.differential) parts.push('--differential');
+	else if (isEdit) parts.push('--no-differential');
+	// Days alone would mean no other rule, so that points are named beside them even where they are the default.
+	if (draft.retainDays !== null) say('retain', draft.retainPoints);
+	else sayUnlessDefault('retain', draft.retainPoints, emptyDraft.retainPoints);
+	sayOrTakeAway('retain-days', draft.retainDays);
+	sayOrTakeAway('gfs', draft.gfs && gfsText(draft.gfs));
 	sayUnlessDefault('compression', draft.compression, emptyDraft.compression);
 	sayUnlessDefault('block-size', draft.blockSize, emptyDraft.blockSize);
-	if (draft.schedule) say('schedule', draft.schedule.cron);
-	else if (isEdit) parts.push('--no-schedule');
-	if (draft.activeFull) say('active-full', draft.activeFull.cron);
-	else if (isEdit) parts.push('--no-active-full');
-	const timeZone = (draft.schedule ?? draft.activeFull)?.timeZone;
+	sayOrTakeAway('schedule', draft.schedule?.cron ?? null);
+	sayOrTakeAway('active-full', draft.activeFull?.cron ?? null);
+	sayOrTakeAway('synthetic-full', draft.syntheticFull?.cron ?? null);
+	const timeZone = (draft.schedule ?? draft.activeFull ?? draft.syntheticFull)?.timeZone;
 	if (timeZone !== undefined && timeZone !== serverTimeZone) say('time-zone', timeZone);
 	sayUnlessDefault('retries', draft.retryCount, emptyDraft.retryCount);
 	sayUnlessDefault('retry-wait', draft.retryWaitMs / 60_000, emptyDraft.retryWaitMs / 60_000);

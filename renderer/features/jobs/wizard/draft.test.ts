@@ -44,8 +44,20 @@ test('a schedule in another zone than the server’s names it', () => {
 test('an edit says everything that could have been otherwise', () => {
 	const line = commandLine({ draft: { ...emptyDraft, name: 'New', schedule: null }, repositoryName: 'Main', serverTimeZone: 'UTC', editedName: 'Old' });
 	assert.equal(line[0], 'holdfast job edit Old');
-	for (const part of ['--name New', '--no-schedule', '--no-active-full', '--no-exclude', '--retain 14', '--compression optimal'])
-		assert.ok(line.includes(part), part);
+	const said = [
+		'--name New',
+		'--method forward',
+		'--no-differential',
+		'--retain 14',
+		'--no-retain-days',
+		'--no-gfs',
+		'--no-schedule',
+		'--no-active-full',
+		'--no-synthetic-full',
+		'--no-exclude',
+		'--compression optimal',
+	];
+	for (const part of said) assert.ok(line.includes(part), part);
 });
 
 test('malformed fields are named and left out of what the engine is asked', () => {
@@ -53,4 +65,28 @@ test('malformed fields are named and left out of what the engine is asked', () =
 	assert.deepEqual(Object.keys(errors).sort(), ['name', 'sources']);
 	assert.equal('name' in wellFormed, false);
 	assert.equal(wellFormed.repositoryId, 'r');
+});
+
+test('method, differentials, days, archives and synthetic fulls are said as the command line names them', () => {
+	const zone = emptyDraft.schedule?.timeZone ?? 'UTC';
+	const draft = {
+		...emptyDraft,
+		name: 'Files',
+		differential: true,
+		retainDays: 30,
+		gfs: { weekly: 4, monthly: 0, yearly: 3 },
+		syntheticFull: { cron: '0 20 * * 6', timeZone: zone },
+		schedule: null,
+	};
+	const say = (changes: Partial<typeof draft>): string =>
+		commandLine({ draft: { ...draft, ...changes }, repositoryName: 'Main', serverTimeZone: zone, editedName: null }).join(' ');
+	assert.equal(
+		say({}),
+		"holdfast job add Files --repository Main --differential --retain 14 --retain-days 30 --gfs weekly:4,yearly:3 --synthetic-full '0 20 * * 6'",
+	);
+	const reverse = { ...emptyDraft, name: 'Files', method: 'reverse' as const, schedule: null };
+	assert.equal(
+		commandLine({ draft: reverse, repositoryName: 'Main', serverTimeZone: zone, editedName: null }).join(' '),
+		'holdfast job add Files --repository Main --method reverse',
+	);
 });

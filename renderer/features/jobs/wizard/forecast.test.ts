@@ -1,32 +1,58 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { forecast } from './forecast.ts';
+import type { PreviewRun } from '../../../../engine/contract/index.ts';
+import { pointRange, readForecast } from './forecast.ts';
 
-const runs = Array.from({ length: 40 }, (_, i) => i * 10);
-const plan = { runs, fulls: [], renewAfterPoints: 7, retainPoints: 7, fullBytes: 100, incrementBytes: 1 };
-
-test('a chain is renewed when it holds the points to keep, and the one before goes when the new one holds as many', () => {
-	const steps = forecast(plan);
-	assert.deepEqual(
-		steps.map(({ file }) => file.kind === 'full').flatMap((isFull, i) => (isFull ? [i] : [])),
-		[0, 7, 14, 21, 28, 35],
-	);
-	assert.equal(steps[12]?.present.length, 13, 'nearly twice as many just before the old chain goes');
-	assert.equal(steps[13]?.present.length, 7);
-	assert.equal(steps[13]?.removedCount, 7);
+type File = PreviewRun['files'][number];
+const file = (chain: string, kind: File['kind'], createdAt: number, sizeBytes: number, points = [createdAt]): File => ({
+	chain,
+	object: 'folder:/srv',
+	path: `${chain}-${kind}-${createdAt}`,
+	kind,
+	sizeBytes,
+	createdAt,
+	points: points.map((at) => ({ createdAt: at, gfs: [] })),
+});
+const run = (at: number, mode: PreviewRun['mode'], files: File[], removed: string[] = []): PreviewRun => ({
+	at,
+	mode,
+	reason: '',
+	files,
+	removed,
+	pointCount: files.length,
+	storedBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
 });
 
-test('there are never fewer points than wanted, once there were as many', () => {
-	for (const retainPoints of [1, 3, 7, 12]) {
-		const steps = forecast({ ...plan, retainPoints, renewAfterPoints: 5 });
-		for (const step of steps.slice(retainPoints)) assert.ok(step.present.length >= retainPoints);
-	}
+test('a forward run adds a full or an increment, and the run after which an old chain is gone says so', () => {
+	const runs = [
+		run(1, 'full', [file('a', 'full', 1, 100)]),
+		run(2, 'increment', [file('a', 'full', 1, 100), file('a', 'increment', 2, 5)]),
+		run(3, 'synthetic', [file('b', 'full', 3, 110)], ['a-full-1', 'a-increment-2']),
+	];
+	const steps = readForecast({ runs, isDailyAssumed: false });
+	assert.deepEqual(
+		steps.map(({ made, losesChain, removedCount }) => [made.kind, made.bytes, losesChain, removedCount]),
+		[
+			['full', 100, false, 0],
+			['increment', 5, false, 0],
+			['full', 110, true, 2],
+		],
+	);
 });
 
-test('a run after the time of an active full begins a chain, however many were missed', () => {
-	const steps = forecast({ ...plan, renewAfterPoints: null, fulls: [95, 96, 200] });
-	assert.deepEqual(
-		steps.flatMap(({ file }, i) => (file.kind === 'full' ? [i] : [])),
-		[0, 10, 20],
-	);
+test('a reverse incremental run adds the file beside the full, not the full that it renews', () => {
+	const [step] = readForecast({ runs: [run(2, 'increment', [file('a', 'full', 2, 100), file('a', 'reverse', 1, 7)])], isDailyAssumed: false });
+	assert.deepEqual(step?.made, { kind: 'reverse', bytes: 7 });
+});
+
+test('a run whose increment is merged at once adds nothing', () => {
+	const [step] = readForecast({ runs: [run(2, 'increment', [file('a', 'full', 2, 100)], ['a-increment-2'])], isDailyAssumed: false });
+	assert.deepEqual(step?.made, { kind: 'increment', bytes: 0 });
+});
+
+test('points are counted once the retention has something to do', () => {
+	const step = (at: number, points: number[]) => run(at, 'increment', [file('a', 'full', 1, 9, points)]);
+	const steps = readForecast({ runs: [step(1, [1]), step(2, [1, 2]), step(3, [1, 2, 3]), step(4, [3, 4])], isDailyAssumed: false });
+	assert.deepEqual(pointRange(steps, 2), { fewest: 2, most: 3 });
+	assert.deepEqual(pointRange(steps.slice(0, 1), 2), { fewest: 1, most: 1 });
 });

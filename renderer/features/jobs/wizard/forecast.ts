@@ -1,57 +1,57 @@
-/** What will lie in the repository after each of the coming runs, under the forward incremental method. */
-export type ForecastFile = { readonly at: number; readonly kind: 'full' | 'increment'; readonly bytes: number; readonly chain: number };
+import type { BackupFileKind, ChainPreview, GfsFlag, PreviewRun } from '../../../../engine/contract/index.ts';
+
+/** What the engine foresees of the coming runs, as a drawing needs it: one object stands for all. Pure. */
 export type ForecastStep = {
 	readonly at: number;
-	/** The file that this run makes. */
-	readonly file: ForecastFile;
-	/** What is there after it, oldest first. */
-	readonly present: readonly ForecastFile[];
-	/** Files that retention takes away after it. */
+	readonly mode: PreviewRun['mode'];
+	readonly reason: string;
+	/** Kind and size of what this run adds: of a reverse incremental run the file with what the full held before. */
+	readonly made: { readonly kind: BackupFileKind; readonly bytes: number };
+	/** Times of the points that are there after it, each with what keeps it as an archive. */
+	readonly points: ReadonlyMap<number, readonly GfsFlag[]>;
+	readonly fileCount: number;
 	readonly removedCount: number;
+	/** A chain that was there before is not any more. */
+	readonly losesChain: boolean;
 	readonly totalBytes: number;
 };
 
-export type ForecastInput = {
-	/** Times of the coming runs, rising. */
-	readonly runs: readonly number[];
-	/** Times at which an active full is due; the first run after one of them is a full. */
-	readonly fulls: readonly number[];
-	/** Without `fulls` a chain is renewed when it holds this many points. */
-	readonly renewAfterPoints: number | null;
-	readonly retainPoints: number;
-	readonly fullBytes: number;
-	readonly incrementBytes: number;
-};
-
-/**
- * A chain goes as a whole or not at all, since increments depend on everything before them: the oldest goes when the others
- * hold enough points. That is why there can be nearly twice the wanted number of points just before it goes.
- */
-export function forecast({ runs, fulls, renewAfterPoints, retainPoints, fullBytes, incrementBytes }: ForecastInput): ForecastStep[] {
-	let present: ForecastFile[] = [];
-	let chain = 0;
-	let inChain = 0;
-	let nextFull = 0;
-	return runs.map((at): ForecastStep => {
-		let isFull = chain === 0 || (renewAfterPoints !== null && inChain >= renewAfterPoints);
-		while ((fulls[nextFull] ?? Number.POSITIVE_INFINITY) <= at) {
-			nextFull++;
-			isFull = true;
-		}
-		if (isFull) {
-			chain++;
-			inChain = 0;
-		}
-		inChain++;
-		const file: ForecastFile = { at, kind: isFull ? 'full' : 'increment', bytes: isFull ? fullBytes : incrementBytes, chain };
-		present = [...present, file];
-		const before = present.length;
-		for (;;) {
-			const oldest = present[0]?.chain;
-			const rest = present.filter((each) => each.chain !== oldest);
-			if (rest.length < retainPoints) break;
-			present = rest;
-		}
-		return { at, file, present, removedCount: before - present.length, totalBytes: present.reduce((sum, { bytes }) => sum + bytes, 0) };
+export function readForecast({ runs }: ChainPreview): ForecastStep[] {
+	let before: ReadonlySet<string> = new Set();
+	return runs.map((run): ForecastStep => {
+		const chains = new Set(run.files.map(({ chain }) => chain));
+		const losesChain = [...before].some((chain) => !chains.has(chain));
+		before = chains;
+		return {
+			at: run.at,
+			mode: run.mode,
+			reason: run.reason,
+			made: madeBy(run),
+			points: new Map(run.files.flatMap(({ points }) => points.map(({ createdAt, gfs }) => [createdAt, gfs] as const))),
+			fileCount: run.files.length,
+			removedCount: run.removed.length,
+			losesChain,
+			totalBytes: run.storedBytes,
+		};
 	});
+}
+
+function madeBy({ at, mode, files }: PreviewRun): ForecastStep['made'] {
+	const made = [...Map.groupBy(files, ({ chain }) => chain).values()].flatMap(([first, second, ...rest]) => {
+		if (first === undefined) return [];
+		// A reverse incremental run renews the full in place; what it adds is the file beside it.
+		if (first.createdAt === at && second?.kind === 'reverse') return [second];
+		if (first.createdAt === at && mode !== 'increment') return [first];
+		return [second, ...rest].filter((file) => file?.createdAt === at && file.kind === 'increment').filter((file) => file !== undefined);
+	});
+	const kind = mode !== 'increment' ? 'full' : (made[0]?.kind ?? 'increment');
+	return { kind, bytes: made.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) };
+}
+
+/** The fewest and the most points of an object once the retention has something to do. */
+export function pointRange(steps: readonly ForecastStep[], retainPoints: number): { readonly fewest: number; readonly most: number } {
+	const counts = steps.map(({ points }) => points.size);
+	const full = counts.findIndex((count) => count >= retainPoints);
+	const most = Math.max(0, ...counts);
+	return { fewest: full < 0 ? most : Math.min(...counts.slice(full)), most };
 }

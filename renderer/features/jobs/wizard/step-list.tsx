@@ -2,7 +2,7 @@ import { IconAlertCircleFilled, IconCheck } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import type { DraftProblems } from '../../../../engine/contract/index.ts';
 import { plural } from '../../../ui/index.ts';
-import { sourcesText } from '../job-words.ts';
+import { methodWords, sourcesText } from '../job-words.ts';
 import { describeSchedule } from '../schedule-words.ts';
 import { type Draft, errorsOf, type StepId, stepIds, stepTitles } from './draft.ts';
 import classes from './wizard.module.css';
@@ -14,7 +14,7 @@ function digest(step: StepId, draft: Draft): string {
 		case 'what':
 			return sourcesText(draft.sources);
 		case 'chain':
-			return `${plural(draft.retainPoints, 'point')}`;
+			return `${methodWords[draft.method]}, ${plural(draft.retainPoints, 'point')}`;
 		case 'schedule':
 			return describeSchedule(draft.schedule);
 		default:

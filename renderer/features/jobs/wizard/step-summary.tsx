@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { useTRPC } from '../../../client.ts';
 import { Facts, plural } from '../../../ui/index.ts';
-import { blockSizeWords, compressionWords, methodWords, sourcesText } from '../job-words.ts';
+import { blockSizeWords, compressionWords, methodText, renewalText, retentionText, sourcesText } from '../job-words.ts';
 import { describeSchedule } from '../schedule-words.ts';
 import { commandLine } from './command-line.ts';
 import { type StepId, stepTitles } from './draft.ts';
@@ -62,9 +62,7 @@ export function StepSummary({
 						[
 							'Chain',
 							<>
-								{methodWords[draft.method]},{' '}
-								{draft.activeFull ? `new full ${describeSchedule(draft.activeFull).toLowerCase()}` : `new full after ${plural(draft.retainPoints, 'point')}`},
-								keeps {plural(draft.retainPoints, 'restore point')} {change('chain')}
+								{methodText(draft)}. {renewalText(draft)}. Keeps {retentionText(draft)} {change('chain')}
 							</>,
 						],
 						[
