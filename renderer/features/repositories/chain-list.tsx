@@ -20,6 +20,7 @@ export function ChainList({ chains }: { readonly chains: readonly Chain[] }): Re
 	const sorted = useMemo(() => {
 		const words = search.trim().toLowerCase();
 		return chains
+			.map((chain) => ({ ...chain, files: chain.files.toSorted((a, b) => a.createdAt - b.createdAt) }))
 			.filter((chain) => words === '' || `${chain.job}\n${chain.object}`.toLowerCase().includes(words))
 			.toSorted((a, b) => a.job.localeCompare(b.job) || a.object.localeCompare(b.object) || (b.files[0]?.createdAt ?? 0) - (a.files[0]?.createdAt ?? 0));
 	}, [chains, search]);
@@ -53,7 +54,8 @@ export function ChainList({ chains }: { readonly chains: readonly Chain[] }): Re
 					onChange={(event) => setSearch(event.currentTarget.value)}
 				/>
 				<span className={classes.legend} aria-hidden>
-					<i data-kind="full" /> full <i data-kind="increment" /> increment <i data-expires /> leaves at the next run <i data-problem /> damaged
+					<i data-kind="full" /> full <i data-kind="increment" /> increment <i data-kind="reverse" /> reverse increment <i data-expires /> leaves at the next
+					run <i data-problem /> damaged
 				</span>
 				<span className={classes.leaving}>
 					{leaving.files > 0
