@@ -139,6 +139,11 @@ export class BackupFileWriter implements AsyncDisposable {
 		return this.#room.end;
 	}
 
+	/** Room that nothing occupies, before the end. */
+	get gapBytes(): number {
+		return this.#room.gapBytes;
+	}
+
 	get path(): string {
 		return this.#what.path;
 	}
@@ -148,10 +153,18 @@ export class BackupFileWriter implements AsyncDisposable {
 		return this.#committed;
 	}
 
-	/** @param sealed header and payload, which must not change before the promise resolves */
-	append(sealed: Uint8Array, header: RecordHeader, chunks: readonly PlacedChunk[]): Promise<void> {
+	/** Whether the file has room for a record of `length` bytes before `limit`. */
+	hasGap(length: number, limit: number): boolean {
+		return this.#room.hasGap(length, limit);
+	}
+
+	/**
+	 * @param sealed header and payload, which must not change before the promise resolves
+	 * @param limit room from here on is not used if there is some before
+	 */
+	append(sealed: Uint8Array, header: RecordHeader, chunks: readonly PlacedChunk[], limit?: number): Promise<void> {
 		assert(!this.#isClosed, 'a closed file takes no more records');
-		const offset = this.#room.take(sealed.byteLength);
+		const offset = this.#room.take(sealed.byteLength, limit);
 		this.#added.add({ offset, storedBytes: header.storedBytes, rawBytes: header.rawBytes, payloadCrc: header.payloadCrc, codec: header.codec }, chunks);
 		return this.#file.write(sealed, offset);
 	}
@@ -164,8 +177,9 @@ export class BackupFileWriter implements AsyncDisposable {
 	#nextIndex(isKept: (hash: Uint8Array) => boolean): FileIndex {
 		if (!this.#committed) return this.#added.build();
 		const builder = new IndexBuilder();
-		builder.addFrom(this.#committed.index, isKept);
-		builder.addFrom(this.#added.build(), keepAll);
+		const added = this.#added.build();
+		builder.addFrom(this.#committed.index, (hash) => isKept(hash) && !added.has(hash)); // what was written again has moved
+		builder.addFrom(added, keepAll);
 		return builder.build();
 	}
 

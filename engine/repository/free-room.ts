@@ -30,11 +30,16 @@ export class FreeRoom {
 		return this.#gaps.reduce((sum, { length }) => sum + length, 0);
 	}
 
-	/** @returns the offset for `length` bytes, now taken */
-	take(length: number): number {
+	/** Whether a gap before `limit` holds `length` bytes. */
+	hasGap(length: number, limit: number): boolean {
+		return this.#gaps.some((gap) => gap.length >= length && gap.offset < limit);
+	}
+
+	/** @param limit gaps from here on are not used @returns the offset for `length` bytes, now taken */
+	take(length: number, limit = Number.POSITIVE_INFINITY): number {
 		let best = -1;
 		for (const [i, gap] of this.#gaps.entries()) {
-			if (gap.length < length) continue;
+			if (gap.length < length || gap.offset >= limit) continue;
 			if (best < 0 || gap.length < (this.#gaps[best] as Span).length) best = i;
 			if (gap.length === length) break;
 		}

@@ -17,10 +17,8 @@ import type { StorageFile } from './storage/storage.ts';
 /** Records that lie one after the other are read together. */
 const readAheadBytes = 8 * 1024 * 1024;
 const writesInFlight = 4;
-/** A record is moved as it lies when at least this share of it is wanted; otherwise what is wanted is packed anew. */
-const wantedShare = 0.5;
 const repackLevel = 3;
-const maxRepackedChunk = 128 * 1024;
+export const maxRepackedChunk = 128 * 1024;
 
 export type CopySource = { readonly file: StorageFile; readonly index: FileIndex };
 export type CopyOptions = {
@@ -28,9 +26,11 @@ export type CopyOptions = {
 	readonly onCopied?: ((bytes: number) => void) | undefined;
 	/** Stop after about so many bytes; the rest is for another call. */
 	readonly maxBytes?: number;
+	/** A record is moved as it lies when at least this share of it is wanted; otherwise what is wanted is packed anew. */
+	readonly wholeFrom?: number;
 };
 
-type WantedRecord = IndexedRecord & { readonly wanted: readonly PlacedChunk[] };
+export type WantedRecord = IndexedRecord & { readonly wanted: readonly PlacedChunk[] };
 
 /**
  * Copies the wanted chunks of one backup file into another, record by record and without decompressing, verified against their checksums.
@@ -42,7 +42,7 @@ export async function copyChunks(
 	isWanted: (hash: Uint8Array) => boolean,
 	options: CopyOptions,
 ): Promise<{ isComplete: boolean }> {
-	const { signal, onCopied, maxBytes = Number.POSITIVE_INFINITY } = options;
+	const { signal, onCopied, maxBytes = Number.POSITIVE_INFINITY, wholeFrom = 0.5 } = options;
 	let copiedBytes = 0;
 	let isComplete = true;
 	const writes = new Set<Promise<void>>();
@@ -78,8 +78,7 @@ export async function copyChunks(
 			const header = parseRecordHeader(bytes, from.file.path, record.offset);
 			if (crc32(bytes.subarray(recordHeaderBytes)) !== record.payloadCrc) throw damaged(from.file.path, record.offset, 'the checksum of a record is wrong');
 			const wantedBytes = record.wanted.reduce((sum, { rawBytes }) => sum + rawBytes, 0);
-			if (wantedBytes >= record.rawBytes * wantedShare || record.wanted.some(({ rawBytes }) => rawBytes >= maxRepackedChunk))
-				write(bytes, header, record.wanted);
+			if (wantedBytes >= record.rawBytes * wholeFrom || record.wanted.some(({ rawBytes }) => rawBytes >= maxRepackedChunk)) write(bytes, header, record.wanted);
 			else {
 				const { raw } = openRecord(bytes, from.file.path, record.offset);
 				for (const chunk of record.wanted) packer.add(Uint8Array.from(chunk.hash), raw.subarray(chunk.rawOffset, chunk.rawOffset + chunk.rawBytes));
@@ -95,7 +94,7 @@ export async function copyChunks(
 }
 
 /** The records that hold wanted chunks, by offset. */
-function wantedRecords(index: FileIndex, isWanted: (hash: Uint8Array) => boolean): WantedRecord[] {
+export function wantedRecords(index: FileIndex, isWanted: (hash: Uint8Array) => boolean): WantedRecord[] {
 	const wanted = new Map<number, PlacedChunk[]>();
 	for (const chunk of index.chunks()) {
 		if (!isWanted(chunk.hash)) continue;

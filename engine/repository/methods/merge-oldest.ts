@@ -3,6 +3,7 @@ import { BackupFileWriter } from '../backup-file.ts';
 import { LiveMap, markLive } from '../liveness.ts';
 import type { OpenChain, PreparedFiles, StoredFile } from '../open-chain.ts';
 import { copyChunks } from '../record-copier.ts';
+import { tidyFull } from './tidy.ts';
 
 const gibibyte = 1024 ** 3;
 
@@ -54,4 +55,5 @@ export async function mergeOldestIncrement(chain: OpenChain, { signal, onCopied,
 	);
 	await listed?.apply();
 	await chain.storage.remove(chain.pathOf(oldest));
+	await tidyFull(chain, writer, { signal, onCopied });
 }

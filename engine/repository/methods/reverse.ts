@@ -6,6 +6,7 @@ import { LiveMap, markLive } from '../liveness.ts';
 import type { OpenChain, PreparedFiles, StoredFile } from '../open-chain.ts';
 import { copyChunks } from '../record-copier.ts';
 import type { StepOptions } from './merge-oldest.ts';
+import { tidyFull } from './tidy.ts';
 
 export type ReverseStep = {
 	/** What the chain says of itself from now on. */
@@ -42,16 +43,17 @@ export async function commitReverse(chain: OpenChain, writer: BackupFileWriter, 
 	const createdAt = step.points[0]?.createdAt ?? full.createdAt;
 	await using stack = new AsyncDisposableStack();
 	let listed: PreparedFiles | undefined;
-	const { sizeBytes } = await writer.commit(
+	await writer.commit(
 		{ fileId: step.fileId, chain: step.chain, dependsOn: null, points: newPoints },
 		(hash) => live.has(hash),
-		async (newSizeBytes) => {
-			const newFull: StoredFile = { ...full, id: step.fileId, sizeBytes: newSizeBytes, createdAt, points: newPoints };
+		async (sizeBytes) => {
+			const newFull: StoredFile = { ...full, id: step.fileId, sizeBytes, createdAt, points: newPoints };
 			listed = stack.use(await chain.prepareFiles([newFull, ...reverse, ...chain.files.filter((file) => file !== full)], step.chain));
 		},
 	);
 	await listed?.apply();
-	return sizeBytes;
+	await tidyFull(chain, writer, { signal, onCopied });
+	return writer.sizeBytes;
 }
 
 /** The older point with what the full gives up. An object that is new has no older point, and then there is nothing to write. */
