@@ -12,6 +12,8 @@ type ListedFile = { path: string; kind: string; expires: boolean };
 async function openHistory(place: Place, ...options: string[]) {
 	const folder = join(place.root, 'documents');
 	await makeFolder(folder);
+	// one engine for the whole history: dozens of commands would each open their own
+	await place.start('server', 'start', '--listen', '127.0.0.1:0').stdout.hear(/#token=/);
 	await addJob(place, 'folder:documents', '--compression', 'fast', ...options);
 	const copies = new Map<string, string>();
 	const points = async (): Promise<Listed[]> => (await place.json('point', 'list', '--job', 'Web')).document.points;
