@@ -22,6 +22,8 @@ export const pointManifest = z.object({
 	itemCount: count,
 	storedBytes: count,
 	warningCount: count,
+	/** Of a disk that is a raw image file: device, inode, size and both times when it was read. The same stamp is the same content. */
+	sourceStamp: z.string().max(200).optional(),
 });
 export type PointManifest = z.infer<typeof pointManifest>;
 

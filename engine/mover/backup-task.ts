@@ -56,8 +56,11 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 		};
 		const createdAt = systemClock.now();
 		let root: Uint8Array;
+		let stamp: string | null = null;
 		if (object.kind === 'disk') {
-			({ root } = await protectDisk({ pipe, path: object.path, blockSizeBytes: diskBlockSizes[i] ?? run.blockSizeBytes, counters, observer: progress }));
+			const before = previous && base ? { root: Buffer.from(previous.root.hash, 'hex'), stamp: previous.sourceStamp ?? null } : null;
+			const blockSizeBytes = diskBlockSizes[i] ?? run.blockSizeBytes;
+			({ root, stamp } = await protectDisk({ pipe, path: object.path, blockSizeBytes, previous: before, counters, observer: progress }));
 		} else {
 			const task = new FolderTask({
 				pipe,
@@ -94,6 +97,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 			itemCount: counters.doneItems,
 			storedBytes: counters.storedBytes,
 			warningCount: counters.warningCount,
+			...(stamp !== null && { sourceStamp: stamp }),
 		});
 		outcomes.push({ object, pointId, mode, counters, bottleneck: pipe.bottleneck(counters.doneBytes) });
 	}

@@ -1,7 +1,7 @@
 import { EngineError } from '../base/index.ts';
 import { type BlockSource, openBlockSource } from '../block/index.ts';
 import { blocksPerSegment, encodeDiskMap, hashBytes, isZeroHash, maxChunkBytes, zeroHash } from '../format/index.ts';
-import { planBlockRuns } from '../source/index.ts';
+import { type BlockRun, diskStamp, planBlockRuns } from '../source/index.ts';
 import type { Pipe } from './pipe.ts';
 import type { MutableCounters, TaskObserver } from './task.ts';
 
@@ -12,23 +12,33 @@ export type DiskProtection = {
 	readonly pipe: Pipe;
 	readonly path: string;
 	readonly blockSizeBytes: number;
+	/** The point before; null when the disk must be read whatever it looks like. */
+	readonly previous: { readonly root: Uint8Array; readonly stamp: string | null } | null;
 	readonly counters: MutableCounters;
 	readonly observer: TaskObserver;
 };
 
 /**
  * Reads a disk by its allocated extents and stores its map. Blocks that the chain holds are recognised by their hash.
- * @returns the hash of the map's root
+ * A raw image file that has not been written to since the point before is not read at all.
+ * @returns the hash of the map's root, and what the disk can be recognised by next time
  * @throws `source.*`, `repository.*`
  */
 export async function protectDisk({
 	pipe,
 	path,
 	blockSizeBytes,
+	previous,
 	counters,
 	observer,
-}: DiskProtection): Promise<{ root: Uint8Array; sizeBytes: number; itemCount: number }> {
-	const { sizeBytes, runs } = planDisk(path, blockSizeBytes);
+}: DiskProtection): Promise<{ root: Uint8Array; stamp: string | null }> {
+	const { sizeBytes, runs, format } = planDisk(path, blockSizeBytes);
+	const stamp = diskStamp(path, format);
+	if (previous && stamp !== null && stamp === previous.stamp) {
+		Object.assign(counters, { totalBytes: sizeBytes, doneBytes: sizeBytes, totalItems: 1, doneItems: 1, unchangedItems: 1 });
+		observer.info(`${path} has not been written to since the point before.`);
+		return { root: previous.root, stamp };
+	}
 	const blocks = Math.ceil(sizeBytes / blockSizeBytes);
 	if ((blocks / blocksPerSegment) * hashBytes > maxChunkBytes / 2)
 		throw new EngineError('source.unsupported', `${path} is too large for blocks of ${blockSizeBytes} bytes.`, {
@@ -83,14 +93,20 @@ export async function protectDisk({
 	await pipe.orFailure(finished.promise);
 	counters.doneItems = 1;
 	const root = pipe.store(encodeDiskMap({ sizeBytes, blockSizeBytes, segments }));
-	return { root, sizeBytes, itemCount: 1 };
+	return { root, stamp: stamp !== null && stamp === diskStamp(path, format) ? stamp : null };
 }
 
-function planDisk(path: string, blockSizeBytes: number): { sizeBytes: number; runs: { firstBlock: number; blockCount: number }[] } {
+type DiskPlan = { readonly sizeBytes: number; readonly format: BlockSource['format']; readonly runs: readonly BlockRun[] };
+
+function planDisk(path: string, blockSizeBytes: number): DiskPlan {
 	let source: BlockSource | null = null;
 	try {
 		source = openBlockSource(path);
-		return { sizeBytes: source.sizeBytes, runs: [...planBlockRuns(source.extents(), blockSizeBytes, Math.max(1, runBytes / blockSizeBytes))] };
+		return {
+			sizeBytes: source.sizeBytes,
+			format: source.format,
+			runs: [...planBlockRuns(source.extents(), blockSizeBytes, Math.max(1, runBytes / blockSizeBytes))],
+		};
 	} finally {
 		source?.close();
 	}

@@ -106,3 +106,15 @@ for (const [i, compression] of (['none', 'fast', 'optimal', 'high'] as const).en
 		assert.ok(compression === 'none' ? stored > 9 * MiB : stored < 9.2 * MiB, `${stored} bytes stored`);
 	});
 }
+
+test('a raw image that was not written to since the point before is not read again; a forced full reads it', async (t) => {
+	const site = await openSite(t);
+	const image = fs.realpathSync(process.execPath); // a file that nobody has written to for a while
+	const objects = [disk(image)];
+	const first = await protect(site, { objects });
+	const second = await protect(site, { objects });
+	assert.deepEqual([first.outcomes[0]?.counters.readBytes, second.outcomes[0]?.counters.readBytes], [fs.statSync(image).size, 0]);
+	await assertComesBack(site, second.pointId, fs.readFileSync(image), 'the point that was not read');
+	const full = await protect(site, { objects, requested: 'full' });
+	assert.equal(full.outcomes[0]?.counters.readBytes, fs.statSync(image).size);
+});
