@@ -1,17 +1,5 @@
 import type { Bottleneck, SessionTask, TaskCounters } from '../contract/index.ts';
 
-export const noCounters: TaskCounters = {
-	totalBytes: null,
-	doneBytes: 0,
-	readBytes: 0,
-	transferredBytes: 0,
-	storedBytes: 0,
-	totalItems: null,
-	doneItems: 0,
-	unchangedItems: 0,
-	warningCount: 0,
-};
-
 /** A total is known when it is known of every task. */
 export function sumCounters(all: readonly TaskCounters[]): TaskCounters {
 	const sum = (pick: (counters: TaskCounters) => number) => all.reduce((total, counters) => total + pick(counters), 0);

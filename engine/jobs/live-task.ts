@@ -1,5 +1,5 @@
 import type { Bottleneck, ErrorShape, ItemWarning, LogEntry, RunMode, SessionState, SessionTask, TaskCounters } from '../contract/index.ts';
-import { noCounters } from './counters.ts';
+import { noCounters } from '../mover/index.ts';
 import type { ObjectOutcome, TaskObserver } from './ports.ts';
 
 /** Warnings beyond these are in the log only. */

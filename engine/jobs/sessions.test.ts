@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { settle } from '../base/testing.ts';
 import { isFinal, type Session, type TaskCounters } from '../contract/index.ts';
-import { noCounters } from './counters.ts';
+import { noCounters } from '../mover/index.ts';
 import type { LiveSession } from './live-session.ts';
 import { MAX_LOG_ENTRIES } from './session-log.ts';
 import { resultOf } from './session-state.ts';

@@ -1,6 +1,6 @@
 import { EngineError } from '../base/index.ts';
 import { type BlockSource, openBlockSource } from '../block/index.ts';
-import { blocksPerSegment, encodeDiskMap, hashBytes, isZeroHash, maxChunkBytes, zeroHash } from '../format/index.ts';
+import { blockCount, blocksPerSegment, encodeDiskMap, hashBytes, isZeroHash, maxChunkBytes, zeroHash } from '../format/index.ts';
 import { type BlockRun, diskStamp, planBlockRuns } from '../source/index.ts';
 import type { Pipe } from './pipe.ts';
 import type { MutableCounters, TaskObserver } from './task.ts';
@@ -39,7 +39,7 @@ export async function protectDisk({
 		observer.info(`${path} has not been written to since the point before.`);
 		return { root: previous.root, stamp };
 	}
-	const blocks = Math.ceil(sizeBytes / blockSizeBytes);
+	const blocks = blockCount({ sizeBytes, blockSizeBytes });
 	if ((blocks / blocksPerSegment) * hashBytes > maxChunkBytes / 2)
 		throw new EngineError('source.unsupported', `${path} is too large for blocks of ${blockSizeBytes} bytes.`, {
 			hint: 'Choose a larger block size for the job.',
@@ -51,8 +51,8 @@ export async function protectDisk({
 	const missing = new Uint16Array(segmentCount);
 	const begun = new Map<number, Uint8Array>();
 	let listed = 0;
-	for (const { firstBlock, blockCount } of runs) {
-		for (let block = firstBlock; block < firstBlock + blockCount; block++) {
+	for (const run of runs) {
+		for (let block = run.firstBlock; block < run.firstBlock + run.blockCount; block++) {
 			const segment = Math.floor(block / blocksPerSegment);
 			missing[segment] = (missing[segment] as number) + 1;
 			listed += bytesOf(block);
@@ -85,10 +85,10 @@ export async function protectDisk({
 			observer.counters({ ...counters });
 		},
 	};
-	for (const { firstBlock, blockCount } of runs) {
+	for (const run of runs) {
 		await pipe.room();
 		observer.activity(path);
-		pipe.give({ type: 'blocks', path, firstBlock, blockCount, sizeBytes, blockSizeBytes });
+		pipe.give({ type: 'blocks', path, ...run, sizeBytes, blockSizeBytes });
 	}
 	await pipe.orFailure(finished.promise);
 	counters.doneItems = 1;
