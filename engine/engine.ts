@@ -24,7 +24,7 @@ import {
 } from './jobs/index.ts';
 import { backUp, maintainChain } from './mover/index.ts';
 import { openPlatform } from './platform/index.ts';
-import { cleanUpJob, LocalFolder, listChains, prepareRepository, removeChain, removeFile } from './repository/index.ts';
+import { checkStorage, cleanUpJob, LocalFolder, listChains, prepareRepository, removeChain, removeFile, storageAt } from './repository/index.ts';
 import { checkChain, Look, restoreDisk, restoreFiles, verifyPoint } from './restore/index.ts';
 import { startServer } from './server/index.ts';
 
@@ -170,6 +170,7 @@ function createLogger(folder: DataFolder, stack: AsyncDisposableStack): Log {
 const localChains: ChainStore = {
 	prepare: prepareRepository,
 	space: (repositoryPath) => new LocalFolder(repositoryPath).space(),
+	checkStorage: (repositoryPath) => checkStorage(storageAt(repositoryPath)),
 	list: listChains,
 	cleanUp: cleanUpJob,
 	removeFile,

@@ -35,6 +35,8 @@ export function pointsOfJob({ jobId, settings, lastVerifiedAt, sessions }: Past)
 				chainId: `${jobId}-c${position}-${chain}`,
 				jobId,
 				job: settings.name,
+				origin: 'job',
+				originJobId: jobId,
 				repositoryId: settings.repositoryId,
 				object: objectName(source),
 				objectKind: source.kind,
@@ -54,6 +56,7 @@ export function pointsOfJob({ jobId, settings, lastVerifiedAt, sessions }: Past)
 				gfs: settings.gfs && kind === 'full' ? ['weekly'] : [],
 				keepUntil: retainDays === null ? null : createdAt + retainDays * dayMs,
 				expires: false,
+				isAdHoc: false,
 			});
 		}
 	}
@@ -83,12 +86,15 @@ export function chainsOfJob({
 			id,
 			jobId,
 			job: settings.name,
+			origin: 'job',
+			originJobId: jobId,
 			object: first.object,
 			repositoryId: settings.repositoryId,
 			repository,
 			method: settings.method,
 			isCurrent,
 			encrypted: false,
+			adHoc: null,
 			files: own.map((point, i) => ({
 				path: point.file,
 				kind: point.kind,

@@ -39,6 +39,14 @@ function runsOf({ cron, timeZone }: Schedule, count: number): number[] {
 	}
 }
 
+const storagePromises = [
+	'what was written and synced is read back, at any offset, while it is still being written',
+	'a file is changed in place, by writes to different ranges at once, and nothing else in it changes',
+	'a replacement is whole and leaves nothing beside it',
+	'a file takes a new name, and an existing one only when it may',
+	'a new file never overwrites an old one, and what was removed is gone',
+];
+
 export function createFakeApi(scenario: Scenario): FakeEngine {
 	const state = new FakeState(scenario);
 	const startedAt = Date.now() - 11.3 * 86_400_000;
@@ -289,6 +297,14 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 				state.repositories.delete(id);
 				state.emit('repository', id);
 			},
+			checkStorage: async ({ id }) => {
+				await pause(700);
+				const broken = state.repositoryState(id).state === 'unreachable';
+				const error = broken
+					? ({ code: 'repository.unreachable', message: 'The folder cannot be reached.', hint: 'Mount its volume, then try again.' } as const)
+					: null;
+				return { repositoryId: id, promises: storagePromises.map((promise) => ({ promise, error })) };
+			},
 			async rescan({ id }) {
 				await pause(900);
 				state.emit('repository', id);
@@ -302,6 +318,7 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 					.flatMap((id) => state.chainsOf(id))
 					.filter((chain) => object === undefined || chain.object === object),
 			check: async ({ id }) => maintenance('check', `Check of ${id}`, 180 * 2 ** 30),
+			remove: async ({ pointCount }) => ({ pointCount, freedBytes: pointCount * 2 ** 30 }),
 			compact: async ({ id }) => maintenance('compact', `Compaction of ${id}`, 180 * 2 ** 30),
 			async preview(query) {
 				const { jobId } = query;

@@ -17,11 +17,12 @@ export type Inventory = {
 type Reads = Pick<ApiParts, 'config' | 'catalogue' | 'clock'>;
 
 export async function loadInventory({ config, catalogue, clock }: Reads): Promise<Inventory> {
-	const [jobs, repositories, views, verifications] = await Promise.all([
+	const [jobs, repositories, views, verifications, formerJobs] = await Promise.all([
 		config.jobs.list(),
 		config.repositories.list(),
 		catalogue.all(),
 		config.verifications.list(),
+		config.formerJobs.ids(),
 	]);
 	const jobNames = new Map(jobs.map(({ id, settings }) => [id, settings.name]));
 	const lastChecks = new Map(
@@ -36,7 +37,8 @@ export async function loadInventory({ config, catalogue, clock }: Reads): Promis
 		const repositoryName = repository?.settings.name ?? '';
 		const ofRepository = jobs.filter(({ settings }) => settings.repositoryId === view.repositoryId);
 		const outlook = planOutlook(view.chains, ofRepository, { singleFile: repository?.settings.singleFile ?? false }, clock.now());
-		const context: PointContext = { repositoryName, jobNames, outlook, verifiedAt: verificationTimes(view, verifications), lastChecks };
+		const jobsHere = new Set(ofRepository.map(({ id }) => id));
+		const context: PointContext = { repositoryName, jobNames, jobsHere, formerJobs, outlook, verifiedAt: verificationTimes(view, verifications), lastChecks };
 		chains.push(...toChains(view, context));
 		for (const chain of view.chains) points.push(...chain.points.map((point) => toPoint({ view, chain, context }, point)));
 	}
@@ -60,8 +62,8 @@ function verificationTimes(view: CatalogueView, verifications: readonly Verifica
 
 export type PointFilter = { readonly jobId?: string | undefined; readonly object?: string | undefined; readonly repositoryId?: string | undefined };
 
-export const matchesFilter = (entry: Pick<Point, 'jobId' | 'object' | 'repositoryId'>, { jobId, object, repositoryId }: PointFilter): boolean =>
-	(jobId === undefined || entry.jobId === jobId) &&
+export const matchesFilter = (entry: Pick<Point, 'originJobId' | 'object' | 'repositoryId'>, { jobId, object, repositoryId }: PointFilter): boolean =>
+	(jobId === undefined || entry.originJobId === jobId) &&
 	(object === undefined || entry.object === object) &&
 	(repositoryId === undefined || entry.repositoryId === repositoryId);
 

@@ -112,6 +112,7 @@ export function createJobsApi(parts: ApiParts): EngineApi['jobs'] {
 				});
 			}
 			await withCurrentSummary(id, config.jobs.remove(id, revision));
+			await config.formerJobs.put({ id, name: job.settings.name, removedAt: clock.now() });
 			announce(id);
 			bus.emit({ kind: 'point', id: null });
 		},
@@ -124,8 +125,8 @@ export function createJobsApi(parts: ApiParts): EngineApi['jobs'] {
 				announce(id);
 			}
 		},
-		async run({ id, full }) {
-			return { sessionId: (await runner.run(id, full)).id };
+		async run({ id, full, ...wish }) {
+			return { sessionId: (await runner.run(id, full, wish)).id };
 		},
 		async cancel({ id }) {
 			const job = await config.jobs.get(id);

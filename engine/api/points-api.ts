@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { EngineError } from '../base/index.ts';
-import { type Chain, type CheckResult, type Download, type Downloads, type EngineApi, isFinal, type Point } from '../contract/index.ts';
-import { sourceKey } from '../jobs/index.ts';
+import { type Chain, type ChainReference, type CheckResult, type Download, type Downloads, type EngineApi, isFinal, type Point } from '../contract/index.ts';
+import { removeChainByHand, sourceKey } from '../jobs/index.ts';
 import { findPoint, loadInventory, matchesFilter } from './inventory.ts';
 import type { ApiParts } from './parts.ts';
 import { requireAbsolute } from './paths.ts';
@@ -20,9 +20,15 @@ export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: 
 		return { point, repository, inventory, place: { repositoryPath: repository.settings.path, pointId: point.id } };
 	};
 
-	async function findChain(id: string) {
+	async function findChain({ id, repositoryId }: ChainReference) {
 		const { chains, repositories } = await loadInventory(parts);
-		const chain = chains.find((candidate) => candidate.id === id);
+		const [chain, other] = chains.filter((candidate) => candidate.id === id && (repositoryId === undefined || candidate.repositoryId === repositoryId));
+		if (chain !== undefined && other !== undefined) {
+			throw new EngineError('usage.invalid', `The chain ${id} lies in the repositories “${chain.repository}” and “${other.repository}”.`, {
+				hint: 'Name the repository that is meant.',
+				data: { field: 'repositoryId' },
+			});
+		}
 		const repository = repositories.find((candidate) => candidate.id === chain?.repositoryId);
 		if (chain === undefined || repository === undefined)
 			throw new EngineError('not-found.chain', `There is no chain ${id}.`, { hint: 'List the chains to see their ids.', data: { id } });
@@ -39,11 +45,14 @@ export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: 
 				// A chain may hold several objects: it matches each of them.
 				return chains.filter((chain) => matchesFilter(chain, { ...filter, object: undefined }) && (object === undefined || holds(chain)));
 			},
-			async check({ id }) {
-				return { sessionId: (await reading.check(await findChain(id))).id };
+			async check(reference) {
+				return { sessionId: (await reading.check(await findChain(reference))).id };
 			},
-			async compact({ id }) {
-				return { sessionId: (await maintenance.compact(await findChain(id))).id };
+			async compact(reference) {
+				return { sessionId: (await maintenance.compact(await findChain(reference))).id };
+			},
+			async remove({ pointCount, ...reference }) {
+				return removeChainByHand(parts, { ...(await findChain(reference)), pointCount });
 			},
 			preview: (query) => previewChains(parts, query),
 			async checkResult({ sessionId }) {
@@ -71,7 +80,7 @@ export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: 
 			async versions({ point: reference, path }, { signal }) {
 				const { point, inventory } = await locate(reference);
 				const paths = new Map(inventory.repositories.map(({ id, settings }) => [id, settings.path]));
-				const related = inventory.points.filter((other) => other.restorable && other.object === point.object && other.job === point.job);
+				const related = inventory.points.filter((other) => other.restorable && other.object === point.object && other.originJobId === point.originJobId);
 				const versions: Awaited<ReturnType<EngineApi['points']['versions']>> = [];
 				for (let from = 0; from < related.length; from += STATS_AT_ONCE) {
 					const found = await Promise.all(

@@ -30,7 +30,7 @@ export async function describeRepository(
 	const isUnreachable = (space.error ?? view?.error ?? null) !== null;
 	const points = inventory.points.filter(({ repositoryId }) => repositoryId === id);
 	// Points come newest first, so the first one of an object is its newest.
-	const newest = new Map(points.toReversed().map((point) => [`${point.jobId ?? point.job} ${point.object}`, point.sourceBytes]));
+	const newest = new Map(points.toReversed().map((point) => [`${point.originJobId} ${point.object}`, point.sourceBytes]));
 	return {
 		id,
 		revision,
@@ -148,6 +148,10 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 			catalogue.forget(id);
 			announce(id);
 			bus.emit({ kind: 'point', id: null });
+		},
+		async checkStorage({ id }) {
+			const { settings } = await config.repositories.get(id);
+			return { repositoryId: id, promises: [...(await chainStore.checkStorage(settings.path))] };
 		},
 		async rescan({ id }) {
 			await catalogue.refresh(id);

@@ -160,6 +160,22 @@ test('wrong usage is exit code 2, and the message names the option', async (t) =
 	}
 });
 
+test('JOB-08: a wish for a run that cannot be fulfilled names the option', async (t) => {
+	const site = await openSiteWithJob(t);
+	for (const [args, message] of [
+		[['--keep-until', '2099-12-31'], /--keep-until: it belongs to --ad-hoc-full/],
+		[['--ad-hoc-full', '--keep-until', 'soon'], /--keep-until: "soon" is not a date/],
+		[['--ad-hoc-full', '--keep-until', '2001-01-01'], /has passed/],
+		[['--ad-hoc-full', '--full', 'active'], /exclude each other/],
+		[['--object', 'elsewhere'], /--object/],
+		[['--object', 'folder:elsewhere'], /does not protect/],
+	] as const) {
+		const { code, document } = await site.json('job', 'run', 'Web', ...args);
+		assert.equal(code, 2, args.join(' '));
+		assert.match(document.error?.message ?? '', message);
+	}
+});
+
 test('what this version cannot do yet says so', async (t) => {
 	const site = await openSiteWithJob(t);
 	const add = ['job', 'add', 'X', '--source', 'folder:documents', '--repository', 'Main'];
@@ -168,10 +184,8 @@ test('what this version cannot do yet says so', async (t) => {
 		[...add, '--encrypt'],
 		[...add, '--snapshot', 'auto'],
 		['job', 'add', 'X', '--source', 'vm:host/name', '--repository', 'Main'],
-		['job', 'run', 'Web', '--ad-hoc-full'],
 		['job', 'map', 'Web', '--chain', 'x'],
 		['repository', 'add', 'X', '--path', 'x', '--on', 'machine'],
-		['repository', 'check', 'Main', '--storage'],
 		['repository', 'import', 'Main'],
 		['restore', 'vm', 'Web@latest', '--power-on'],
 		['machine', 'list'],

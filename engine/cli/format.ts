@@ -1,6 +1,6 @@
 /** Numbers, times and tables for people. English and binary units; the machine-readable side is `json.ts`. */
 import { displayText } from '../base/index.ts';
-import type { Bottleneck } from '../contract/index.ts';
+import type { Bottleneck, Origin } from '../contract/index.ts';
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
@@ -51,6 +51,9 @@ export function formatTime(epochMs: number | null, nowMs: number): string {
 	const words = unit === 'second' ? (distance > 0 ? 'in a moment' : 'just now') : relative.format(Math.trunc(distance / size), unit);
 	return `${absolute} (${words})`;
 }
+
+/** Behind the name of a job. */
+export const originMarks: Readonly<Record<Origin, string>> = { job: '', 'removed-job': ' (removed)', elsewhere: ' (imported)' };
 
 /** Names come from foreign disks: no control character of theirs reaches the terminal. */
 export const printable = (text: string): string => displayText(text).replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');

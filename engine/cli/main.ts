@@ -4,6 +4,7 @@ import { CommandLine, type Surroundings } from './command-line.ts';
 import { addChainCheck } from './commands/chain-check.ts';
 import { addChainCompact } from './commands/chain-compact.ts';
 import { addChainList } from './commands/chain-list.ts';
+import { addChainRemove } from './commands/chain-remove.ts';
 import { addJobAdd } from './commands/job-add.ts';
 import { addJobCancel } from './commands/job-cancel.ts';
 import { addJobEdit } from './commands/job-edit.ts';
@@ -99,6 +100,7 @@ function createProgram(line: CommandLine, version: string): Command {
 	addChainList(chain, line);
 	addChainCheck(chain, line);
 	addChainCompact(chain, line);
+	addChainRemove(chain, line);
 
 	addQuickstart(program, line);
 	for (const name of ['machine', 'mover', 'throttle', 'host', 'volume']) addLaterCommand(program, line, name);

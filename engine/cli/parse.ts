@@ -7,15 +7,15 @@ const invalid = (option: string, message: string, hint?: string): EngineError =>
 	new EngineError('usage.invalid', `${option}: ${message}`, { hint, data: { field: option } });
 
 /** `folder:/path` or `disk:/path`; a relative path is taken from `cwd`. */
-export function parseSource(text: string, cwd: string): SourceSpec {
+export function parseSource(text: string, cwd: string, option = '--source'): SourceSpec {
 	const [, kind, path] = /^([a-z][a-z-]*):(.*)$/s.exec(text) ?? [];
-	const hint = 'Write folder:/path or disk:/path, for example --source folder:/etc';
+	const hint = `Write folder:/path or disk:/path, for example ${option} folder:/etc`;
 	if (kind === 'vm')
-		throw new EngineError('usage.unsupported', `--source: "${text}": virtual machines cannot be protected yet.`, {
+		throw new EngineError('usage.unsupported', `${option}: "${text}": virtual machines cannot be protected yet.`, {
 			hint: 'Protect its disks with disk:/path, or its files with folder:/path.',
 		});
-	if (kind !== 'folder' && kind !== 'disk') throw invalid('--source', `"${text}" does not say what it is.`, hint);
-	if (!path) throw invalid('--source', `"${text}" has no path.`, hint);
+	if (kind !== 'folder' && kind !== 'disk') throw invalid(option, `"${text}" does not say what it is.`, hint);
+	if (!path) throw invalid(option, `"${text}" has no path.`, hint);
 	return { kind, path: resolve(cwd, path) };
 }
 
@@ -44,6 +44,14 @@ export function parseDuration(option: string, text: string, unitMs: number): num
 	if (text.trim() === '' || !Number.isFinite(value) || value < 0)
 		throw invalid(option, `"${text}" is not a number of ${unitMs === 60_000 ? 'minutes' : 'hours'}.`);
 	return Math.round(value * unitMs);
+}
+
+/** A day, which means its end, or a day and a time; in this machine's zone unless it names one. */
+export function parseMoment(option: string, text: string): number {
+	const isKnown = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})?)?$/.test(text);
+	const time = isKnown ? Date.parse(text.includes('T') ? text : `${text}T23:59:59.999`) : Number.NaN;
+	if (Number.isNaN(time)) throw invalid(option, `"${text}" is not a date.`, 'Write 2027-01-31 or 2027-01-31T08:00.');
+	return time;
 }
 
 /** Megabytes (10⁶ bytes) per second as bytes per second; 0 means no limit. */

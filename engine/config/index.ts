@@ -10,6 +10,7 @@ import { type JobSettings, jobSettings, type RepositorySettings, repositorySetti
 import { type CachedChain, type CatalogueStore, createCatalogueStore } from './catalogue-store.ts';
 import { openDatabase } from './database.ts';
 import { createEntityStore, type EntityStore } from './entity-store.ts';
+import { createFormerJobStore, type FormerJobStore } from './former-jobs.ts';
 import {
 	createScheduleStateStore,
 	createUsageStore,
@@ -23,6 +24,7 @@ import { createSessionStore, type SessionStore } from './session-store.ts';
 export type { CachedCatalogue, CatalogueProblem, CatalogueStore } from './catalogue-store.ts';
 export { type DataFolder, type DataFolderHolder, defaultDataFolder, openDataFolder } from './data-folder.ts';
 export type { Entity, EntityStore } from './entity-store.ts';
+export type { FormerJobStore } from './former-jobs.ts';
 export type { ScheduleState, ScheduleStateStore, UsageSample, UsageStore, Verification, VerificationStore } from './history-stores.ts';
 export { type LogFile, openLogFile } from './log-file.ts';
 export type { SessionOutcome, SessionQuery, SessionStore, StoredSession, StoredSessionItem } from './session-store.ts';
@@ -35,6 +37,7 @@ export interface Configuration<Chain extends CachedChain> extends AsyncDisposabl
 	readonly verifications: VerificationStore;
 	readonly usage: UsageStore;
 	readonly schedules: ScheduleStateStore;
+	readonly formerJobs: FormerJobStore;
 }
 
 /** Opens or creates the database at `path`. `database.newer`, `database.damaged`, `data-folder.unusable`. */
@@ -49,6 +52,7 @@ export async function openConfiguration<Chain extends CachedChain>(path: string,
 		verifications: createVerificationStore(db),
 		usage: createUsageStore(db),
 		schedules: createScheduleStateStore(db),
+		formerJobs: createFormerJobStore(db),
 		[Symbol.asyncDispose]: () => db.destroy(),
 	};
 }

@@ -34,5 +34,6 @@ export type Tables = {
 	catalogue_state: { repository_id: string; read_at: number; problems: string };
 	verifications: { target: 'point' | 'chain'; target_id: string; session_id: string; at: number; damaged_count: number; unreadable_count: number };
 	usage_samples: { repository_id: string; day_at: number; used_bytes: number };
+	former_jobs: { id: string; name: string; removed_at: number };
 	schedule_state: { job_id: string; schedule: string; handled_at: number; retry: string | null };
 };

@@ -7,3 +7,4 @@ export * from './download-query.ts';
 export * from './errors.ts';
 export * from './router.ts';
 export * from './schemas.ts';
+export * from './storage-report.ts';

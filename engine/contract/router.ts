@@ -6,6 +6,7 @@ import { initTRPC, TRPCError } from '@trpc/server';
 import { z } from 'zod';
 import type { ErrorShape } from './errors.ts';
 import {
+	adHocFull,
 	type BrowsePage,
 	type Chain,
 	type ChainPreview,
@@ -34,6 +35,7 @@ import {
 	sessionState,
 	sourceSpec,
 } from './schemas.ts';
+import type { StorageReport } from './storage-report.ts';
 
 /** What a use case gets beside its input. */
 export type CallOptions = { readonly signal?: AbortSignal | undefined };
@@ -55,6 +57,11 @@ export const sessionFilter = z.object({
 export type SessionFilter = z.infer<typeof sessionFilter>;
 const logQuery = z.object({ id: z.string(), afterSeq: z.number().int().default(0), limit: z.number().int().min(1).max(5000).default(1000) });
 const pointFilter = z.object({ jobId: z.string().optional(), object: z.string().optional(), repositoryId: z.string().optional() });
+/** A copy of a repository holds the same chains: then the repository must be named. */
+const chainReference = z.object({ id: z.string().min(1), repositoryId: z.string().optional() });
+export type ChainReference = z.infer<typeof chainReference>;
+/** `pointCount`: how many restore points the user was told will be lost. */
+const chainRemoval = chainReference.extend({ pointCount: z.number().int().min(0) });
 const browseQuery = z.object({
 	/** A point's id, or one of the forms of the command line (`JOB@latest`). */
 	point: z.string().min(1),
@@ -62,7 +69,14 @@ const browseQuery = z.object({
 	offset: z.number().int().min(0).default(0),
 	limit: z.number().int().min(1).max(5000).default(1000),
 });
-const runQuery = z.object({ id: z.string(), full: z.enum(['active', 'synthetic']).nullable().default(null) });
+const runQuery = z.object({
+	id: z.string(),
+	full: z.enum(['active', 'synthetic']).nullable().default(null),
+	/** A full outside of the job's chains, which retention leaves alone until its date; null as date: until it is removed by hand. */
+	adHoc: adHocFull.optional(),
+	/** Only these objects of the job (`folder:/etc`); absent: all. */
+	objects: z.array(z.string().min(1)).optional(),
+});
 const heatMapQuery = z.object({ timeZone: z.string().default('UTC') });
 
 /** Steps of the job wizard: each is checked when it is left. */
@@ -99,7 +113,7 @@ export interface EngineApi {
 		/** Removes the job; its restore points stay. `busy.job` while it runs. */
 		remove(input: { id: string; revision: number }, options: CallOptions): Promise<void>;
 		setEnabled(input: { ids: string[]; enabled: boolean }, options: CallOptions): Promise<void>;
-		/** Starts a session and returns at once. `busy.job` when one runs. */
+		/** Starts a session and returns at once. `busy.job` when one runs; `usage.*` for what cannot be wished. */
 		run(input: z.infer<typeof runQuery>, options: CallOptions): Promise<{ sessionId: string }>;
 		cancel(input: { id: string }, options: CallOptions): Promise<void>;
 		/** The next times of a schedule; `usage.invalid` with the reason. */
@@ -127,13 +141,17 @@ export interface EngineApi {
 		remove(input: { id: string; revision: number }, options: CallOptions): Promise<void>;
 		/** Reads its folder again. */
 		rescan(input: { id: string }, options: CallOptions): Promise<Repository>;
+		/** Tries out what backups rest on: a few small files, which are gone afterwards. What is broken is in the report, not an error. */
+		checkStorage(input: { id: string }, options: CallOptions): Promise<StorageReport>;
 	};
 	chains: {
 		list(input: z.infer<typeof pointFilter>, options: CallOptions): Promise<Chain[]>;
 		/** Starts a session of kind `check` that reads every stored byte; result with `checkResult`. */
-		check(input: { id: string }, options: CallOptions): Promise<{ sessionId: string }>;
+		check(input: ChainReference, options: CallOptions): Promise<{ sessionId: string }>;
 		/** Starts a session of kind `compact` that writes the files of a chain anew without dead room. `busy.chain` while a run changes it. */
-		compact(input: { id: string }, options: CallOptions): Promise<{ sessionId: string }>;
+		compact(input: ChainReference, options: CallOptions): Promise<{ sessionId: string }>;
+		/** Removes it with all its points, at once. `busy.chain` while it is in use; `usage.conflict` when it holds another number of points by now. */
+		remove(input: z.infer<typeof chainRemoval>, options: CallOptions): Promise<{ pointCount: number; freedBytes: number }>;
 		/** What the next runs of a job, or of a draft of one, make and what retention removes. Changes nothing. */
 		preview(input: PreviewQuery, options: CallOptions): Promise<ChainPreview>;
 		/** The result of a finished check session. */
@@ -251,11 +269,13 @@ export const appRouter = t.router({
 		update: call.input(revision.extend({ settings: repositorySettings })).mutation(({ ctx, input, signal }) => ctx.api.repositories.update(input, { signal })),
 		remove: call.input(revision).mutation(({ ctx, input, signal }) => ctx.api.repositories.remove(input, { signal })),
 		rescan: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.repositories.rescan(input, { signal })),
+		checkStorage: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.repositories.checkStorage(input, { signal })),
 	}),
 	chains: t.router({
 		list: call.input(pointFilter).query(({ ctx, input, signal }) => ctx.api.chains.list(input, { signal })),
-		check: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.chains.check(input, { signal })),
-		compact: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.chains.compact(input, { signal })),
+		check: call.input(chainReference).mutation(({ ctx, input, signal }) => ctx.api.chains.check(input, { signal })),
+		compact: call.input(chainReference).mutation(({ ctx, input, signal }) => ctx.api.chains.compact(input, { signal })),
+		remove: call.input(chainRemoval).mutation(({ ctx, input, signal }) => ctx.api.chains.remove(input, { signal })),
 		preview: call.input(previewQuery).query(({ ctx, input, signal }) => ctx.api.chains.preview(input, { signal })),
 		checkResult: call.input(z.object({ sessionId: z.string() })).query(({ ctx, input, signal }) => ctx.api.chains.checkResult(input, { signal })),
 	}),

@@ -261,16 +261,27 @@ export type Repository = z.infer<typeof repository>;
 export const backupFileKind = z.enum(['full', 'increment', 'reverse']);
 export type BackupFileKind = z.infer<typeof backupFileKind>;
 
+/** A full outside of the job's chains: no increment builds on it, and retention leaves it alone until then; null: until it is removed by hand. */
+export const adHocFull = z.object({ keepUntil: epochMs.nullable() });
+
+/** Whose a chain is: a job's of this installation, one's that was removed here, or one's that this installation never knew (imported). */
+export const origin = z.enum(['job', 'removed-job', 'elsewhere']);
+export type Origin = z.infer<typeof origin>;
+
 export const chain = z.object({
 	id: z.string(),
 	jobId: z.string().nullable(),
 	job: z.string(),
+	origin,
+	/** Id of the job that made it, whether it is known here or not. */
+	originJobId: z.string(),
 	object: z.string(),
 	repositoryId: z.string(),
 	repository: z.string(),
 	method: chainMethod,
 	isCurrent: z.boolean(),
 	encrypted: z.boolean(),
+	adHoc: adHocFull.nullable(),
 	files: z.array(
 		z.object({
 			path: z.string(),
@@ -334,6 +345,9 @@ export const point = z.object({
 	chainId: z.string(),
 	jobId: z.string().nullable(),
 	job: z.string(),
+	origin,
+	/** Id of the job that made it, whether it is known here or not: jobs of several installations may share a name. */
+	originJobId: z.string(),
 	repositoryId: z.string(),
 	/** The source as the job names it: `folder:/etc`, `disk:/vm/web.qcow2`. */
 	object: z.string(),
@@ -360,6 +374,8 @@ export const point = z.object({
 	keepUntil: epochMs.nullable(),
 	/** True when retention removes it at the next run that succeeds. */
 	expires: z.boolean(),
+	/** It stands in an ad-hoc full, which counts for no rule of retention. */
+	isAdHoc: z.boolean(),
 });
 export type Point = z.infer<typeof point>;
 

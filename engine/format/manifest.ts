@@ -34,6 +34,8 @@ export const chainHead = z.object({
 	method: chainMethod,
 	job: z.object({ id: z.string(), name: z.string() }),
 	objects: z.array(sourceSpec).max(10_000),
+	/** A full outside of the job's chains: no file builds on it, and it is kept until a time of its own; null: until it is removed by hand. */
+	adHoc: z.object({ keepUntil: z.number().int().nullable() }).optional(),
 });
 export type ChainHead = z.infer<typeof chainHead>;
 

@@ -13,7 +13,7 @@ export type AttentionFacts = {
 	readonly objects: readonly ProtectedObject[];
 	readonly repositories: readonly Pick<Repository, 'id' | 'settings' | 'state' | 'problem' | 'fullAt'>[];
 	readonly chains: readonly Pick<Chain, 'id' | 'job' | 'object' | 'lastCheck'>[];
-	readonly points: readonly Pick<Point, 'id' | 'job' | 'object' | 'createdAt' | 'restorable'>[];
+	readonly points: readonly Pick<Point, 'id' | 'jobId' | 'object' | 'createdAt' | 'restorable'>[];
 };
 
 const DAY_MS = 86_400_000;
@@ -134,9 +134,9 @@ function verificationItems({ chains, objects, points }: AttentionFacts, nowMs: n
 		const action = { kind: 'check-chain', label: 'Check again', targetId: id } as const;
 		return [{ id: `damaged-${id}`, severity: 'error', title: `A chain of ${job} (${object}) is damaged`, detail, at: lastCheck.at, action }];
 	});
-	const unverified = objects.flatMap(({ job, object, lastVerifiedAt, state }): AttentionItem[] => {
+	const unverified = objects.flatMap(({ jobId, job, object, lastVerifiedAt, state }): AttentionItem[] => {
 		if (state === 'paused') return [];
-		const own = points.filter((point) => point.job === job && point.object === object && point.restorable).toSorted((a, b) => a.createdAt - b.createdAt);
+		const own = points.filter((point) => point.jobId === jobId && point.object === object && point.restorable).toSorted((a, b) => a.createdAt - b.createdAt);
 		const [oldest, newest] = [own[0], own.at(-1)];
 		if (oldest === undefined || newest === undefined || (lastVerifiedAt ?? oldest.createdAt) > nowMs - VERIFY_EVERY_MS) return [];
 		const detail = lastVerifiedAt === null ? 'None of its restore points was ever read back.' : 'No restore point was read back in the last 30 days.';

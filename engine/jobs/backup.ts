@@ -6,7 +6,7 @@ import { blockSizes, type ErrorShape, isFinal, type JobSettings, type Repository
 import { applyRetention } from './apply-retention.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { ChainSeat, ChainUse } from './chain-use.ts';
-import { type AskedFull, findCurrentChain, type PlannedMode, planMode, refuseConflicts, renewAfterPoints } from './full-or-increment.ts';
+import { type AskedAdHoc, type AskedFull, findCurrentChain, type PlannedMode, planMode, refuseConflicts, renewAfterPoints } from './full-or-increment.ts';
 import type { LiveSession } from './live-session.ts';
 import type { LiveTask } from './live-task.ts';
 import type { BackupRun, ChainRecord, ChainStore, DataPlane } from './ports.ts';
@@ -27,9 +27,10 @@ export type BackupParts = {
 export type BackupRequest = {
 	readonly job: Entity<JobSettings>;
 	readonly repository: Entity<RepositorySettings>;
-	/** All sources of the job, or those that failed before. */
+	/** All sources of the job, or some: those that failed before, or that were asked for. */
 	readonly objects: readonly SourceSpec[];
 	readonly full: AskedFull;
+	readonly adHoc?: AskedAdHoc | undefined;
 };
 
 type Run = { readonly objects: readonly SourceSpec[]; readonly tasks: readonly LiveTask[] };
@@ -146,13 +147,24 @@ async function missingSource({ path }: SourceSpec): Promise<ErrorShape | null> {
 
 type RunPlan = { readonly current: ChainRecord | undefined; readonly mode: PlannedMode; readonly renewAfterPoints: number | null };
 
-function planRun({ clock }: BackupParts, { job, repository, full }: BackupRequest, { objects }: Run, jobChains: readonly ChainRecord[]): RunPlan {
+function planRun({ clock }: BackupParts, request: BackupRequest, { objects }: Run, jobChains: readonly ChainRecord[]): RunPlan {
+	const { job, repository, full, adHoc } = request;
 	const { settings } = job;
 	const { singleFile } = repository.settings;
 	const nowMs = clock.now();
+	if (adHoc !== undefined) {
+		const until = adHoc.keepUntil === null ? 'until it is removed by hand' : `until ${new Date(adHoc.keepUntil).toISOString()}`;
+		return {
+			current: undefined,
+			mode: { requested: 'full', reason: `A full outside of the chain was asked for; it is kept ${until}.` },
+			renewAfterPoints: null,
+		};
+	}
 	const current = findCurrentChain(jobChains, objects, { singleFile });
-	const mode = planMode({ settings, current, objects, singleFile, askedFull: full, nowMs });
-	return { current, mode, renewAfterPoints: renewAfterPoints(settings, current, nowMs) };
+	const isPartial = request.objects.length < settings.sources.length;
+	const mode = planMode({ settings, current, objects, singleFile, isPartial, askedFull: full, nowMs });
+	// Of a single-file chain, some objects alone begin no new one: the next whole run does.
+	return { current, mode, renewAfterPoints: singleFile && isPartial ? null : renewAfterPoints(settings, current, nowMs) };
 }
 
 async function performRun(parts: BackupParts, request: BackupRequest, run: Run, plan: RunPlan, session: LiveSession): Promise<void> {
@@ -181,6 +193,7 @@ async function performRun(parts: BackupParts, request: BackupRequest, run: Run, 
 		requested,
 		reason,
 		renewAfterPoints: plan.renewAfterPoints,
+		adHoc: request.adHoc,
 		readLimit: repository.settings.readLimit,
 		writeLimit: repository.settings.writeLimit,
 	};

@@ -23,7 +23,15 @@ async function protect(site: JobSite, settings: Partial<JobSettingsInput>, runs:
 	const points = async (): Promise<Point[]> => {
 		const view = await site.catalogue.refresh(repository.id);
 		const outlook = planOutlook([], [], { singleFile: false }, 0);
-		const context = { repositoryName: 'Local', jobNames: new Map([[job.id, 'Office']]), outlook, verifiedAt: new Map(), lastChecks: new Map() };
+		const context = {
+			repositoryName: 'Local',
+			jobNames: new Map([[job.id, 'Office']]),
+			jobsHere: new Set([job.id]),
+			formerJobs: new Set<string>(),
+			outlook,
+			verifiedAt: new Map(),
+			lastChecks: new Map(),
+		};
 		return view.chains.flatMap((chain) => chain.points.map((point) => toPoint({ view, chain, context }, point)));
 	};
 	const log = async (id: string) => (await site.sessions.log(id, 0, 5000)).map(({ message }) => message);

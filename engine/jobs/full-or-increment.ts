@@ -8,6 +8,8 @@ import { sourceKey } from './source-key.ts';
 
 export type PlannedMode = { readonly requested: 'full' | 'synthetic' | 'increment'; readonly reason: string };
 export type AskedFull = 'active' | 'synthetic' | null;
+/** A full outside of the job's chains (JOB-08): kept until a time of its own, or until it is removed by hand. */
+export type AskedAdHoc = { readonly keepUntil: number | null };
 
 const conflict = (field: string, message: string, hint: string): EngineError => new EngineError('usage.conflict', message, { hint, data: { field } });
 
@@ -25,14 +27,14 @@ export function refuseConflicts(settings: Pick<JobSettings, 'method' | 'differen
 }
 
 /** Of all chains of a job, the one that a run of these objects goes on with, if its method is still that of the job. */
-export function findCurrentChain<Chain extends Pick<ChainRecord, 'id' | 'createdAt' | 'objects' | 'points'>>(
+export function findCurrentChain<Chain extends Pick<ChainRecord, 'id' | 'createdAt' | 'objects' | 'points' | 'adHoc'>>(
 	chains: readonly Chain[],
 	objects: readonly SourceSpec[],
 	{ singleFile }: Pick<RepositorySettings, 'singleFile'>,
 ): Chain | undefined {
 	const keys = new Set(objects.map(sourceKey));
 	return chains
-		.filter((chain) => singleFile || chain.objects.some((object) => keys.has(sourceKey(object))))
+		.filter((chain) => !chain.adHoc && (singleFile || chain.objects.some((object) => keys.has(sourceKey(object)))))
 		.toSorted((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
 		.at(-1);
 }
@@ -43,18 +45,20 @@ export type ModeFacts = {
 	readonly current: Pick<ChainRecord, 'createdAt' | 'method' | 'objects'> | undefined;
 	readonly objects: readonly SourceSpec[];
 	readonly singleFile: boolean;
+	/** Only some objects of the job run: in a single-file chain that begins no new chain for the sake of a schedule, which would leave the others out. */
+	readonly isPartial?: boolean;
 	readonly askedFull: AskedFull;
 	readonly nowMs: number;
 };
 
-export function planMode({ settings, current, objects, singleFile, askedFull, nowMs }: ModeFacts): PlannedMode {
+export function planMode({ settings, current, objects, singleFile, isPartial = false, askedFull, nowMs }: ModeFacts): PlannedMode {
 	if (askedFull === 'active') return { requested: 'full', reason: 'A full was asked for.' };
 	if (current !== undefined && current.method !== settings.method)
 		return { requested: 'full', reason: `The method of the job was changed from ${current.method} to ${settings.method}.` };
 	const fits = current === undefined || (singleFile ? current.objects.length > 1 || objects.length === 1 : current.objects.length === 1);
 	if (!fits) return { requested: 'full', reason: `The repository keeps ${singleFile ? 'all objects in one chain' : 'a chain per object'} now.` };
 	if (askedFull === 'synthetic') return { requested: 'synthetic', reason: 'A synthetic full was asked for.' };
-	if (current === undefined) return { requested: 'increment', reason: '' };
+	if (current === undefined || (singleFile && isPartial)) return { requested: 'increment', reason: '' };
 	const activeDue = dueSince(settings.activeFull, current.createdAt, nowMs);
 	if (activeDue !== null) return { requested: 'full', reason: `The active full planned for ${new Date(activeDue).toISOString()} was due.` };
 	const syntheticDue = dueSince(settings.syntheticFull, current.createdAt, nowMs);

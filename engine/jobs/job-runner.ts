@@ -1,8 +1,8 @@
 import { type Clock, EngineError, type Log } from '../base/index.ts';
 import type { Configuration, Entity, StoredSession } from '../config/index.ts';
-import type { JobSettings, SourceSpec } from '../contract/index.ts';
+import type { JobSettings, RepositorySettings, SourceSpec } from '../contract/index.ts';
 import { type BackupParts, runBackup } from './backup.ts';
-import { type AskedFull, refuseConflicts } from './full-or-increment.ts';
+import { type AskedAdHoc, type AskedFull, refuseConflicts } from './full-or-increment.ts';
 import type { LiveSession } from './live-session.ts';
 import type { ChainRecord, ChainStore } from './ports.ts';
 import { cleanUpAfter, endInterruptedSessions } from './recovery.ts';
@@ -11,11 +11,18 @@ import { sourceKey } from './source-key.ts';
 import type { DueRun } from './timetable.ts';
 
 /** What a backup session was asked; kept with it, so that a retry knows. */
-export type BackupInput = { readonly kind: 'backup'; readonly objects: readonly SourceSpec[]; readonly full: AskedFull };
+export type BackupInput = { readonly kind: 'backup'; readonly objects: readonly SourceSpec[] } & Asked;
+type Asked = { readonly full: AskedFull; readonly adHoc?: AskedAdHoc | undefined };
+
+export type RunWish = {
+	readonly adHoc?: AskedAdHoc | undefined;
+	/** Objects as people write them (`folder:/etc`): only these are run, the others keep their points. Absent: all of the job. */
+	readonly objects?: readonly string[] | undefined;
+};
 
 export interface JobRunner {
-	/** By hand. `not-found.job`, `busy.job`, `usage.conflict`. */
-	run(jobId: string, full: AskedFull): Promise<LiveSession>;
+	/** By hand. `not-found.job`, `busy.job`, `usage.conflict`, `usage.invalid` for an object that the job has not or a date that has passed. */
+	run(jobId: string, full: AskedFull, wish?: RunWish): Promise<LiveSession>;
 	/** By the timetable. */
 	runDue(job: Entity<JobSettings>, due: DueRun): Promise<LiveSession>;
 	/** Once more, for the objects that have no point from the given session and are still in the job. */
@@ -43,14 +50,14 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
 
 	type Start = {
 		readonly objects: readonly SourceSpec[];
-		readonly full: BackupInput['full'];
+		readonly asked: Asked;
 		readonly trigger: LiveSession['spec']['trigger'];
 		readonly attempt: number;
 	};
-	async function start(job: Entity<JobSettings>, { objects, full, trigger, attempt }: Start): Promise<LiveSession> {
-		refuseConflicts(job.settings, full);
+	async function start(job: Entity<JobSettings>, { objects, asked, trigger, attempt }: Start): Promise<LiveSession> {
+		refuseConflicts(job.settings, asked.full);
 		const repository = await config.repositories.get(job.settings.repositoryId);
-		const input: BackupInput = { kind: 'backup', objects, full };
+		const input: BackupInput = { kind: 'backup', objects, ...asked };
 		return sessions.start(
 			{
 				kind: 'backup',
@@ -63,7 +70,7 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
 			},
 			async (session) => {
 				await cleanUps.get(job.id);
-				await runBackup({ ...parts, usage: config.usage }, { job, repository, objects, full }, session);
+				await runBackup({ ...parts, usage: config.usage }, { job, repository, objects, ...asked }, session);
 			},
 		);
 	}
@@ -76,14 +83,17 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
 	}
 
 	return {
-		async run(jobId, full) {
+		async run(jobId, full, { objects, adHoc } = {}) {
 			const job = await config.jobs.get(jobId);
-			return start(job, { objects: job.settings.sources, full, trigger: 'manual', attempt: 1 });
+			const repository = await config.repositories.get(job.settings.repositoryId);
+			refuseWish(job.settings, repository.settings, { full, objects, adHoc }, clock.now());
+			const chosen = job.settings.sources.filter((source) => objects?.includes(sourceKey(source)) ?? true);
+			return start(job, { objects: chosen, asked: { full, adHoc }, trigger: 'manual', attempt: 1 });
 		},
 		async runDue(job, { trigger, attempt, failedSessionId }) {
 			const failed = failedSessionId === null ? null : await config.sessions.get(failedSessionId).catch(() => null); // Forgotten meanwhile: all objects then.
 			const objects = failed === null ? [] : objectsWithoutPoint(failed, job.settings);
-			return start(job, { objects: objects.length > 0 ? objects : job.settings.sources, full: failed === null ? null : askedFull(failed), trigger, attempt });
+			return start(job, { objects: objects.length > 0 ? objects : job.settings.sources, asked: askedOf(failed), trigger, attempt });
 		},
 		async retry(failed) {
 			if (failed.jobId === null)
@@ -95,7 +105,7 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
 					hint: 'Run the job instead.',
 				});
 			}
-			return start(job, { objects, full: askedFull(failed), trigger: 'manual', attempt: failed.attempt + 1 });
+			return start(job, { objects, asked: askedOf(failed), trigger: 'manual', attempt: failed.attempt + 1 });
 		},
 		async recover() {
 			const ended = await endInterruptedSessions(config.sessions, clock);
@@ -112,7 +122,38 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
 	};
 }
 
-function askedFull({ input }: StoredSession): BackupInput['full'] {
-	const full = typeof input === 'object' && input !== null && 'full' in input ? input.full : null;
-	return full === 'active' || full === 'synthetic' ? full : null;
+/** What a session was asked, as far as it can be read. */
+function askedOf(session: StoredSession | null): Asked {
+	const { full, adHoc }: Partial<Asked> = typeof session?.input === 'object' && session.input !== null ? session.input : {};
+	return { full: full === 'active' || full === 'synthetic' ? full : null, adHoc: adHoc && { keepUntil: adHoc.keepUntil ?? null } };
+}
+
+const refused = (code: 'usage.conflict' | 'usage.invalid', field: string, message: string, hint: string): EngineError =>
+	new EngineError(code, message, { hint, data: { field } });
+
+function refuseWish(settings: JobSettings, { singleFile }: RepositorySettings, { objects, full, adHoc }: RunWish & Asked, nowMs: number): void {
+	const known = settings.sources.map(sourceKey);
+	const unknown = objects?.find((object) => !known.includes(object));
+	if (unknown !== undefined) {
+		throw refused('usage.invalid', 'objects', `The job “${settings.name}” does not protect ${unknown}.`, `It protects ${known.join(', ')}.`);
+	}
+	if (objects?.length === 0) throw refused('usage.invalid', 'objects', 'No object was chosen.', `The job protects ${known.join(', ')}.`);
+	if (adHoc !== undefined && full !== null)
+		throw refused('usage.conflict', 'adHoc', 'A full outside of the chain and a full that begins a new chain exclude each other.', 'Ask for one of the two.');
+	if (adHoc !== undefined && adHoc.keepUntil !== null && adHoc.keepUntil <= nowMs) {
+		throw refused(
+			'usage.invalid',
+			'keepUntil',
+			`${new Date(adHoc.keepUntil).toISOString()} has passed: the full would not be kept at all.`,
+			'Name a later date.',
+		);
+	}
+	if (full !== null && singleFile && objects !== undefined && new Set(objects).size < known.length) {
+		throw refused(
+			'usage.conflict',
+			'objects',
+			'The repository keeps all objects of a job in one chain: a full of some of them would begin a chain without the others.',
+			'Run the full without naming objects, or run these as an increment or as an ad-hoc full.',
+		);
+	}
 }

@@ -40,7 +40,7 @@ export function planOutlook(
 		for (const path of pathsOf(present)) if (!filesAfter.has(path)) expiringFiles.add(path);
 		for (const [point, flags] of step.plan.flags) gfs.set(point, flags);
 		if (settings.retainDays === null) continue;
-		for (const { points } of present) for (const point of points) keepUntil.set(point.id, point.createdAt + settings.retainDays * DAY_MS);
+		for (const { points, adHoc } of present) if (!adHoc) for (const point of points) keepUntil.set(point.id, point.createdAt + settings.retainDays * DAY_MS);
 	}
 	return { gfs, expiringPoints, expiringFiles, keepUntil };
 }

@@ -149,7 +149,7 @@ test('what needs a look comes with the step that mends it', () => {
 });
 
 test('restore points that nobody ever read back are a matter after 30 days', () => {
-	const points = [40, 1].map((days, i) => ({ id: `p${i}`, job: 'Office', object: 'folder:/a', createdAt: now - days * DAY_MS, restorable: true }));
+	const points = [40, 1].map((days, i) => ({ id: `p${i}`, jobId: 'j', object: 'folder:/a', createdAt: now - days * DAY_MS, restorable: true }));
 	assert.deepEqual(actions({ objects: [object], points }), ['verify-point p1']);
 	assert.deepEqual(actions({ objects: [object], points: points.slice(1) }), []);
 	assert.deepEqual(actions({ objects: [{ ...object, lastVerifiedAt: now - DAY_MS }], points }), []);

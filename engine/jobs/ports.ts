@@ -4,7 +4,7 @@
  */
 import type { BrowsePage, CheckResult, Download, ErrorShape, OverwriteRule, RestorePlan, SourceSpec } from '../contract/index.ts';
 import type { BackupRun, ObjectOutcome, TaskOptions as RunOptions, TaskObserver } from '../mover/index.ts';
-import type { ChainRecord, ChainStep, StepOutcome } from '../repository/index.ts';
+import type { ChainRecord, ChainStep, StepOutcome, StorageFinding } from '../repository/index.ts';
 
 export type { BackupRun, ObjectOutcome, TaskObserver, TaskOptions as RunOptions } from '../mover/index.ts';
 export type { ChainRecord, ChainStep, PointRecord, StepOutcome } from '../repository/index.ts';
@@ -56,6 +56,8 @@ export interface ChainStore {
 	/** Tries out the folder: creates it if its parent exists, writes, syncs, reads back, renames, deletes. Throws `repository.*`. */
 	prepare(repositoryPath: string): Promise<void>;
 	space(repositoryPath: string): Promise<{ capacityBytes: number; freeBytes: number }>;
+	/** Tries the promises of the storage out, one by one. */
+	checkStorage(repositoryPath: string): Promise<readonly StorageFinding[]>;
 	/** All chains in the folder, from their `.hbm`; a chain that cannot be read is in `problems` instead. */
 	list(
 		repositoryPath: string,

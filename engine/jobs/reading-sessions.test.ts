@@ -17,6 +17,8 @@ async function protect(site: JobSite) {
 		const context = {
 			repositoryName: 'Local',
 			jobNames: new Map([[job.id, 'Office']]),
+			jobsHere: new Set([job.id]),
+			formerJobs: new Set<string>(),
 			outlook: planOutlook([], [], { singleFile: false }, 0),
 			verifiedAt: new Map(),
 			lastChecks: new Map(),

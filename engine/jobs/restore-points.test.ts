@@ -9,6 +9,8 @@ function point(id: string, createdAt: string, more: Partial<Point> = {}): Point 
 		chainId: 'c',
 		jobId: 'j1',
 		job: 'Office',
+		origin: 'job',
+		originJobId: 'j1',
 		repositoryId: 'r',
 		object: 'folder:/etc',
 		objectKind: 'folder',
@@ -28,6 +30,7 @@ function point(id: string, createdAt: string, more: Partial<Point> = {}): Point 
 		gfs: [],
 		keepUntil: null,
 		expires: false,
+		isAdHoc: false,
 		...more,
 	};
 }

@@ -1,6 +1,6 @@
 /** Restore points as faces see them, and the forms in which people name one. Pure. */
 import { EngineError } from '../base/index.ts';
-import type { Chain, Point } from '../contract/index.ts';
+import type { Chain, Origin, Point } from '../contract/index.ts';
 import type { CatalogueView } from './catalogue.ts';
 import type { Outlook } from './outlook.ts';
 import type { ChainRecord, PointRecord } from './ports.ts';
@@ -12,6 +12,10 @@ export type PointContext = {
 	readonly repositoryName: string;
 	/** Names of the jobs of this installation, by id: a chain of any other job has no `jobId`. */
 	readonly jobNames: ReadonlyMap<string, string>;
+	/** Of those that use this repository: only they go on with a chain in it. */
+	readonly jobsHere: ReadonlySet<string>;
+	/** Jobs that this installation had once. */
+	readonly formerJobs: ReadonlySet<string>;
 	readonly outlook: Outlook;
 	/** When points were last read back without damage, by point id. */
 	readonly verifiedAt: ReadonlyMap<string, number>;
@@ -28,6 +32,8 @@ export function toPoint({ view, chain, context }: LocatedChain, point: PointReco
 		chainId: chain.id,
 		jobId: context.jobNames.has(chain.job.id) ? chain.job.id : null,
 		job: context.jobNames.get(chain.job.id) ?? chain.job.name,
+		origin: originOf(chain.job.id, context),
+		originJobId: chain.job.id,
 		repositoryId: view.repositoryId,
 		object: sourceKey(point.object),
 		objectKind: point.object.kind,
@@ -45,10 +51,14 @@ export function toPoint({ view, chain, context }: LocatedChain, point: PointReco
 		problem,
 		verifiedAt: context.verifiedAt.get(point.id) ?? null,
 		gfs: [...(context.outlook.gfs.get(point.id) ?? [])],
-		keepUntil: context.outlook.keepUntil.get(point.id) ?? null,
+		keepUntil: chain.adHoc ? chain.adHoc.keepUntil : (context.outlook.keepUntil.get(point.id) ?? null),
 		expires: context.outlook.expiringPoints.has(point.id),
+		isAdHoc: Boolean(chain.adHoc),
 	};
 }
+
+const originOf = (jobId: string, { jobNames, formerJobs }: PointContext): Origin =>
+	jobNames.has(jobId) ? 'job' : formerJobs.has(jobId) ? 'removed-job' : 'elsewhere';
 
 /** The chains of one repository; what expires is what the next successful run of its job will remove. */
 export function toChains(view: CatalogueView, context: PointContext): Chain[] {
@@ -60,12 +70,15 @@ export function toChains(view: CatalogueView, context: PointContext): Chain[] {
 				id: chain.id,
 				jobId: context.jobNames.has(jobId) ? jobId : null,
 				job: context.jobNames.get(jobId) ?? chain.job.name,
+				origin: originOf(jobId, context),
+				originJobId: jobId,
 				object: chain.objects.map(sourceKey).join(', '),
 				repositoryId: view.repositoryId,
 				repository: context.repositoryName,
 				method: chain.method,
-				isCurrent: current.has(chain.id),
+				isCurrent: context.jobsHere.has(jobId) && current.has(chain.id),
 				encrypted: chain.encrypted,
+				adHoc: chain.adHoc ?? null,
 				files: chain.files.map((file) => ({
 					path: file.path,
 					kind: file.kind,
@@ -88,7 +101,8 @@ export function toChains(view: CatalogueView, context: PointContext): Chain[] {
  * several objects is named without the object.
  */
 export function resolvePoint(reference: string, points: readonly Point[]): Point {
-	const byId = points.find(({ id }) => id === reference);
+	// A copy of a repository holds the same point: whichever can be restored will do.
+	const byId = points.find(({ id, restorable }) => id === reference && restorable) ?? points.find(({ id }) => id === reference);
 	if (byId !== undefined) return byId;
 	const at = reference.lastIndexOf('@');
 	if (at < 0) throw notFound(reference, `There is no restore point ${reference}.`, points);
@@ -104,8 +118,18 @@ export function resolvePoint(reference: string, points: readonly Point[]): Point
 function ofSubject(subject: string, reference: string, points: readonly Point[]): Point[] {
 	const slash = subject.indexOf('/');
 	const job = slash < 0 ? subject : subject.slice(0, slash);
-	const ofJob = points.filter((point) => equalNames(point.job, job) || point.jobId === job);
-	if (ofJob.length === 0) throw notFound(reference, `There is no restore point of a job “${job}”.`, points);
+	const named = points.filter((point) => equalNames(point.job, job) || point.originJobId === job);
+	if (named.length === 0) throw notFound(reference, `There is no restore point of a job “${job}”.`, points);
+	// A job of this installation goes before one of the same name that was imported.
+	const own = named.filter(({ jobId }) => jobId !== null);
+	const ofJob = own.length > 0 ? own : named;
+	const makers = [...new Set(ofJob.map(({ originJobId }) => originJobId))];
+	if (makers.length > 1) {
+		throw new EngineError('usage.invalid', `There are points of ${makers.length} jobs named “${job}”, which came from different installations.`, {
+			hint: `Name the one that is meant by its id, as in ${makers[0]}@latest; "holdfast point list --json" shows them.`,
+			data: { field: 'point', jobs: makers },
+		});
+	}
 	const objects = [...new Set(ofJob.map(({ object }) => object))];
 	if (slash < 0) {
 		if (objects.length === 1) return ofJob;

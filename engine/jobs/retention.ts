@@ -5,7 +5,7 @@ import type { ChainRecord, PointRecord } from './ports.ts';
 import { sourceKey } from './source-key.ts';
 
 /** What retention looks at: `ChainRecord`s of one job in one repository. */
-export type RetentionChain = Pick<ChainRecord, 'id' | 'createdAt' | 'method' | 'objects' | 'files' | 'points'>;
+export type RetentionChain = Pick<ChainRecord, 'id' | 'createdAt' | 'method' | 'objects' | 'files' | 'points' | 'adHoc'>;
 
 export type RetentionRule = Pick<JobSettings, 'retainPoints' | 'retainDays' | 'gfs'> & {
 	/** Zone in which weeks, months and years begin. */
@@ -37,18 +37,22 @@ export const DAY_MS = 86_400_000;
  * - a file that nothing builds on goes alone: the oldest reverse increments, differentials one by one, and the newest increments first where only
  *   an archive full of an old chain is kept;
  * - in the present chain of forever forward incremental the oldest increments are merged into the full.
+ *
+ * Ad-hoc fulls stand outside of all this: they count for no rule, and each goes when its own date has come, if every object in it has a restorable
+ * point elsewhere.
  */
-export function planRetention(chains: readonly RetentionChain[], rule: RetentionRule, nowMs: number): RetentionPlan {
+export function planRetention(all: readonly RetentionChain[], rule: RetentionRule, nowMs: number): RetentionPlan {
+	const chains = all.filter(({ adHoc }) => !adHoc);
 	const oldestFirst = chains.toSorted((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
 	const current = currentChainIds(chains);
 	const flags = planGfs(oldestFirst, rule);
 	const outdated = findOutdated(oldestFirst, rule, flags, nowMs);
-	const actions: RetentionAction[] = [];
+	const actions: RetentionAction[] = expiredAdHoc(all, nowMs).map(({ id }) => ({ kind: 'remove-chain', chainId: id }));
 	for (const chain of oldestFirst) {
 		const isOutdated = (ids: readonly string[]): boolean => ids.every((id) => outdated.has(id));
 		if (chain.objects.length + chain.points.length === 0) continue;
-		const all = chain.points.length > 0 ? chain.points.map(({ id }) => id) : [placeholder(chain).id];
-		if (!current.has(chain.id) && isOutdated(all)) {
+		const own = chain.points.length > 0 ? chain.points.map(({ id }) => id) : [placeholder(chain).id];
+		if (!current.has(chain.id) && isOutdated(own)) {
 			actions.push({ kind: 'remove-chain', chainId: chain.id });
 			continue;
 		}
@@ -57,6 +61,17 @@ export function planRetention(chains: readonly RetentionChain[], rule: Retention
 		if (count > 0) actions.push({ kind: 'merge', chainId: chain.id, count });
 	}
 	return { actions, flags };
+}
+
+/** Ad-hoc fulls whose date has come. One that is the last restorable point of an object stays. */
+function expiredAdHoc(all: readonly RetentionChain[], nowMs: number): RetentionChain[] {
+	const expired = all.filter(({ adHoc }) => adHoc && adHoc.keepUntil !== null && adHoc.keepUntil <= nowMs);
+	const restorable = new Set(
+		all
+			.filter((chain) => !expired.includes(chain))
+			.flatMap(({ points }) => points.filter(({ problem }) => problem === null).map(({ object }) => sourceKey(object))),
+	);
+	return expired.filter(({ points }) => points.every(({ object, problem }) => problem !== null || restorable.has(sourceKey(object))));
 }
 
 /** Ids of all points that no rule keeps. */
@@ -116,9 +131,9 @@ function mergeCount({ method, files }: RetentionChain, isOutdated: (pointIds: re
 }
 
 /** Of all chains of a job, the one that the next increment of each object goes to. */
-export function currentChainIds(chains: readonly Pick<RetentionChain, 'id' | 'createdAt' | 'objects' | 'points'>[]): Set<string> {
+export function currentChainIds(chains: readonly Pick<RetentionChain, 'id' | 'createdAt' | 'objects' | 'points' | 'adHoc'>[]): Set<string> {
 	const newest = new Map<string, { readonly id: string; readonly createdAt: number }>();
-	for (const chain of chains) {
+	for (const chain of chains.filter(({ adHoc }) => !adHoc)) {
 		for (const object of objectsOf(chain)) {
 			const other = newest.get(object);
 			if (other === undefined || chain.createdAt > other.createdAt || (chain.createdAt === other.createdAt && chain.id > other.id)) newest.set(object, chain);

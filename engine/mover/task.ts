@@ -36,6 +36,8 @@ export type BackupRun = {
 	readonly reason: string;
 	/** Begin a new chain when the current one holds this many points (null: never). */
 	readonly renewAfterPoints: number | null;
+	/** A full outside of the job's chains, kept until a time of its own; null: until it is removed by hand. Only with `full`. */
+	readonly adHoc?: { readonly keepUntil: number | null } | undefined;
 	/** Bytes per second; null: no limit. */
 	readonly readLimit: number | null;
 	readonly writeLimit: number | null;

@@ -5,6 +5,7 @@ import type { ChainHead, PointManifest } from '../format/index.ts';
 import { BackupFileWriter } from './backup-file.ts';
 import { type ChainHandle, loadChain } from './chain-reader.ts';
 import {
+	type AdHoc,
 	describeChain,
 	extensions,
 	filesNeeded,
@@ -35,6 +36,8 @@ export type ChainRunSpec = {
 	/** `synthetic`: a full of a new chain, for which what has not changed is copied from the present chain. */
 	readonly requested: 'full' | 'synthetic' | 'increment';
 	readonly renewAfterPoints: number | null;
+	/** A full outside of the job's chains: none goes on with it or is changed by it. Only with `full`. */
+	readonly adHoc?: AdHoc | undefined;
 	readonly now: number;
 };
 
@@ -115,6 +118,10 @@ export class ChainRun implements AsyncDisposable {
 		const { folder, files, metadataName, chain } = this.#target;
 		if (files.length === 0) return;
 		const now = await readMetadata(this.#storage, `${folder}/${metadataName}`);
+		if (now.chain.job.id !== chain.job.id)
+			throw new EngineError('busy.chain', `The chain of “${chain.job.name}” was taken over by the job “${now.chain.job.name}” while this session ran.`, {
+				hint: 'Let only one engine run the jobs of a chain. The next run begins a new chain.',
+			});
 		if (now.files.length === files.length && now.files.every(({ id }, i) => id === files[i]?.id)) return;
 		throw new EngineError('busy.chain', `Another session changed the chain of “${chain.job.name}” while this one ran.`, {
 			hint: 'Let only one engine run the jobs of a repository, then run the job again.',
@@ -173,7 +180,7 @@ function findCurrentChain(chains: readonly StoredChain[], spec: ChainRunSpec): S
 		spec.singleFile
 			? objects.length !== 1 || spec.objects.length === 1
 			: objects.length === 1 && spec.objects.every((object) => objects.some((other) => sameObject(object, other)));
-	return chains.findLast(({ metadata: { chain } }) => chain.job.id === spec.job.id && chain.method === spec.method && covers(chain.objects));
+	return chains.findLast(({ metadata: { chain } }) => chain.job.id === spec.job.id && chain.method === spec.method && !chain.adHoc && covers(chain.objects));
 }
 
 async function planRun(storage: Storage, spec: ChainRunSpec): Promise<Plan> {
@@ -233,7 +240,8 @@ function chooseTarget(spec: ChainRunSpec, plan: Plan): Target {
 	const reverseName = `${base.slice(0, base.lastIndexOf('_'))}_${timeName(plan.chain?.full.createdAt ?? spec.now)}-${fileId.slice(-4)}${extensions.reverse}`;
 	const common = { folder, name, part, reverseName, kind, fileId };
 	if (!stored) {
-		const chain: ChainHead = { id: newId(spec.now), createdAt: spec.now, method: spec.method, job: spec.job, objects: [...spec.objects] };
+		const { now, method, job, adHoc } = spec;
+		const chain: ChainHead = { id: newId(now), createdAt: now, method, job, objects: [...spec.objects], ...(adHoc && { adHoc }) };
 		return { ...common, metadataName: base + metadataExtension, dependsOn: null, chain, files: [] };
 	}
 	const { chain, files } = stored.metadata;

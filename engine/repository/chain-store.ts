@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import { EngineError, isEngineError, toErrorShape } from '../base/index.ts';
 import type { BackupFileKind, ChainMethod, ErrorShape, RunMode, SourceSpec } from '../contract/index.ts';
-import { type ChainMetadata, encodeChainMetadata, maxMetadataBytes, type PointManifest, parseChainMetadata } from '../format/index.ts';
+import { type ChainHead, type ChainMetadata, encodeChainMetadata, maxMetadataBytes, type PointManifest, parseChainMetadata } from '../format/index.ts';
 import { checkStorage } from './storage/check-storage.ts';
 import { LocalFolder } from './storage/local-folder.ts';
 import { type RepositoryPlace, storageAt } from './storage/open-storage.ts';
@@ -49,6 +49,8 @@ export type ChainFileRecord = {
 	readonly problem: string | null;
 };
 
+export type AdHoc = NonNullable<ChainHead['adHoc']>;
+
 export type ChainRecord = {
 	readonly id: string;
 	readonly job: JobRef;
@@ -56,6 +58,8 @@ export type ChainRecord = {
 	readonly method: ChainMethod;
 	readonly createdAt: number;
 	readonly encrypted: boolean;
+	/** A full outside of the job's chains, kept until a time of its own (null: until it is removed by hand); absent from an ordinary chain. */
+	readonly adHoc?: AdHoc | undefined;
 	/** The full first, every file after the one that it builds on. */
 	readonly files: readonly ChainFileRecord[];
 	/** Oldest first. */
@@ -160,6 +164,7 @@ export function describeChain(stored: StoredChain, entries: readonly StorageEntr
 		method: chain.method,
 		createdAt: chain.createdAt,
 		encrypted: false,
+		...(chain.adHoc && { adHoc: chain.adHoc }),
 		files: described,
 		points,
 	};

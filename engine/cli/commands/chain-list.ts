@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Chain, Point } from '../../contract/index.ts';
 import type { CommandLine } from '../command-line.ts';
-import { formatSize, formatTable, formatTime, printable } from '../format.ts';
+import { formatSize, formatTable, formatTime, isoTime, originMarks, printable } from '../format.ts';
 import { chainJson } from '../json.ts';
 import { ofJob } from '../lookup.ts';
 import { withExample } from './group.ts';
@@ -25,9 +25,9 @@ export function addChainList(group: Command, line: CommandLine): void {
 				() =>
 					chains.length === 0
 						? ['No chains.']
-						: chains.flatMap(({ id, job, object, repository, method, isCurrent, files }, index) => [
+						: chains.flatMap(({ id, job, origin, object, repository, method, isCurrent, adHoc, files }, index) => [
 								...(index > 0 ? [''] : []),
-								`${id}  ${printable(`${job} · ${object} · ${repository}`)} · ${method}${isCurrent ? ' · current' : ''}`,
+								`${id}  ${printable(`${job}${originMarks[origin]} · ${object} · ${repository}`)} · ${adHoc ? adHocWords(adHoc) : method}${isCurrent ? ' · current' : ''}`,
 								...formatTable(
 									files,
 									[
@@ -47,6 +47,9 @@ export function addChainList(group: Command, line: CommandLine): void {
 		}),
 	);
 }
+
+const adHocWords = ({ keepUntil }: NonNullable<Chain['adHoc']>): string =>
+	keepUntil === null ? 'ad-hoc full, kept until removed by hand' : `ad-hoc full, kept until ${isoTime(keepUntil).slice(0, 16)}`;
 
 /** What retention does with a file at the next run that succeeds, or why it keeps an archive. */
 function fateOf({ expires, pointIds }: Chain['files'][number], points: ReadonlyMap<string, Point>): string {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Point } from '../../contract/index.ts';
 import type { CommandLine } from '../command-line.ts';
-import { formatSize, formatTable, formatTime } from '../format.ts';
+import { formatSize, formatTable, formatTime, originMarks } from '../format.ts';
 import { pointJson } from '../json.ts';
 import { ofJob } from '../lookup.ts';
 import { withExample } from './group.ts';
@@ -29,10 +29,10 @@ export const pointTable = (points: readonly Point[], nowMs: number): string[] =>
 		points,
 		[
 			{ title: 'Id', value: ({ id }) => id },
-			{ title: 'Job', value: ({ job }) => job },
+			{ title: 'Job', value: ({ job, origin }) => `${job}${originMarks[origin]}` },
 			{ title: 'Object', value: ({ object }) => object },
 			{ title: 'Created', value: ({ createdAt }) => formatTime(createdAt, nowMs) },
-			{ title: 'Kind', value: ({ kind }) => kind },
+			{ title: 'Kind', value: ({ kind, isAdHoc }) => (isAdHoc ? `ad-hoc ${kind}` : kind) },
 			{ title: 'Size', value: ({ sourceBytes }) => formatSize(sourceBytes), alignRight: true },
 			{ title: 'Stored', value: ({ storedBytes }) => formatSize(storedBytes), alignRight: true },
 			{ title: 'Restorable', value: ({ restorable, problem }) => (restorable ? 'yes' : `no: ${problem ?? 'unknown reason'}`) },

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import type { StorageReport } from '../../contract/index.ts';
 import type { CommandLine } from '../command-line.ts';
 import { exitCode } from '../exit-code.ts';
+import { printable } from '../format.ts';
 import { errorJson, repositoryJson } from '../json.ts';
-import { addLaterOptions } from '../later.ts';
 import { findRepository } from '../lookup.ts';
 import { withExample } from './group.ts';
 import { repositoryLines } from './repository-show.ts';
@@ -12,14 +13,32 @@ export function addRepositoryCheck(group: Command, line: CommandLine): void {
 		group
 			.command('check')
 			.description('Try a repository out and read its folder again. To verify stored data, see "chain check".')
-			.argument('<NAME>', 'name or id'),
+			.argument('<NAME>', 'name or id')
+			.option('--storage', 'try out each promise that backups rest on, with a few small files, and say which one is broken'),
 		'repository check Main',
+		'repository check Main --storage',
 	);
-	addLaterOptions(command, ['--storage']);
-	command.action((name: string) =>
+	command.action((name: string, { storage }: { storage?: boolean }) =>
 		line.run(command, async ({ client, output }) => {
 			const engine = await client();
-			const { id } = await findRepository(engine, name);
+			const { id, settings } = await findRepository(engine, name);
+			if (storage) {
+				const report = await engine.repositories.checkStorage.mutate({ id });
+				const broken = report.promises.flatMap(({ error }) => error ?? []);
+				output.result(
+					() => ({
+						storage: {
+							repository: settings.name,
+							path: settings.path,
+							promises: report.promises.map(({ promise, error }) => ({ promise, kept: error === null, error: error && errorJson(error) })),
+						},
+						...(broken[0] && { error: errorJson(broken[0]) }),
+					}),
+					() => storageLines(settings, report),
+				);
+				for (const hint of new Set(broken.flatMap((error) => error.hint ?? []))) output.note(hint);
+				return broken.length === 0 ? exitCode.success : exitCode.failed;
+			}
 			const repository = await engine.repositories.rescan.mutate({ id });
 			const { problem } = repository;
 			output.result(
@@ -30,4 +49,18 @@ export function addRepositoryCheck(group: Command, line: CommandLine): void {
 			return problem === null ? exitCode.success : exitCode.failed;
 		}),
 	);
+}
+
+function storageLines({ name, path }: { readonly name: string; readonly path: string }, { promises }: StorageReport): string[] {
+	const kept = promises.filter(({ error }) => error === null).length;
+	return [
+		...promises.flatMap(({ promise, error }) => [
+			`${error === null ? 'kept   ' : 'BROKEN '} ${promise}`,
+			...(error === null ? [] : [`         ${printable(error.message)} [${error.code}]`]),
+		]),
+		'',
+		kept === promises.length
+			? `“${name}” (${printable(path)}) keeps all ${kept} promises.`
+			: `“${name}” (${printable(path)}) keeps ${kept} of ${promises.length} promises.`,
+	];
 }

@@ -1,7 +1,9 @@
 /** In order of their names. A migration that was released is never changed; the next one is added. */
 import type { Migration } from 'kysely/migration';
 import { first } from './0001-first.ts';
+import { formerJobs } from './0002-former-jobs.ts';
 
 export const migrations: Readonly<Record<string, Migration>> = {
 	'0001-first': first,
+	'0002-former-jobs': formerJobs,
 };

@@ -229,6 +229,11 @@ export class FakePlane implements DataPlane, ChainStore {
 		return { capacityBytes: this.capacityBytes, freeBytes: this.freeBytes };
 	}
 
+	async checkStorage(repositoryPath: string) {
+		const error = this.#unreachable.has(repositoryPath) ? ({ code: 'repository.unreachable', message: 'It cannot be reached.' } as const) : null;
+		return [{ promise: 'what was written is read back', error }];
+	}
+
 	async list(repositoryPath: string) {
 		this.#refuseUnreachable(repositoryPath);
 		return { chains: structuredClone(this.#chainsIn(repositoryPath)), problems: [] };
@@ -262,7 +267,10 @@ export class FakePlane implements DataPlane, ChainStore {
 		const chains = this.#chainsIn(run.repositoryPath);
 		const current = chains.findLast(
 			(chain) =>
-				chain.job.id === run.job.id && chain.method === run.method && chain.objects.some((object) => run.objects.some((other) => key(other) === key(object))),
+				chain.job.id === run.job.id &&
+				!chain.adHoc &&
+				chain.method === run.method &&
+				chain.objects.some((object) => run.objects.some((other) => key(other) === key(object))),
 		);
 		const isTooLong = current !== undefined && run.renewAfterPoints !== null && current.files.length >= run.renewAfterPoints;
 		const isFull = run.requested !== 'increment' || current === undefined || isTooLong;
@@ -293,7 +301,17 @@ export class FakePlane implements DataPlane, ChainStore {
 		} as const;
 		const base: ChainRecord =
 			isFull || current === undefined
-				? { id: chainId, job: run.job, objects: run.objects, method: run.method, createdAt, encrypted: false, files: [], points: [] }
+				? {
+						id: chainId,
+						job: run.job,
+						objects: run.objects,
+						method: run.method,
+						createdAt,
+						encrypted: false,
+						...(run.adHoc && { adHoc: run.adHoc }),
+						files: [],
+						points: [],
+					}
 				: current;
 		const next =
 			run.method === 'reverse' && !isFull ? rollBack(base, newFile, points) : { ...base, files: [...base.files, newFile], points: [...base.points, ...points] };

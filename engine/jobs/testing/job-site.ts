@@ -16,7 +16,8 @@ import {
 import { createCatalogue } from '../catalogue.ts';
 import { createChainUse } from '../chain-use.ts';
 import { createEventBus } from '../events.ts';
-import { createJobRunner } from '../job-runner.ts';
+import type { AskedFull } from '../full-or-increment.ts';
+import { createJobRunner, type RunWish } from '../job-runner.ts';
 import type { LiveSession } from '../live-session.ts';
 import { createMaintenanceSessions } from '../maintenance-sessions.ts';
 import type { ChainRecord } from '../ports.ts';
@@ -62,5 +63,5 @@ export async function ended(site: Pick<JobSite, 'sessions'>, { id }: Pick<LiveSe
 	throw new Error('the session was not followed to its end');
 }
 
-export const runToEnd = async (site: JobSite, jobId: string, full: 'active' | 'synthetic' | null = null): Promise<Session> =>
-	ended(site, await site.runner.run(jobId, full));
+export const runToEnd = async (site: JobSite, jobId: string, full: AskedFull = null, wish: RunWish = {}): Promise<Session> =>
+	ended(site, await site.runner.run(jobId, full, wish));

@@ -8,6 +8,8 @@ const point = (over: Partial<Point>): Point => ({
 	chainId: 'c',
 	jobId: 'j',
 	job: 'Nightly',
+	origin: 'job',
+	originJobId: 'j',
 	repositoryId: 'r',
 	object: 'folder:/srv',
 	objectKind: 'folder',
@@ -27,6 +29,7 @@ const point = (over: Partial<Point>): Point => ({
 	gfs: [],
 	keepUntil: null,
 	expires: false,
+	isAdHoc: false,
 	...over,
 });
 const known = (over: Partial<ProtectedObject>): ProtectedObject => ({
