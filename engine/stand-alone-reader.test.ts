@@ -20,7 +20,7 @@ function noise(seed: number, length: number): Buffer {
 	return createCipheriv('aes-128-ctr', Buffer.alloc(16, seed), Buffer.alloc(16)).update(Buffer.alloc(length));
 }
 
-const silent: TaskObserver = { counters() {}, activity() {}, warning: ({ message }) => assert.fail(message), info() {}, bottleneck() {} };
+const silent: TaskObserver = { counters() {}, activity() {}, warning: ({ message }) => assert.fail(message), info() {}, bottleneck() {}, mode() {} };
 
 function read(...args: string[]): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
 	return spawnSync(process.execPath, [reader, ...args], { encoding: 'utf8' });

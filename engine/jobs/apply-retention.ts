@@ -118,4 +118,5 @@ const activityObserver = (say: (text: string) => void): TaskObserver => ({
 	warning: () => undefined,
 	info: () => undefined,
 	bottleneck: () => undefined,
+	mode: () => undefined,
 });

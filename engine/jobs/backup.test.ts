@@ -153,6 +153,20 @@ test('a cancelled session ends soon, as cancelled, and leaves the chain as it wa
 	assert.equal((await site.sessions.get(session.id)).state, 'cancelled');
 });
 
+test('what a run became is shown while it runs, and logged once', async (t) => {
+	const site = await openJobSite(t);
+	const job = await addJob(site, (await addRepository(site)).id);
+	const hang = site.plane.hangNext();
+	const session = await site.runner.run(job.id, null);
+	await hang.begun;
+	const { tasks } = await site.sessions.get(session.id);
+	assert.deepEqual(tasks[0]?.mode, { requested: 'increment', actual: 'full', reason: 'There is no chain to build on.' });
+	hang.release();
+	assert.equal((await ended(site, session)).state, 'success');
+	const entries = await site.sessions.log(session.id, 0, 100);
+	assert.equal(entries.filter(({ message }) => message.includes('There is no chain to build on.')).length, 1);
+});
+
 test('a session that waits for its turn is cancelled without having begun', async (t) => {
 	const site = await openJobSite(t);
 	const repository = await addRepository(site, { maxTasks: 1 });

@@ -201,7 +201,6 @@ async function performRun(parts: BackupParts, request: BackupRequest, run: Run, 
 	for (const [i, task] of run.tasks.entries()) {
 		const outcome = outcomes[i];
 		if (outcome === undefined) throw new Error(`Defect: no outcome for ${task.object}`);
-		task.info([outcome.mode.actual === 'full' ? 'Full.' : 'Increment.', outcome.mode.reason].filter(Boolean).join(' '));
 		task.succeed(outcome);
 	}
 }

@@ -69,10 +69,17 @@ export class LiveTask implements TaskObserver {
 		this.#listener.changed();
 	}
 
-	start(requested: RunMode | null): void {
+	mode(mode: RunMode): void {
+		this.#mode = mode;
+		this.info([mode.actual === 'full' ? 'Full.' : 'Increment.', mode.reason].filter(Boolean).join(' '));
+		this.#listener.changed();
+	}
+
+	/** @param planned what a backup is to be, until the data plane has decided; null for the other kinds */
+	start(planned: RunMode | null): void {
 		this.#state = 'running';
 		this.#startedAt = this.#listener.now();
-		this.#mode = requested;
+		this.#mode = planned;
 		this.#listener.changed();
 	}
 

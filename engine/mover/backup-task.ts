@@ -24,6 +24,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 		actual: chainRun.actual,
 		reason: chainRun.fallbackReason || run.reason,
 	};
+	for (const observer of observers) observer.mode(mode);
 	const diskBlockSizes = await Promise.all(chainRun.previous.map((point) => previousBlockSize(point, base)));
 	await using pipe = new Pipe({
 		writer: chainRun.writer,
@@ -44,6 +45,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 		const counters: MutableCounters = { ...noCounters };
 		const sentBefore = pipe.transferredBytes;
 		const progress: TaskObserver = {
+			mode: (decided) => observer.mode(decided),
 			activity: (text) => observer.activity(text),
 			warning: (warning) => observer.warning(warning),
 			info: (message) => observer.info(message),

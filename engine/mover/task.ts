@@ -3,6 +3,8 @@ import type { CompressionLevel } from '../format/index.ts';
 
 /** Listens to one object of a run. Called often: implementations only store and thin out. Never throws. */
 export interface TaskObserver {
+	/** Of a backup, once, as soon as it is decided whether it is a full or an increment. */
+	mode(mode: RunMode): void;
 	counters(counters: TaskCounters): void;
 	/** What it is doing now: a path, or a word such as "committing". */
 	activity(text: string): void;

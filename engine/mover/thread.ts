@@ -4,10 +4,11 @@
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { assert, EngineError, startThread, toErrorShape } from '../base/index.ts';
-import type { Bottleneck, ErrorShape, ItemWarning, TaskCounters } from '../contract/index.ts';
+import type { Bottleneck, ErrorShape, ItemWarning, RunMode, TaskCounters } from '../contract/index.ts';
 import type { TaskObserver, TaskOptions } from './task.ts';
 
 type Report =
+	| { readonly type: 'mode'; readonly observer: number; readonly mode: RunMode }
 	| { readonly type: 'counters'; readonly observer: number; readonly counters: TaskCounters }
 	| { readonly type: 'activity'; readonly observer: number; readonly text: string }
 	| { readonly type: 'warning'; readonly observer: number; readonly warning: ItemWarning }
@@ -44,6 +45,8 @@ export function runInThread<Result>(module: URL, input: unknown, observers: read
 		signal?.addEventListener('abort', onAbort, { once: true });
 		worker.on('message', (report: Report) => {
 			switch (report.type) {
+				case 'mode':
+					return observers[report.observer]?.mode(report.mode);
 				case 'counters':
 					return observers[report.observer]?.counters(report.counters);
 				case 'activity':
@@ -95,6 +98,7 @@ function relay(observer: number, send: (report: Report) => void): TaskObserver {
 	let countersAt = 0;
 	let activityAt = 0;
 	return {
+		mode: (mode) => send({ type: 'mode', observer, mode }),
 		counters(counters) {
 			const now = performance.now();
 			const isComplete = counters.totalBytes !== null && counters.doneBytes >= counters.totalBytes;

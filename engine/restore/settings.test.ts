@@ -25,6 +25,7 @@ for (const [i, compression] of (['none', 'fast', 'optimal', 'high'] as const).en
 		fs.appendFileSync(join(site.source, 'large'), 'the end');
 		const second = { facts: factsOf(site.source), ...(await protect(site, { blockSizeBytes: 524_288, compression: 'fast' })) };
 		assert.equal(second.outcomes[0]?.mode.actual, 'increment');
+		assert.deepEqual(second.witness.modes, [second.outcomes[0]?.mode], 'told once, as soon as it was decided');
 		for (const { pointId, facts } of [first, second]) {
 			const to = join(site.root, pointId);
 			await giveBack(site, pointId, { to });

@@ -4,7 +4,7 @@
  */
 import { posix } from 'node:path';
 import { EngineError } from '../../base/index.ts';
-import type { BrowseEntry, CheckResult, RestorePlan, SourceSpec, TaskCounters } from '../../contract/index.ts';
+import type { BrowseEntry, CheckResult, RestorePlan, RunMode, SourceSpec, TaskCounters } from '../../contract/index.ts';
 import type { BackupRun, ChainRecord, ChainStep, ChainStore, DataPlane, ObjectOutcome, PointRecord, RunOptions, TaskObserver } from '../ports.ts';
 import { applyRetention } from '../retention.ts';
 
@@ -87,6 +87,8 @@ export class FakePlane implements DataPlane, ChainStore {
 		this.running++;
 		this.peakRunning = Math.max(this.peakRunning, this.running);
 		try {
+			const { mode } = this.#decide(run);
+			for (const observer of observers) observer.mode(mode);
 			for (const object of run.objects) await this.#misbehave(object, options);
 			options.signal?.throwIfAborted();
 			this.#refuseUnreachable(run.repositoryPath);
@@ -262,8 +264,7 @@ export class FakePlane implements DataPlane, ChainStore {
 		this.#chains.set(repositoryPath, applyRetention(this.#chainsIn(repositoryPath), [{ kind: 'remove-file', chainId, path }]));
 	}
 
-	#commit(run: BackupRun, observers: readonly TaskObserver[]): ObjectOutcome[] {
-		const all = run.objects.map((object) => this.#files(object));
+	#decide(run: BackupRun): { current: ChainRecord | undefined; isFull: boolean; mode: RunMode } {
 		const chains = this.#chainsIn(run.repositoryPath);
 		const current = chains.findLast(
 			(chain) =>
@@ -277,6 +278,13 @@ export class FakePlane implements DataPlane, ChainStore {
 		const reason =
 			run.requested !== 'increment' ? run.reason : current === undefined ? 'There is no chain to build on.' : isTooLong ? 'The chain is complete.' : '';
 		const mode = { requested: run.requested === 'increment' ? 'increment' : 'full', actual: isFull ? 'full' : 'increment', reason } as const;
+		return { current, isFull, mode };
+	}
+
+	#commit(run: BackupRun, observers: readonly TaskObserver[]): ObjectOutcome[] {
+		const all = run.objects.map((object) => this.#files(object));
+		const chains = this.#chainsIn(run.repositoryPath);
+		const { current, isFull, mode } = this.#decide(run);
 		const createdAt = this.#now();
 		const chainId = isFull ? `chain-${this.#nextId++}` : (current?.id ?? '');
 		const file = `${run.job.name}/${chainId}-${this.#nextId++}.${isFull ? 'hbk' : 'hib'}`;

@@ -18,7 +18,7 @@ const tick = setInterval(() => {
 	blockedMs = Math.max(blockedMs, now - last);
 	last = now;
 }, 10);
-const quiet = { activity: () => {}, warning: () => {}, info: () => {}, bottleneck: () => {} };
+const quiet = { activity: () => {}, warning: () => {}, info: () => {}, bottleneck: () => {}, mode: () => {} };
 const outcomes = await backUp(
 	run,
 	run.objects.map(() => ({

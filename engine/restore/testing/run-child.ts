@@ -4,7 +4,7 @@ import { type BackupRun, backUp } from '../../mover/index.ts';
 
 enableCompileCache();
 const run = JSON.parse(process.argv[2] ?? '') as BackupRun;
-const quiet = { counters: () => {}, activity: () => {}, warning: () => {}, info: () => {}, bottleneck: () => {} };
+const quiet = { counters: () => {}, activity: () => {}, warning: () => {}, info: () => {}, bottleneck: () => {}, mode: () => {} };
 process.stdout.write('go\n');
 await backUp(
 	run,

@@ -5,7 +5,7 @@ import { enableCompileCache } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { CheckResult, ItemWarning, OverwriteRule, SourceSpec, TaskCounters } from '../../contract/index.ts';
+import type { CheckResult, ItemWarning, OverwriteRule, RunMode, SourceSpec, TaskCounters } from '../../contract/index.ts';
 import { type BackupRun, backUp, noCounters, type ObjectOutcome, type TaskObserver } from '../../mover/index.ts';
 import { type ChainRecord, listChains } from '../../repository/index.ts';
 import { checkChain, restoreDisk, restoreFiles, verifyPoint } from '../index.ts';
@@ -17,6 +17,7 @@ export class Witness implements TaskObserver {
 	readonly warnings: ItemWarning[] = [];
 	readonly infos: string[] = [];
 	readonly activities: string[] = [];
+	readonly modes: RunMode[] = [];
 	last: TaskCounters = noCounters;
 	/** Called at each report: where a test steps in. */
 	onReport: () => void = () => undefined;
@@ -40,6 +41,10 @@ export class Witness implements TaskObserver {
 	}
 
 	bottleneck(): void {}
+
+	mode(mode: RunMode): void {
+		this.modes.push(mode);
+	}
 }
 
 export type Site = { readonly root: string; readonly repositoryPath: string; readonly source: string };
