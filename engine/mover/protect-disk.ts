@@ -1,7 +1,7 @@
 import { EngineError } from '../base/index.ts';
-import { type BlockSource, openBlockSource } from '../block/index.ts';
+import { openBlockSource } from '../block/index.ts';
 import { blockCount, blocksPerSegment, encodeDiskMap, hashBytes, isZeroHash, maxChunkBytes, zeroHash } from '../format/index.ts';
-import { type BlockRun, diskStamp, planBlockRuns } from '../source/index.ts';
+import { diskStamp, planBlockRuns } from '../source/index.ts';
 import type { Pipe } from './pipe.ts';
 import type { MutableCounters, TaskObserver } from './task.ts';
 
@@ -32,13 +32,15 @@ export async function protectDisk({
 	counters,
 	observer,
 }: DiskProtection): Promise<{ root: Uint8Array; stamp: string | null }> {
-	const { sizeBytes, runs, format } = planDisk(path, blockSizeBytes);
-	const stamp = diskStamp(path, format);
+	using source = openBlockSource(path);
+	const { sizeBytes, format } = source;
+	const stamp = diskStamp(path, format); // before anything is looked at that a write could change
 	if (previous && stamp !== null && stamp === previous.stamp) {
 		Object.assign(counters, { totalBytes: sizeBytes, doneBytes: sizeBytes, totalItems: 1, doneItems: 1, unchangedItems: 1 });
 		observer.info(`${path} has not been written to since the point before.`);
 		return { root: previous.root, stamp };
 	}
+	const runs = [...planBlockRuns(source.extents(), blockSizeBytes, Math.max(1, runBytes / blockSizeBytes))];
 	const blocks = blockCount({ sizeBytes, blockSizeBytes });
 	if ((blocks / blocksPerSegment) * hashBytes > maxChunkBytes / 2)
 		throw new EngineError('source.unsupported', `${path} is too large for blocks of ${blockSizeBytes} bytes.`, {
@@ -94,22 +96,6 @@ export async function protectDisk({
 	counters.doneItems = 1;
 	const root = pipe.store(encodeDiskMap({ sizeBytes, blockSizeBytes, segments }));
 	return { root, stamp: stamp !== null && stamp === diskStamp(path, format) ? stamp : null };
-}
-
-type DiskPlan = { readonly sizeBytes: number; readonly format: BlockSource['format']; readonly runs: readonly BlockRun[] };
-
-function planDisk(path: string, blockSizeBytes: number): DiskPlan {
-	let source: BlockSource | null = null;
-	try {
-		source = openBlockSource(path);
-		return {
-			sizeBytes: source.sizeBytes,
-			format: source.format,
-			runs: [...planBlockRuns(source.extents(), blockSizeBytes, Math.max(1, runBytes / blockSizeBytes))],
-		};
-	} finally {
-		source?.close();
-	}
 }
 
 function isAllZero(hashes: Uint8Array): boolean {
