@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { createTRPCClient, createWSClient, type TRPCClient, unstable_localLink, wsLink } from '@trpc/client';
-import WebSocket from 'ws';
 import { type Clock, EngineError, isEngineError, systemErrorCode } from '../base/index.ts';
 import { type AppRouter, appRouter } from '../contract/index.ts';
 import { type HostedEngine, readToken, startServer } from '../server/index.ts';
@@ -71,7 +70,10 @@ function embed(engine: OpenedEngine): Connection {
 		isEmbedded: true,
 		lost: new Promise(() => undefined),
 		serve: () => (serving ??= serve()),
-		[Symbol.asyncDispose]: () => open.disposeAsync(),
+		async [Symbol.asyncDispose]() {
+			await serving?.catch(() => undefined); // who asked for it has heard
+			await open.disposeAsync();
+		},
 	};
 }
 
@@ -79,6 +81,7 @@ function embed(engine: OpenedEngine): Connection {
 export async function connectToServer(address: string | URL, tokenFile: string): Promise<Connection> {
 	const token = await readToken(tokenFile);
 	const authorization = `Bearer ${token}`;
+	const { default: WebSocket } = await import('ws'); // most commands work in this process
 	await checkServer(new URL('/session', address), authorization);
 
 	class SignedInWebSocket extends WebSocket {

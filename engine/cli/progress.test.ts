@@ -77,10 +77,10 @@ test('a rate needs two samples and follows changes smoothly', () => {
 	assert.equal(meter.sample(5000), slower, 'samples too close together say nothing');
 });
 
-test('where there is no terminal, changes and now and then a figure are told in lines', () => {
+test('where there is no terminal, changes and now and then a figure are told in lines', async () => {
 	const clock = clockAt();
 	const stderr = new Collected();
-	using progress = createProgress(new Output({ stdout: new Collected(), stderr }, false), clock);
+	using progress = await createProgress(new Output({ stdout: new Collected(), stderr }, false), clock);
 	progress.update(sessionAt('queued', 0, null));
 	progress.update(sessionAt('running', 0, 2 ** 20));
 	progress.update(sessionAt('running', 1000, 2 ** 20));
@@ -108,10 +108,10 @@ test('beside its bar a task has its share, amount, rate, time left and what it d
 	assert.equal(around(sessionAt('failed', 500, 1000), 120).detail, 'failed');
 });
 
-test('bars clean up after themselves', () => {
+test('bars clean up after themselves', async () => {
 	const stderr = Object.assign(new Collected(), { isTTY: true, columns: 120 });
 	{
-		using progress = createProgress(new Output({ stdout: new Collected(), stderr }, false), clockAt());
+		using progress = await createProgress(new Output({ stdout: new Collected(), stderr }, false), clockAt());
 		progress.update(sessionAt('running', 0, 1000));
 	}
 	assert.ok(stderr.text.endsWith('\u001b[?25h\u001b[?7h\u001b[1G\u001b[0J'), JSON.stringify(stderr.text));

@@ -1,4 +1,3 @@
-import cliProgress, { type MultiBar, type SingleBar } from 'cli-progress';
 import type { Clock } from '../base/index.ts';
 import { isFinal, type Session, type SessionTask } from '../contract/index.ts';
 import { formatDuration, formatRate, formatSize, printable, shorten } from './format.ts';
@@ -12,7 +11,8 @@ export interface Progress extends Disposable {
 }
 
 /** Bars on a terminal, now and then a line elsewhere. */
-export const createProgress = (output: Output, clock: Clock): Progress => (output.stderr.isTTY ? new Bars(output, clock) : new Lines(output, clock));
+export const createProgress = async (output: Output, clock: Clock): Promise<Progress> =>
+	output.stderr.isTTY ? new (await import('./bars.ts')).Bars(output, clock) : new Lines(output, clock);
 
 /** Rate of one task, smoothed over about five seconds, from counters that only grow. */
 export class RateMeter {
@@ -44,7 +44,7 @@ export class RateMeter {
 	}
 }
 
-const share = ({ counters, state }: SessionTask): number => {
+export const share = ({ counters, state }: SessionTask): number => {
 	if (isFinal(state)) return 1;
 	return counters.totalBytes ? Math.min(1, counters.doneBytes / counters.totalBytes) : 0;
 };
@@ -67,50 +67,7 @@ export function describeTask(task: SessionTask, meter: RateMeter, columns: numbe
 }
 
 const labelWidth = 24;
-const barLimit = 8;
-const barWidth = 20;
-
-class Bars implements Progress {
-	readonly #bars: MultiBar;
-	readonly #clock: Clock;
-	readonly #output: Output;
-	readonly #tasks = new Map<string, { bar: SingleBar; meter: RateMeter }>();
-
-	constructor(output: Output, clock: Clock) {
-		this.#output = output;
-		this.#clock = clock;
-		this.#bars = new cliProgress.MultiBar({
-			stream: output.stderr,
-			format: '{label} {bar} {percent} {detail}',
-			formatBar: (progress) => '█'.repeat(Math.round(progress * barWidth)).padEnd(barWidth, '░'),
-			hideCursor: true,
-			clearOnComplete: true,
-			gracefulExit: false, // the command line has its own answer to Ctrl+C
-			fps: 8,
-		});
-	}
-
-	update(session: Session): void {
-		for (const task of session.tasks) {
-			let shown = this.#tasks.get(task.object);
-			if (shown === undefined) {
-				if (task.state === 'queued' || this.#tasks.size >= barLimit) continue;
-				shown = { bar: this.#bars.create(1000, 0, { label: '', percent: '', detail: '' }), meter: new RateMeter(this.#clock) };
-				this.#tasks.set(task.object, shown);
-			}
-			shown.bar.update(Math.round(share(task) * 1000), describeTask(task, shown.meter, this.#output.stderr.columns ?? 80));
-		}
-	}
-
-	note(text: string): void {
-		if (this.#tasks.size === 0) this.#output.note(text);
-		else this.#bars.log(`${text}\n`);
-	}
-
-	[Symbol.dispose](): void {
-		this.#bars.stop();
-	}
-}
+export const barWidth = 20;
 
 const lineEveryMs = 5_000;
 

@@ -1,4 +1,5 @@
 /** A running session, seen from the command line: followed to its end, cancelled by Ctrl+C, told when it is over. */
+import type { Clock } from '../base/index.ts';
 import { isFinal, type Session } from '../contract/index.ts';
 import type { CommandContext } from './command-line.ts';
 import type { Client } from './connection.ts';
@@ -7,7 +8,7 @@ import { formatBottleneck, formatDuration, formatRate, formatSize, formatTable, 
 import { errorJson, sessionError, sessionJson } from './json.ts';
 import { stateWords } from './output.ts';
 import { problemOf } from './problem.ts';
-import { createProgress } from './progress.ts';
+import { createProgress, type Progress } from './progress.ts';
 
 /** Hands on each state of a session and resolves with the last one. */
 export function followSession(client: Client, id: string, onUpdate: (session: Session) => void): Promise<Session> {
@@ -35,7 +36,7 @@ export function followSession(client: Client, id: string, onUpdate: (session: Se
 export async function watchSession(context: CommandContext, start: () => Promise<{ readonly sessionId: string }>): Promise<Session> {
 	const { output, interrupts, surroundings } = context;
 	const { client, isEmbedded, serve } = await context.connect();
-	using progress = createProgress(output, surroundings.clock);
+	using progress = await createProgress(output, surroundings.clock);
 	const { promise: started, resolve: tellStarted } = Promise.withResolvers<string>();
 	using _cancel = interrupts.handle(() => {
 		progress.note('Cancelling… (Ctrl+C once more quits at once)');
@@ -44,10 +45,22 @@ export async function watchSession(context: CommandContext, start: () => Promise
 	});
 	const { sessionId } = await start();
 	tellStarted(sessionId);
-	// A courtesy to other faces: the work itself does not depend on it.
-	if (isEmbedded) await serve().catch((error: unknown) => progress.note(`Nobody else can follow this session: ${problemOf(error).message}`));
 	surroundings.announce({ sessionId });
+	using _serving = isEmbedded ? serveLater(surroundings.clock, serve, progress) : undefined;
 	return await followSession(client, sessionId, (state) => progress.update(state));
+}
+
+/** Other faces that find the data folder held look again for longer than this; until then a server would only cost time. */
+const serveAfterMs = 1000;
+
+/** A courtesy to other faces: the work itself does not depend on it. */
+function serveLater(clock: Clock, serve: () => Promise<void>, progress: Progress): Disposable {
+	const over = new AbortController();
+	clock.sleep(serveAfterMs, { signal: over.signal }).then(
+		() => serve().catch((error: unknown) => progress.note(`Nobody else can follow this session: ${problemOf(error).message}`)),
+		() => undefined, // it has ended before anybody could ask
+	);
+	return { [Symbol.dispose]: () => over.abort() };
 }
 
 /** An engine in this process must not end under a session that another face has started through it meanwhile. */

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { pino } from 'pino';
 import { defaultListen, parseListen, startServer } from '../../server/index.ts';
 import type { CommandContext, CommandLine } from '../command-line.ts';
 import { withExample } from './group.ts';
@@ -21,6 +20,7 @@ async function serveUntilStopped({ surroundings, dataFolder, output, interrupts 
 	const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
 	using _stop = interrupts.handle(() => stop());
 	await using engine = await surroundings.openEngine({ dataFolder, runSchedules: true });
+	const { pino } = await import('pino');
 	await using server = await startServer({ engine, listen, rendererFolder: surroundings.rendererFolder, log: pino({ level: 'warn' }, surroundings.stderr) });
 	output.result(
 		() => ({ server: { address: server.address, url: server.url, tokenFile: server.tokenFile, dataFolder: engine.dataFolder } }),

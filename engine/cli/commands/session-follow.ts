@@ -16,7 +16,7 @@ export function addSessionFollow(group: Command, line: CommandLine): void {
 		line.run(command, async (context) => {
 			const client = await context.client();
 			await client.sessions.get.query({ id }); // an unknown one is refused before anything is watched
-			using progress = createProgress(context.output, context.surroundings.clock);
+			using progress = await createProgress(context.output, context.surroundings.clock);
 			const session = await followSession(client, id, (state) => progress.update(state));
 			progress[Symbol.dispose]();
 			return reportSession(context, session);
