@@ -24,7 +24,19 @@ import {
 } from './jobs/index.ts';
 import { backUp, maintainChain } from './mover/index.ts';
 import { openPlatform } from './platform/index.ts';
-import { checkStorage, cleanUpJob, LocalFolder, listChains, prepareRepository, removeChain, removeFile, storageAt } from './repository/index.ts';
+import {
+	checkStorage,
+	cleanUpJob,
+	finishChain,
+	importChains as importRepository,
+	LocalFolder,
+	listChains,
+	prepareRepository,
+	removeChain,
+	removeFile,
+	storageAt,
+	takeOverChain,
+} from './repository/index.ts';
 import { checkChain, Look, restoreDisk, restoreFiles, verifyPoint } from './restore/index.ts';
 import { startServer } from './server/index.ts';
 
@@ -173,6 +185,9 @@ const localChains: ChainStore = {
 	checkStorage: (repositoryPath) => checkStorage(storageAt(repositoryPath)),
 	list: listChains,
 	cleanUp: cleanUpJob,
+	importChains: importRepository,
+	finishChain,
+	takeOver: takeOverChain,
 	removeFile,
 	removeChain,
 };

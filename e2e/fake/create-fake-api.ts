@@ -2,6 +2,7 @@
 import { Cron } from 'croner';
 import { EngineError } from '../../engine/base/index.ts';
 import {
+	type ChainMapping,
 	type Download,
 	type Downloads,
 	type EngineApi,
@@ -38,6 +39,16 @@ function runsOf({ cron, timeZone }: Schedule, count: number): number[] {
 		throw new EngineError('usage.invalid', `“${cron}” is not a schedule: ${error instanceof Error ? error.message : error}.`, { data: { field: 'schedule' } });
 	}
 }
+
+const mappingOf = (from: string, chainId: string): ChainMapping => ({
+	chainId,
+	from,
+	objects: ['folder:/srv/web'],
+	pointCount: 21,
+	next: { mode: 'increment', reason: '' },
+	expiringCount: 7,
+	notes: [`No other installation may run a job on this chain any more: “${from}” would begin a new one.`],
+});
 
 const storagePromises = [
 	'what was written and synced is read back, at any offset, while it is still being written',
@@ -225,6 +236,8 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 				const session = state.activeSession(id);
 				if (session) state.cancelSession(session.id);
 			},
+			planMapping: async ({ id, chainId }) => mappingOf(state.job(id).settings.name, chainId),
+			map: async ({ id, chainId }) => mappingOf(state.job(id).settings.name, chainId),
 			nextRuns: async ({ schedule, count }) => runsOf(schedule, count),
 		},
 		sessions: {
@@ -297,6 +310,7 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 				state.repositories.delete(id);
 				state.emit('repository', id);
 			},
+			import: async ({ id }) => ({ repositoryId: id, chains: [], problems: [] }),
 			checkStorage: async ({ id }) => {
 				await pause(700);
 				const broken = state.repositoryState(id).state === 'unreachable';

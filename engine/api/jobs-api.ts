@@ -1,7 +1,7 @@
 import { EngineError, isEngineError } from '../base/index.ts';
 import type { Entity } from '../config/index.ts';
 import { type EngineApi, isFinal, type JobSettings, type JobSummary, type SessionListItem } from '../contract/index.ts';
-import { nextOccurrences, parseSchedule } from '../jobs/index.ts';
+import { mapChain, nextOccurrences, parseSchedule } from '../jobs/index.ts';
 import { type Inventory, loadInventory } from './inventory.ts';
 import { checkJobDraft, refuseErrors, toDraftProblems } from './job-check.ts';
 import type { ApiParts } from './parts.ts';
@@ -133,6 +133,12 @@ export function createJobsApi(parts: ApiParts): EngineApi['jobs'] {
 			const active = sessions.activeOfJob(id);
 			if (active === undefined) throw new EngineError('not-found.session', `The job “${job.settings.name}” is not running.`);
 			active.cancel();
+		},
+		planMapping: ({ id, chainId }) => mapChain(parts, { jobId: id, chainId, isTrial: true }),
+		async map({ id, chainId }) {
+			const mapping = await mapChain(parts, { jobId: id, chainId, isTrial: false });
+			announce(id);
+			return mapping;
 		},
 		async nextRuns({ schedule, count }) {
 			const now = clock.now();

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { EngineError, isEngineError, toErrorShape } from '../base/index.ts';
 import type { Entity } from '../config/index.ts';
 import type { EngineApi, Repository, RepositorySettings } from '../contract/index.ts';
-import { LEAST_FREE_BYTES, planFullAt, usedBytes } from '../jobs/index.ts';
+import { importChains, LEAST_FREE_BYTES, planFullAt, usedBytes } from '../jobs/index.ts';
 import { type Inventory, loadInventory } from './inventory.ts';
 import type { ApiParts } from './parts.ts';
 import { isInside, realPathOf, requireAbsolute } from './paths.ts';
@@ -148,6 +148,11 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 			catalogue.forget(id);
 			announce(id);
 			bus.emit({ kind: 'point', id: null });
+		},
+		async import({ id, finish }, { signal }) {
+			const report = await importChains(parts, await config.repositories.get(id), { isFinishing: finish, signal });
+			announce(id);
+			return report;
 		},
 		async checkStorage({ id }) {
 			const { settings } = await config.repositories.get(id);

@@ -10,6 +10,7 @@ import { addJobCancel } from './commands/job-cancel.ts';
 import { addJobEdit } from './commands/job-edit.ts';
 import { addJobSwitch } from './commands/job-enable.ts';
 import { addJobList } from './commands/job-list.ts';
+import { addJobMap } from './commands/job-map.ts';
 import { addJobRemove } from './commands/job-remove.ts';
 import { addJobRun } from './commands/job-run.ts';
 import { addJobShow } from './commands/job-show.ts';
@@ -21,6 +22,7 @@ import { addQuickstart } from './commands/quickstart.ts';
 import { addRepositoryAdd } from './commands/repository-add.ts';
 import { addRepositoryCheck } from './commands/repository-check.ts';
 import { addRepositoryEdit } from './commands/repository-edit.ts';
+import { addRepositoryImport } from './commands/repository-import.ts';
 import { addRepositoryList } from './commands/repository-list.ts';
 import { addRepositoryRemove } from './commands/repository-remove.ts';
 import { addRepositoryShow } from './commands/repository-show.ts';
@@ -74,8 +76,8 @@ function createProgram(line: CommandLine, version: string): Command {
 	addServerStart(server, line);
 
 	const repository = group('repository', 'Places for backup files.');
-	for (const add of [addRepositoryAdd, addRepositoryList, addRepositoryShow, addRepositoryEdit, addRepositoryRemove, addRepositoryCheck]) add(repository, line);
-	addLaterCommand(repository, line, 'import');
+	for (const add of [addRepositoryAdd, addRepositoryList, addRepositoryShow, addRepositoryEdit, addRepositoryRemove, addRepositoryCheck, addRepositoryImport])
+		add(repository, line);
 
 	const job = group('job', 'What is protected, where to, how and when.');
 	for (const add of [addJobAdd, addJobList, addJobShow, addJobEdit, addJobRemove]) add(job, line);
@@ -83,7 +85,7 @@ function createProgram(line: CommandLine, version: string): Command {
 	addJobSwitch(job, line, false);
 	addJobRun(job, line);
 	addJobCancel(job, line);
-	addLaterCommand(job, line, 'map');
+	addJobMap(job, line);
 
 	const session = group('session', 'What runs and what ran.');
 	for (const add of [addSessionList, addSessionShow, addSessionFollow]) add(session, line);

@@ -40,6 +40,7 @@ export const errorCodes = [
 	'repository.damaged', // read, and wrong
 	'repository.foreign', // not a file of ours, or of another chain
 	'repository.newer-format', // written by a newer version of the product
+	'repository.duplicate', // lists a chain that another file of the repository lists, too
 	'restore.target', // the target cannot be written
 	'restore.metadata', // content is back, some metadata could not be set
 	'connection.lost',

@@ -5,6 +5,7 @@
 export * from './desktop.ts';
 export * from './download-query.ts';
 export * from './errors.ts';
+export * from './import-report.ts';
 export * from './router.ts';
 export * from './schemas.ts';
 export * from './storage-report.ts';

@@ -5,6 +5,7 @@
 import { initTRPC, TRPCError } from '@trpc/server';
 import { z } from 'zod';
 import type { ErrorShape } from './errors.ts';
+import type { ChainMapping, ImportReport } from './import-report.ts';
 import {
 	adHocFull,
 	type BrowsePage,
@@ -77,6 +78,8 @@ const runQuery = z.object({
 	/** Only these objects of the job (`folder:/etc`); absent: all. */
 	objects: z.array(z.string().min(1)).optional(),
 });
+const mapQuery = z.object({ id: z.string().min(1), chainId: z.string().min(1) });
+const importQuery = id.extend({ finish: z.boolean().default(false) });
 const heatMapQuery = z.object({ timeZone: z.string().default('UTC') });
 
 /** Steps of the job wizard: each is checked when it is left. */
@@ -116,6 +119,10 @@ export interface EngineApi {
 		/** Starts a session and returns at once. `busy.job` when one runs; `usage.*` for what cannot be wished. */
 		run(input: z.infer<typeof runQuery>, options: CallOptions): Promise<{ sessionId: string }>;
 		cancel(input: { id: string }, options: CallOptions): Promise<void>;
+		/** What would become of a chain if the job were mapped to it. `usage.conflict` when it would not go on with it, saying why. */
+		planMapping(input: z.infer<typeof mapQuery>, options: CallOptions): Promise<ChainMapping>;
+		/** The job takes the chain over and goes on with it. `busy.job`, `busy.chain` while one of them is in use. */
+		map(input: z.infer<typeof mapQuery>, options: CallOptions): Promise<ChainMapping>;
 		/** The next times of a schedule; `usage.invalid` with the reason. */
 		nextRuns(input: { schedule: z.infer<typeof schedule>; count: number }, options: CallOptions): Promise<number[]>;
 	};
@@ -141,6 +148,11 @@ export interface EngineApi {
 		remove(input: { id: string; revision: number }, options: CallOptions): Promise<void>;
 		/** Reads its folder again. */
 		rescan(input: { id: string }, options: CallOptions): Promise<Repository>;
+		/**
+		 * Finds chains that no job of this installation made, makes lost or damaged `.hbm` anew, and says what could not be used. `finish`: also puts right
+		 * what died sessions of other installations left; only when none of them works there any more.
+		 */
+		import(input: z.infer<typeof importQuery>, options: CallOptions): Promise<ImportReport>;
 		/** Tries out what backups rest on: a few small files, which are gone afterwards. What is broken is in the report, not an error. */
 		checkStorage(input: { id: string }, options: CallOptions): Promise<StorageReport>;
 	};
@@ -247,6 +259,8 @@ export const appRouter = t.router({
 			.mutation(({ ctx, input, signal }) => ctx.api.jobs.setEnabled(input, { signal })),
 		run: call.input(runQuery).mutation(({ ctx, input, signal }) => ctx.api.jobs.run(input, { signal })),
 		cancel: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.jobs.cancel(input, { signal })),
+		planMapping: call.input(mapQuery).query(({ ctx, input, signal }) => ctx.api.jobs.planMapping(input, { signal })),
+		map: call.input(mapQuery).mutation(({ ctx, input, signal }) => ctx.api.jobs.map(input, { signal })),
 		nextRuns: call
 			.input(z.object({ schedule, count: z.number().int().min(1).max(500).default(5) }))
 			.query(({ ctx, input, signal }) => ctx.api.jobs.nextRuns(input, { signal })),
@@ -269,6 +283,7 @@ export const appRouter = t.router({
 		update: call.input(revision.extend({ settings: repositorySettings })).mutation(({ ctx, input, signal }) => ctx.api.repositories.update(input, { signal })),
 		remove: call.input(revision).mutation(({ ctx, input, signal }) => ctx.api.repositories.remove(input, { signal })),
 		rescan: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.repositories.rescan(input, { signal })),
+		import: call.input(importQuery).mutation(({ ctx, input, signal }) => ctx.api.repositories.import(input, { signal })),
 		checkStorage: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.repositories.checkStorage(input, { signal })),
 	}),
 	chains: t.router({

@@ -4,7 +4,7 @@
  */
 import type { BrowsePage, CheckResult, Download, ErrorShape, OverwriteRule, RestorePlan, SourceSpec } from '../contract/index.ts';
 import type { BackupRun, ObjectOutcome, TaskOptions as RunOptions, TaskObserver } from '../mover/index.ts';
-import type { ChainRecord, ChainStep, StepOutcome, StorageFinding } from '../repository/index.ts';
+import type { ChainRecord, ChainStep, ImportFindings, ImportOptions, StepOutcome, StorageFinding } from '../repository/index.ts';
 
 export type { BackupRun, ObjectOutcome, TaskObserver, TaskOptions as RunOptions } from '../mover/index.ts';
 export type { ChainRecord, ChainStep, PointRecord, StepOutcome } from '../repository/index.ts';
@@ -67,6 +67,12 @@ export interface ChainStore {
 	 * Committed files that the `.hbm` does not know yet are taken in. Call only while no session of the job runs.
 	 */
 	cleanUp(repositoryPath: string, job: { readonly id: string; readonly name: string }): Promise<{ removed: readonly string[]; adopted: readonly string[] }>;
+	/** Looks for chains whoever made them and makes lost metadata anew; writes to nothing that another installation may be writing to. `repository.*` */
+	importChains(repositoryPath: string, options: ImportOptions): Promise<ImportFindings>;
+	/** Takes in or removes what a died session left half done. The caller has the chain alone. `not-found.chain`, `repository.*` */
+	finishChain(repositoryPath: string, chainId: string): Promise<void>;
+	/** Makes a chain another job's, put right first. The caller has the chain alone. `not-found.chain`, `repository.*` */
+	takeOver(repositoryPath: string, chainId: string, job: { readonly id: string; readonly name: string }): Promise<void>;
 	/** Deletes one file that nothing builds on. `usage.conflict` when something does, `not-found.chain`. */
 	removeFile(repositoryPath: string, chainId: string, path: string): Promise<void>;
 	/** Deletes a chain with its files: metadata last, so that a crash leaves a chain that is still known. */

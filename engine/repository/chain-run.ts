@@ -21,7 +21,7 @@ import { putChainRight } from './clean-up.ts';
 import type { StepOptions } from './methods/merge-oldest.ts';
 import { commitReverse } from './methods/reverse.ts';
 import { copyFromChain } from './methods/synthetic-full.ts';
-import { OpenChain } from './open-chain.ts';
+import { OpenChain, takenOver } from './open-chain.ts';
 import { storageAt } from './storage/open-storage.ts';
 import type { Storage } from './storage/storage.ts';
 
@@ -118,10 +118,7 @@ export class ChainRun implements AsyncDisposable {
 		const { folder, files, metadataName, chain } = this.#target;
 		if (files.length === 0) return;
 		const now = await readMetadata(this.#storage, `${folder}/${metadataName}`);
-		if (now.chain.job.id !== chain.job.id)
-			throw new EngineError('busy.chain', `The chain of “${chain.job.name}” was taken over by the job “${now.chain.job.name}” while this session ran.`, {
-				hint: 'Let only one engine run the jobs of a chain. The next run begins a new chain.',
-			});
+		if (now.chain.job.id !== chain.job.id) throw takenOver(chain, now.chain);
 		if (now.files.length === files.length && now.files.every(({ id }, i) => id === files[i]?.id)) return;
 		throw new EngineError('busy.chain', `Another session changed the chain of “${chain.job.name}” while this one ran.`, {
 			hint: 'Let only one engine run the jobs of a repository, then run the job again.',

@@ -94,9 +94,13 @@ export async function prepareRepository(repositoryPath: string): Promise<void> {
 }
 
 /** All chains of a repository, from their metadata files. */
-export async function readChains(
-	storage: Storage,
-): Promise<{ chains: StoredChain[]; problems: { path: string; error: ErrorShape }[]; folders: Map<string, readonly StorageEntry[]> }> {
+export async function readChains(storage: Storage): Promise<{
+	readonly chains: StoredChain[];
+	/** Those that list a chain once more. They are in the problems, too. */
+	readonly copies: StoredChain[];
+	readonly problems: { readonly path: string; readonly error: ErrorShape }[];
+	readonly folders: Map<string, readonly StorageEntry[]>;
+}> {
 	const chains: StoredChain[] = [];
 	const problems: { path: string; error: ErrorShape }[] = [];
 	const folders = new Map<string, readonly StorageEntry[]>();
@@ -120,7 +124,37 @@ export async function readChains(
 		}
 	}
 	chains.sort((a, b) => a.metadata.chain.createdAt - b.metadata.chain.createdAt);
-	return { chains, problems, folders };
+	const copies = findCopies(chains, folders);
+	for (const [copy, kept] of copies) {
+		problems.push({
+			path: copy.path,
+			error: new EngineError('repository.duplicate', `${copy.path} lists the same chain as ${kept.path}, which is used.`, {
+				hint: 'One of them is a copy, or was left behind when the chain was moved. Move what is not needed out of the repository.',
+			}).shape,
+		});
+	}
+	return { chains: chains.filter((stored) => !copies.has(stored)), copies: [...copies.keys()], problems, folders };
+}
+
+/** How many of the files that a chain lists are there. */
+export const presentFiles = ({ metadata }: StoredChain, entries: readonly StorageEntry[]): number => {
+	const names = new Set(entries.map(({ name }) => name));
+	return metadata.files.filter(({ name }) => names.has(name)).length;
+};
+
+/** A chain counts once in a repository: where most of its files are, then where it is newest, then where the name comes first. Copies, with what is used. */
+function findCopies(chains: readonly StoredChain[], folders: ReadonlyMap<string, readonly StorageEntry[]>): Map<StoredChain, StoredChain> {
+	const present = (stored: StoredChain): number => presentFiles(stored, folders.get(stored.folder) ?? []);
+	const newestAt = ({ metadata }: StoredChain): number => metadata.files.reduce((newest, { createdAt }) => Math.max(newest, createdAt), 0);
+	const copies = new Map<StoredChain, StoredChain>();
+	for (const same of Map.groupBy(chains, ({ metadata }) => metadata.chain.id).values()) {
+		if (same.length === 1) continue;
+		const [kept, ...rest] = same.toSorted(
+			(a, b) => present(b) - present(a) || newestAt(b) - newestAt(a) || (a.folder < b.folder || (a.folder === b.folder && a.path < b.path) ? -1 : 1),
+		);
+		for (const copy of rest) if (kept) copies.set(copy, kept);
+	}
+	return copies;
 }
 
 export async function readMetadata(storage: Storage, location: string): Promise<ChainMetadata> {

@@ -8,6 +8,7 @@ export * from './chain-reader.ts';
 export * from './chain-run.ts';
 export * from './chain-store.ts';
 export * from './clean-up.ts';
+export * from './import.ts';
 export type { StepOptions } from './methods/merge-oldest.ts';
 export * from './steps.ts';
 export { checkStorage, type StorageFinding } from './storage/check-storage.ts';

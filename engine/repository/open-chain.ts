@@ -2,7 +2,7 @@ import { EngineError } from '../base/index.ts';
 import { type ChainHead, type ChainMetadata, encodeChainMetadata, type FileIndex, type PointManifest } from '../format/index.ts';
 import { readCommittedFile, readIndex } from './backup-file.ts';
 import { type ChainHandle, ChainReader } from './chain-reader.ts';
-import { partName, readChains, type StoredChain, unknownChain } from './chain-store.ts';
+import { partName, readChains, readMetadata, type StoredChain, unknownChain } from './chain-store.ts';
 import { putChainRight } from './clean-up.ts';
 import { type RepositoryPlace, storageAt } from './storage/open-storage.ts';
 import type { Storage } from './storage/storage.ts';
@@ -71,8 +71,10 @@ export class OpenChain {
 	/**
 	 * Writes the new list of files beside the old one, before the change that it describes: a disk that is full is met while nothing has happened.
 	 * `apply` makes it the list, which needs no room; disposed before that it is gone.
+	 * @throws `busy.chain` when the chain has become another job's since it was opened
 	 */
 	async prepareFiles(files: readonly StoredFile[], chain: ChainHead = this.stored.metadata.chain): Promise<PreparedFiles> {
+		await this.refuseIfTakenOver();
 		const metadata: ChainMetadata = { chain, files: [...files] };
 		const part = partName(this.stored.path, chain.job.id);
 		const { storage } = this;
@@ -98,6 +100,18 @@ export class OpenChain {
 		}
 		return prepared;
 	}
+
+	/** @throws `busy.chain` when the chain has become another job's since it was opened */
+	async refuseIfTakenOver(): Promise<void> {
+		const { chain } = await readMetadata(this.storage, this.stored.path);
+		if (chain.job.id !== this.stored.metadata.chain.job.id) throw takenOver(this.stored.metadata.chain, chain);
+	}
 }
+
+/** Another installation has mapped a job of its own to the chain. */
+export const takenOver = (before: ChainHead, now: ChainHead): EngineError =>
+	new EngineError('busy.chain', `The chain of “${before.job.name}” was taken over by the job “${now.job.name}” while this session ran.`, {
+		hint: 'Let only one engine run the jobs of a chain. The next run begins a new chain.',
+	});
 
 export type PreparedFiles = AsyncDisposable & { apply(): Promise<void> };

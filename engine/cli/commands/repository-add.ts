@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { CommandLine } from '../command-line.ts';
 import { repositoryJson } from '../json.ts';
 import { withExample } from './group.ts';
+import { importExitCode, importJson, importLines } from './repository-import.ts';
 import { addRepositoryOptions, type RepositoryOptions, repositoryChanges } from './repository-options.ts';
 import { repositoryLines } from './repository-show.ts';
 
@@ -11,7 +12,9 @@ export function addRepositoryAdd(group: Command, line: CommandLine): void {
 		withExample(
 			group
 				.command('add')
-				.description('Make a folder known as a place for backup files. It is created if its parent exists, and tried out.')
+				.description(
+					'Make a folder known as a place for backup files. It is created if its parent exists, and tried out. Chains that it holds already are imported.',
+				)
 				.argument('<NAME>', 'name of the repository')
 				.requiredOption('--path <dir>', 'the folder'),
 			'repository add Main --path /mnt/backup --max-tasks 2 --write-limit 80',
@@ -21,12 +24,16 @@ export function addRepositoryAdd(group: Command, line: CommandLine): void {
 		line.run(command, async ({ client, output, surroundings }) => {
 			const path = resolve(surroundings.workingFolder, options.path);
 			const settings = { name, path, ...repositoryChanges(options, surroundings.workingFolder) };
-			const repository = await (await client()).repositories.add.mutate(settings);
+			const engine = await client();
+			const { id } = await engine.repositories.add.mutate(settings);
+			const report = await engine.repositories.import.mutate({ id });
+			const repository = await engine.repositories.get.query({ id });
+			const isEmpty = report.chains.length + report.problems.length === 0;
 			output.result(
-				() => ({ repository: repositoryJson(repository) }),
-				() => repositoryLines(repository),
+				() => ({ repository: repositoryJson(repository), ...(!isEmpty && { import: importJson(repository, report) }) }),
+				() => [...repositoryLines(repository), ...(isEmpty ? [] : ['', ...importLines(repository, report, surroundings.clock.now())])],
 			);
-			return undefined;
+			return importExitCode(report);
 		}),
 	);
 }

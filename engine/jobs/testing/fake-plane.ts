@@ -5,6 +5,7 @@
 import { posix } from 'node:path';
 import { EngineError } from '../../base/index.ts';
 import type { BrowseEntry, CheckResult, RestorePlan, RunMode, SourceSpec, TaskCounters } from '../../contract/index.ts';
+import type { ImportFindings } from '../../repository/index.ts';
 import type { BackupRun, ChainRecord, ChainStep, ChainStore, DataPlane, ObjectOutcome, PointRecord, RunOptions, TaskObserver } from '../ports.ts';
 import { applyRetention } from '../retention.ts';
 
@@ -245,6 +246,23 @@ export class FakePlane implements DataPlane, ChainStore {
 		this.#refuseUnreachable(repositoryPath);
 		this.cleanedJobs.push(job.id);
 		return { removed: [], adopted: [] };
+	}
+
+	async importChains(repositoryPath: string): Promise<ImportFindings> {
+		this.#refuseUnreachable(repositoryPath);
+		return { rebuilt: [], unfinished: [], problems: [] };
+	}
+
+	async finishChain(repositoryPath: string): Promise<void> {
+		this.#refuseUnreachable(repositoryPath);
+	}
+
+	async takeOver(repositoryPath: string, chainId: string, job: { readonly id: string; readonly name: string }): Promise<void> {
+		this.#refuseUnreachable(repositoryPath);
+		this.#chains.set(
+			repositoryPath,
+			this.#chainsIn(repositoryPath).map((chain) => (chain.id === chainId ? { ...chain, job: { ...job } } : chain)),
+		);
 	}
 
 	async removeChain(repositoryPath: string, chainId: string): Promise<void> {

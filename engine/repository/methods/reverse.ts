@@ -29,6 +29,7 @@ export async function commitReverse(chain: OpenChain, writer: BackupFileWriter, 
 	const { full } = chain;
 	const { committed } = writer;
 	assert(committed, 'an updated file is committed');
+	await chain.refuseIfTakenOver();
 	const isReplaced = (point: PointManifest): boolean =>
 		step.points.some(({ object }) => object.kind === point.object.kind && object.path === point.object.path);
 	const oldPoints = committed.root.points.filter(isReplaced);

@@ -56,6 +56,10 @@ export class Model {
 	/** Every point that was ever begun: whether it must be there is the caller's to say. */
 	readonly points: Map<string, Content>;
 	now: number;
+	/** The job that runs. */
+	job: { readonly id: string; readonly name: string } = modelJob;
+	/** What happens when a run has written everything and is about to commit. */
+	beforeCommit: () => Promise<void> = async () => undefined;
 
 	constructor(repositoryPath: string, random: Random, kinds: readonly Content['kind'][]) {
 		this.repositoryPath = repositoryPath;
@@ -118,8 +122,8 @@ export class Model {
 		this.now += 1000;
 		const { requested = 'increment', differential = false, singleFile = false, method } = choice;
 		const chainObjects = objects.map(({ spec }) => spec);
-		const { repositoryPath, now } = this;
-		const spec = { repositoryPath, job: modelJob, objects: chainObjects, method, differential, singleFile, requested, renewAfterPoints: null, now };
+		const { repositoryPath, now, job } = this;
+		const spec = { repositoryPath, job, objects: chainObjects, method, differential, singleFile, requested, renewAfterPoints: null, now };
 		const ids = objects.map((_, i) => `p${now / 1000}.${i}`);
 		for (const [i, { content }] of objects.entries()) this.points.set(ids[i] as string, content);
 		await using run = await ChainRun.begin(spec, storage);
@@ -134,6 +138,7 @@ export class Model {
 			const sizes = { sourceBytes: 0, itemCount: 1, storedBytes: 0, warningCount: 0 };
 			return { id: ids[i] as string, object, createdAt: now, sessionId: 's', mode, consistency: 'crash', root, ...sizes };
 		});
+		await this.beforeCommit();
 		await run.commit(points, { signal });
 		return ids;
 	}
