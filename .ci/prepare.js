@@ -1,6 +1,7 @@
 /**
  * npm's `prepare`: after an installation with development tools the browser console is built, so that the server has
- * something to serve. An installation without them, or a console that cannot be built, is no reason to have no command line.
+ * something to serve, and the command line is bundled, so that it starts fast. An installation without them, or something that
+ * cannot be built, is no reason to have no command line.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,8 +12,12 @@ if (existsSync(join(root, 'node_modules', 'vite')) && existsSync(join(root, 'ele
 	try {
 		const { buildRenderer, isRendererStale } = await import('../electron/build.ts');
 		if (isRendererStale()) await buildRenderer();
+		const { bundleEngine } = await import('./bundle-engine.ts');
+		await bundleEngine();
 	} catch (error) {
 		console.error(error);
-		console.error('The console could not be built: see above. "npm run build" tries again; the command line works without it.');
+		console.error(
+			'The console or the bundle of the command line could not be built: see above. "npm run build" tries again; the command line works without it.',
+		);
 	}
 }

@@ -3,10 +3,11 @@
  * The `holdfast` program. Starts under any Node from 20 on and goes on under the project's own Node 24. It is also the
  * place where the command line is given its engine.
  */
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
-import module from 'node:module';
+import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { programModule } from './bundle.js';
+import { enableCompileCache } from './compile-cache.js';
 import { ensureInstalled, projectNode, runProjectNode } from './ensure-installed.js';
 
 const program = realpathSync(fileURLToPath(import.meta.url));
@@ -21,17 +22,18 @@ const optionsWithValue = ['--data', '--server', '--token-file'];
 async function main() {
 	const command = args.find((arg, index) => !arg.startsWith('-') && !optionsWithValue.includes(args[index - 1] ?? ''));
 	if (installs.includes(command ?? '')) ensureInstalled(root);
-	else if (!(await isInstalled())) return refuse();
+	else if (!isInstalled()) return refuse();
 	return isRightNode ? run() : relay();
 }
 
 /** Only a glance: what is missing beyond it is named when it is loaded. */
-async function isInstalled() {
+function isInstalled() {
 	if (!isRightNode && !existsSync(projectNode(root))) return false;
-	return import('commander').then(
-		() => true,
-		() => false,
-	);
+	try {
+		return import.meta.resolve('commander') !== '';
+	} catch {
+		return false;
+	}
 }
 
 function refuse() {
@@ -52,26 +54,9 @@ async function run() {
 		process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 		process.channel?.unref();
 	}
-	// Stripping types costs more than most commands. Not in the shared temporary folder, where others could plant code for us.
-	module.enableCompileCache(join(root, 'node_modules', '.cache', 'holdfast'));
-	const [{ runCommandLine }, { systemClock }] = await Promise.all([import('./index.ts'), import('../base/index.ts')]);
-	const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-	for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined); // whoever read it has read enough
-	return runCommandLine(
-		args,
-		{
-			stdout: process.stdout,
-			stderr: process.stderr,
-			environment: process.env,
-			workingFolder: process.cwd(),
-			clock: systemClock,
-			rendererFolder: join(root, 'dist', 'renderer'),
-			program,
-			announce: (message) => process.send?.(message),
-			openEngine: async (options) => (await import('../engine.ts')).openEngine(options),
-		},
-		version,
-	);
+	enableCompileCache(root);
+	const { runProgram } = await import(pathToFileURL(programModule(root)).href);
+	return runProgram(args, { program, rendererFolder: join(root, 'dist', 'renderer') });
 }
 
 main().then(

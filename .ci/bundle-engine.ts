@@ -1,0 +1,60 @@
+/**
+ * `dist/engine`: the command line with the engine and its threads, joined to a few files with what they use of the dependencies. Loading
+ * five hundred modules takes longer than most commands. The program runs from its sources where this was never made, and as soon as one
+ * of them is not as it was then (engine/cli/bundle.js).
+ */
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
+import { build, type Plugin } from 'vite';
+import { bundleFolder, describeSource, sourceList } from '../engine/cli/bundle.js';
+
+const root = join(import.meta.dirname, '..');
+
+export async function bundleEngine(folder: string = bundleFolder(root)): Promise<void> {
+	rmSync(join(folder, sourceList), { force: true }); // nothing starts from what is half there
+	const sources: string[] = [];
+	await build({
+		configFile: false,
+		root,
+		logLevel: 'warn',
+		plugins: [threadsAsEntries, listSources(sources)],
+		ssr: { noExternal: true, external: ['koffi'] }, // koffi looks for its binary beside itself
+		build: {
+			ssr: join(root, 'engine', 'cli', 'program.ts'),
+			outDir: folder,
+			emptyOutDir: true,
+			copyPublicDir: false,
+			target: 'node24',
+			minify: false, // stack traces keep the names of the sources
+			rolldownOptions: { output: { entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' } },
+		},
+	});
+	const list = [...sources, 'package-lock.json'].map((path) => describeSource(root, path));
+	writeFileSync(join(folder, sourceList), JSON.stringify(list));
+}
+
+/** A module that runs in a thread is named by `new URL('./x.ts', import.meta.url)`: it becomes a file `x.js` beside the others. */
+const threadsAsEntries: Plugin = {
+	name: 'threads-as-entries',
+	enforce: 'pre',
+	transform(code, id) {
+		if (!id.startsWith(join(root, 'engine'))) return undefined;
+		return code.replaceAll(/new URL\('(\.\/[\w-]+)\.ts', import\.meta\.url\)/g, (_, path: string) => {
+			const module = join(dirname(id), `${path}.ts`);
+			if (!existsSync(module)) throw new Error(`${id} names the thread ${path}.ts, which does not exist.`);
+			const fileName = `${basename(path)}.js`;
+			this.emitFile({ type: 'chunk', id: module, fileName });
+			return `new URL('./${fileName}', import.meta.url)`;
+		});
+	},
+};
+
+const listSources = (sources: string[]): Plugin => ({
+	name: 'list-sources',
+	buildEnd() {
+		const own = [...this.getModuleIds()].map((id) => relative(root, id)).filter((path) => /^(engine[/\\]|package\.json$)/.test(path));
+		sources.push(...own.sort());
+	},
+});
+
+if (import.meta.main) await bundleEngine();

@@ -1,0 +1,30 @@
+/** The process of the command line: where it is given its engine and what surrounds it. */
+import packageJson from '../../package.json' with { type: 'json' };
+import { systemClock } from '../base/index.ts';
+import type { ExitCode } from './exit-code.ts';
+import { runCommandLine } from './main.ts';
+
+export type ProgramFiles = {
+	/** The file that starts the program, for a process of its own in the background. */
+	readonly program: string;
+	/** The built console. */
+	readonly rendererFolder: string;
+};
+
+export function runProgram(args: readonly string[], files: ProgramFiles): Promise<ExitCode> {
+	for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined); // whoever read it has read enough
+	return runCommandLine(
+		args,
+		{
+			...files,
+			stdout: process.stdout,
+			stderr: process.stderr,
+			environment: process.env,
+			workingFolder: process.cwd(),
+			clock: systemClock,
+			announce: (message) => process.send?.(message),
+			openEngine: async (options) => (await import('../engine.ts')).openEngine(options),
+		},
+		packageJson.version,
+	);
+}
