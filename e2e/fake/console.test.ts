@@ -140,3 +140,37 @@ consoleTest('losing the server keeps the page, says so, and comes back by itself
 		await again.close();
 	}
 });
+
+consoleTest(
+	'a chain says with the keyboard alone what depends on what, is compacted in its row, and goes only when its name was typed',
+	async (page, server) => {
+		const { api, close } = apiOf(server);
+		const chain = (await api.chains.list.query({ repositoryId: 'repo-main' })).find(({ job, files }) => job === 'Finance share' && files.length > 4);
+		assert.ok(chain);
+		await page.goto(`${server.url}#/repositories/repo-main?chain=${chain.id}`);
+		const row = page.getByRole('article', { name: `Chain of ${chain.job}` }).filter({ has: page.getByRole('table') });
+		await row.getByRole('listbox').focus();
+		await page.keyboard.press('Home');
+		await page.keyboard.press('ArrowRight');
+		await row.getByText(/needs 1 file/).waitFor();
+
+		await row.getByRole('button', { name: 'Compact…' }).click();
+		const cost = page.getByRole('dialog', { name: /^Compact the chain/ });
+		await cost.getByText(/^Needs up to .* of free room/).waitFor();
+		await cost.getByRole('button', { name: 'Compact', exact: true }).click();
+		await row.getByRole('progressbar', { name: /^Compaction/ }).waitFor();
+		await row.getByRole('button', { name: 'Cancel' }).click();
+		await row.getByRole('progressbar').waitFor({ state: 'detached' });
+
+		await row.getByRole('button', { name: 'Remove…' }).click();
+		const removal = page.getByRole('dialog', { name: /^Remove this chain/ });
+		const confirm = removal.getByRole('button', { name: /^Remove \d+ restore points$/ });
+		assert.ok(await confirm.isDisabled());
+		await removal.getByLabel(`Type “${chain.job}” to go on`).fill(chain.job);
+		await confirm.click();
+		await removal.waitFor({ state: 'hidden' });
+		await row.waitFor({ state: 'detached' });
+		assert.ok((await api.chains.list.query({})).every(({ id }) => id !== chain.id));
+		close();
+	},
+);

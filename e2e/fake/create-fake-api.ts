@@ -75,7 +75,7 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 	const allPoints = (jobId: string | undefined): Point[] =>
 		jobId === undefined ? [...state.jobs.keys()].flatMap((id) => state.pointsOf(id)) : state.pointsOf(jobId);
 
-	const maintenance = (kind: Session['kind'], title: string, bytes: number, lengthMs = 20_000): { sessionId: string } => {
+	const maintenance = (kind: Session['kind'], title: string, bytes: number, { lengthMs = 20_000, object = title } = {}): { sessionId: string } => {
 		const now = Date.now();
 		const id = `s-${kind}-${now.toString(36)}`;
 		const site = {
@@ -88,7 +88,7 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 		const session = makeSession({ job: site, id, startedAt: now + 400, isFull: true, state: 'success', trigger: 'manual' });
 		return {
 			sessionId: state.startSession(
-				{ ...session, kind, jobId: null, title, tasks: session.tasks.map((task) => ({ ...task, mode: null, pointId: null })) },
+				{ ...session, kind, jobId: null, title, tasks: session.tasks.map((task) => ({ ...task, object, mode: null, pointId: null })) },
 				now + 400,
 				lengthMs,
 			),
@@ -332,8 +332,17 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 					.flatMap((id) => state.chainsOf(id))
 					.filter((chain) => object === undefined || chain.object === object),
 			check: async ({ id }) => maintenance('check', `Check of ${id}`, 180 * 2 ** 30),
-			remove: async ({ pointCount }) => ({ pointCount, freedBytes: pointCount * 2 ** 30 }),
-			compact: async ({ id }) => maintenance('compact', `Compaction of ${id}`, 180 * 2 ** 30),
+			async remove({ id, pointCount }) {
+				const own = allPoints(undefined).filter(({ chainId }) => chainId === id);
+				if (own.length !== pointCount)
+					throw new EngineError('usage.conflict', `The chain holds ${own.length} restore points by now, not ${pointCount}.`, {
+						hint: 'Look at it again, then decide anew.',
+					});
+				state.removedChains.add(id);
+				state.emit('chain', id);
+				return { pointCount, freedBytes: own.reduce((sum, { storedBytes }) => sum + storedBytes, 0) };
+			},
+			compact: async ({ id }) => maintenance('compact', `Compaction of ${id}`, 180 * 2 ** 30, { object: id }),
 			async preview(query) {
 				const { jobId } = query;
 				return jobId === null ? previewOf(query, null, [], []) : previewOf(query, state.job(jobId).settings, state.chainsOf(jobId), state.pointsOf(jobId));
@@ -401,7 +410,7 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 				const { bytes } = await plan(input, {});
 				return maintenance('restore-files', `Restore from ${findPoint(input.point).job}`, bytes);
 			},
-			disk: async ({ point }) => maintenance('restore-disk', `Restore a disk of ${findPoint(point).job}`, findPoint(point).sourceBytes, 40_000),
+			disk: async ({ point }) => maintenance('restore-disk', `Restore a disk of ${findPoint(point).job}`, findPoint(point).sourceBytes, { lengthMs: 40_000 }),
 		},
 		places: {
 			async list({ path }) {

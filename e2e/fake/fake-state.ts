@@ -26,6 +26,7 @@ type Job = { site: SiteJob; settings: JobSettings; revision: number; lastVerifie
 type StoredRepository = { site: SiteRepository; settings: RepositorySettings; revision: number };
 
 export class FakeState {
+	readonly removedChains = new Set<string>();
 	readonly jobs = new Map<string, Job>();
 	readonly repositories = new Map<string, StoredRepository>();
 	readonly #past = new Map<string, Session>();
@@ -203,7 +204,7 @@ export class FakeState {
 	/** Newest first. */
 	pointsOf(jobId: string): Point[] {
 		const { settings, lastVerifiedAt } = this.job(jobId);
-		return pointsOfJob({ jobId, settings, lastVerifiedAt, sessions: this.sessionsOf(jobId) });
+		return pointsOfJob({ jobId, settings, lastVerifiedAt, sessions: this.sessionsOf(jobId) }).filter(({ chainId }) => !this.removedChains.has(chainId));
 	}
 
 	chainsOf(jobId: string): Chain[] {

@@ -3,7 +3,7 @@ import { IconDeviceDesktop, IconMoon, IconPlugConnectedX, IconSearch, IconServer
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, Suspense, useEffect, useMemo } from 'react';
 import { errorShapeOf, isDesktop, useConnection, useEngineEvents, useTRPC } from '../client.ts';
-import { formatTimeAgo, plural, useNow } from '../ui/index.ts';
+import { formatTime, plural } from '../ui/index.ts';
 import { CommandPalette, openPalette } from './command-palette.tsx';
 import classes from './frame.module.css';
 import { PageBoundary } from './page-boundary.tsx';
@@ -147,7 +147,6 @@ function ThemeSwitch(): ReactNode {
 /** The page stays as it was; the connection comes back by itself. */
 function LostBanner(): ReactNode {
 	const { state, lostAt } = useConnection();
-	const now = useNow();
 	const trpc = useTRPC();
 	const { error } = useQuery(trpc.system.info.queryOptions());
 	if (state === 'open' && error)
@@ -160,9 +159,7 @@ function LostBanner(): ReactNode {
 	return (
 		<div className={classes.banner} role="status">
 			<IconPlugConnectedX size={16} aria-hidden />
-			<span>
-				The server does not answer{lostAt ? ` (since ${formatTimeAgo(lostAt, now)})` : ''}. What you see may be old; the console reconnects by itself.
-			</span>
+			<span>The server does not answer{lostAt ? ` since ${formatTime(lostAt)}` : ''}. What you see may be old; the console reconnects by itself.</span>
 			<Button size="compact-xs" variant="default" onClick={() => location.reload()}>
 				Load again
 			</Button>

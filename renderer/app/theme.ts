@@ -28,6 +28,7 @@ export const theme = createTheme({
 		Textarea: { defaultProps: { size: 'xs' } },
 		NumberInput: { defaultProps: { size: 'xs' } },
 		Select: { defaultProps: { size: 'xs', comboboxProps: { shadow: 'md' } } },
+		MultiSelect: { defaultProps: { size: 'xs' }, styles: { input: { paddingBlock: 0 }, pillsList: { minHeight: 28 } } },
 		TagsInput: { defaultProps: { size: 'xs' } },
 		Checkbox: { defaultProps: { size: 'xs' } },
 		Radio: { defaultProps: { size: 'xs' } },

@@ -7,11 +7,13 @@ export type ConfirmDialogProps = {
 	readonly title: string;
 	/** What happens, in a sentence. */
 	readonly children: ReactNode;
-	/** What will be lost, in numbers; one line each. */
+	/** What will be lost, or what it costs, in numbers; one line each. */
 	readonly losses?: readonly string[];
 	/** Present when a lot is lost: the name that must be typed. */
 	readonly confirmName?: string;
 	readonly confirmLabel: string;
+	/** Nothing is lost by it: the button does not alarm. */
+	readonly isHarmless?: boolean;
 	readonly isBusy?: boolean;
 	readonly failure?: Failure | null;
 	readonly onConfirm: () => void;
@@ -27,7 +29,17 @@ export function ConfirmDialog(props: ConfirmDialogProps): ReactNode {
 	);
 }
 
-function Body({ children, losses = [], confirmName, confirmLabel, isBusy = false, failure, onConfirm, onClose }: ConfirmDialogProps): ReactNode {
+function Body({
+	children,
+	losses = [],
+	confirmName,
+	confirmLabel,
+	isHarmless = false,
+	isBusy = false,
+	failure,
+	onConfirm,
+	onClose,
+}: ConfirmDialogProps): ReactNode {
 	const [typed, setTyped] = useState('');
 	const isReady = confirmName === undefined || typed.trim() === confirmName;
 	return (
@@ -62,9 +74,9 @@ function Body({ children, losses = [], confirmName, confirmLabel, isBusy = false
 			)}
 			<Group justify="flex-end" mt="lg" gap="xs">
 				<Button variant="default" onClick={onClose}>
-					Keep
+					{isHarmless ? 'Cancel' : 'Keep'}
 				</Button>
-				<Button type="submit" color="red" disabled={!isReady} loading={isBusy}>
+				<Button type="submit" {...(!isHarmless && { color: 'red' })} disabled={!isReady} loading={isBusy}>
 					{confirmLabel}
 				</Button>
 			</Group>

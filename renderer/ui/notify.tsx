@@ -1,6 +1,6 @@
 import { notifications } from '@mantine/notifications';
 import { IconCheck, IconX } from '@tabler/icons-react';
-import type { Failure } from './panels.tsx';
+import { CopyDetails, type Failure } from './panels.tsx';
 
 export function notifyDone(message: string): void {
 	notifications.show({ message, color: 'green', icon: <IconCheck size={16} /> });
@@ -10,7 +10,14 @@ export function notifyDone(message: string): void {
 export function notifyFailure(title: string, failure: Failure): void {
 	notifications.show({
 		title,
-		message: [failure.message, failure.hint, `(${failure.code})`].filter(Boolean).join(' '),
+		message: (
+			<>
+				{[failure.message, failure.hint].filter(Boolean).join(' ')}
+				<div>
+					<code>{failure.code}</code> <CopyDetails failure={failure} />
+				</div>
+			</>
+		),
 		color: 'red',
 		icon: <IconX size={16} />,
 		autoClose: false,

@@ -11,6 +11,20 @@ export type Failure = {
 	readonly data?: Readonly<Record<string, unknown>> | undefined;
 };
 
+/** What support would ask for, onto the clipboard. */
+export function CopyDetails({ failure }: { readonly failure: Failure }): ReactNode {
+	const details = JSON.stringify({ ...failure, at: new Date().toISOString(), place: location.hash }, null, 2);
+	return (
+		<CopyButton value={details}>
+			{({ copied, copy }) => (
+				<Button size="compact-xs" variant="subtle" color="gray" onClick={copy} leftSection={copied ? <IconCheck size={13} /> : <IconCopy size={13} />}>
+					{copied ? 'Copied' : 'Copy details'}
+				</Button>
+			)}
+		</CopyButton>
+	);
+}
+
 /** Message, what to do, code, and everything that support would ask for on the clipboard. */
 export function ErrorPanel({
 	failure,
@@ -23,7 +37,6 @@ export function ErrorPanel({
 	readonly onRetry?: () => void;
 	readonly children?: ReactNode;
 }): ReactNode {
-	const details = JSON.stringify({ ...failure, at: new Date().toISOString(), place: location.hash }, null, 2);
 	return (
 		<div className={classes.error} role="alert">
 			<IconAlertCircle className={classes.errorIcon} size={18} aria-hidden />
@@ -33,13 +46,7 @@ export function ErrorPanel({
 				{failure.hint && <div className={classes.hint}>{failure.hint}</div>}
 				<div className={classes.errorFoot}>
 					<code>{failure.code}</code>
-					<CopyButton value={details}>
-						{({ copied, copy }) => (
-							<Button size="compact-xs" variant="subtle" color="gray" onClick={copy} leftSection={copied ? <IconCheck size={13} /> : <IconCopy size={13} />}>
-								{copied ? 'Copied' : 'Copy details'}
-							</Button>
-						)}
-					</CopyButton>
+					<CopyDetails failure={failure} />
 					{onRetry && (
 						<Button size="compact-xs" variant="subtle" color="gray" onClick={onRetry} leftSection={<IconRefresh size={13} />}>
 							Try again

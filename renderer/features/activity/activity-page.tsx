@@ -1,7 +1,6 @@
 import { Button, MultiSelect, TextInput } from '@mantine/core';
 import { DatePickerInput } from '@mantine/dates';
 import { useDebouncedValue } from '@mantine/hooks';
-import { notifications } from '@mantine/notifications';
 import { IconActivity, IconCalendar, IconDownload, IconSearch, IconX } from '@tabler/icons-react';
 import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import { isFinal, type SessionListItem, sessionKind, sessionState } from '../../../engine/contract/index.ts';
@@ -17,6 +16,7 @@ import {
 	formatFull,
 	formatNumber,
 	type GridColumn,
+	notifyFailure,
 	PageHeader,
 	plural,
 	StatusBadge,
@@ -248,8 +248,7 @@ function ExportButton({ request, total }: { readonly request: ReturnType<typeof 
 			}
 			saveText(`holdfast-sessions-${day(0)}.csv`, sessionsCsv(sessions));
 		} catch (error) {
-			const { message, hint } = errorShapeOf(error);
-			notifications.show({ color: 'red', title: `The list was not exported: ${message}`, message: hint ?? '' });
+			notifyFailure('The list was not exported', errorShapeOf(error));
 		} finally {
 			setDone(null);
 		}

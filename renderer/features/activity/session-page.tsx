@@ -1,5 +1,4 @@
 import { Button, Progress, Tabs } from '@mantine/core';
-import { notifications } from '@mantine/notifications';
 import { IconHistory, IconPlayerStop, IconRefresh } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useSubscription } from '@trpc/tanstack-react-query';
@@ -20,6 +19,7 @@ import {
 	formatFull,
 	formatNumber,
 	formatRate,
+	notifyFailure,
 	PageHeader,
 	plural,
 	Rate,
@@ -217,8 +217,7 @@ function SessionActions({ session }: { readonly session: Session }): ReactNode {
 		trpc.sessions.retry.mutationOptions({
 			onSuccess: ({ sessionId }) => navigate(`/sessions/${encodeURIComponent(sessionId)}`),
 			onError: (error) => {
-				const { message, hint } = errorShapeOf(error);
-				notifications.show({ color: 'red', title: message, message: hint ?? '' });
+				notifyFailure('The session was not repeated', errorShapeOf(error));
 			},
 		}),
 	);

@@ -2,6 +2,7 @@ import type { ReactNode } from 'react';
 import type { Overview, ProtectedObject } from '../../../engine/contract/index.ts';
 import { formatNumber, plural, StatusIcon, TimeAgo } from '../../ui/index.ts';
 import classes from './answers.module.css';
+import { VerifyNewest } from './verify-newest.tsx';
 
 type ObjectState = ProtectedObject['state'];
 const order: readonly ObjectState[] = ['protected', 'failing', 'overdue', 'never', 'paused'];
@@ -13,18 +14,22 @@ export function Answers({ overview }: { readonly overview: Overview }): ReactNod
 	const counts = Map.groupBy(objects, ({ state }) => state);
 	const count = (state: ObjectState): number => counts.get(state)?.length ?? 0;
 	const wanted = objects.length - count('paused');
-	const isAll = count('protected') + count('failing') === wanted;
-	const unproven = objects.filter(({ lastPointAt, lastVerifiedAt }) => lastPointAt !== null && lastVerifiedAt === null).length;
+	const safe = count('protected') + count('failing');
+	const unsafe = wanted - safe;
+	const held = objects.filter(({ lastPointAt }) => lastPointAt !== null);
+	const unproven = held.filter(({ lastVerifiedAt }) => lastVerifiedAt === null);
 	const errors = attention.filter(({ severity }) => severity === 'error').length;
 	return (
 		<div className={classes.answers}>
 			<section className={classes.answer} aria-label="Is everything protected?">
 				<div className={classes.question}>Is everything protected?</div>
 				<div className={classes.headline}>
-					<StatusIcon status={isAll ? 'success' : 'overdue'} size={20} />
-					{isAll
-						? `Yes, ${objects.length === 1 ? 'the one object' : `all ${formatNumber(wanted)} objects`}`
-						: `${formatNumber(wanted - count('protected') - count('failing'))} of ${plural(wanted, 'object')} ${wanted - count('protected') - count('failing') === 1 ? 'is' : 'are'} not`}
+					<StatusIcon status={unsafe > 0 ? 'overdue' : count('failing') > 0 ? 'warning' : wanted === 0 ? 'paused' : 'success'} size={20} />
+					{unsafe > 0
+						? `${formatNumber(unsafe)} of ${plural(wanted, 'object')} ${unsafe === 1 ? 'is' : 'are'} not`
+						: wanted === 0
+							? 'Every job is paused'
+							: `Yes, ${wanted === 1 ? 'the one object' : `all ${formatNumber(wanted)} objects`}${count('failing') > 0 ? ', for now' : ''}`}
 				</div>
 				<div className={classes.bar} role="img" aria-label={order.map((state) => `${count(state)} ${words[state]}`).join(', ')}>
 					{order.map((state) => count(state) > 0 && <span key={state} data-state={state} style={{ flexGrow: count(state) }} />)}
@@ -42,13 +47,22 @@ export function Answers({ overview }: { readonly overview: Overview }): ReactNod
 			<section className={classes.answer} aria-label="When was it last proven restorable?">
 				<div className={classes.question}>Last proven restorable</div>
 				<div className={classes.headline}>
-					<StatusIcon status={overview.lastVerifiedAt === null ? 'never' : 'success'} size={20} />
+					<StatusIcon status={overview.lastVerifiedAt === null ? 'never' : unproven.length > 0 ? 'warning' : 'success'} size={20} />
 					<TimeAgo at={overview.lastVerifiedAt} none="Not yet" />
 				</div>
 				<div className={classes.detail}>
-					{unproven === 0
-						? 'Every object has been read back in full at least once.'
-						: `${plural(unproven, 'object')} ${unproven === 1 ? 'was' : 'were'} never read back. Verify a point of each.`}
+					{held.length === 0 ? (
+						'There is no restore point yet that could be read back.'
+					) : unproven.length === 0 ? (
+						'Every object has been read back in full at least once.'
+					) : (
+						<>
+							{overview.lastVerifiedAt === null
+								? `None of ${plural(held.length, 'object')} was ever read back.`
+								: `${formatNumber(unproven.length)} of ${plural(held.length, 'object')} ${unproven.length === 1 ? 'was' : 'were'} never read back.`}
+							<VerifyNewest objects={unproven} />
+						</>
+					)}
 				</div>
 			</section>
 			<section className={classes.answer} aria-label="What needs me now?">

@@ -51,7 +51,7 @@ function Room({ repository: { id, name, capacityBytes, freeBytes, usedBytes, ful
 							full {formatTimeAgo(fullAt, now)}, {formatDate(fullAt)}
 						</span>
 					) : (
-						isKnown && <span>{fullAt === null ? 'not growing' : 'room for years'}</span>
+						isKnown && <span>{fullAt === null ? 'no end in sight' : 'room for years'}</span>
 					)}
 				</span>
 			</Link>

@@ -47,3 +47,17 @@ test('concurrency counts every slice that a run touches', () => {
 		[1, 2, 0, 0, 0, 0, 0, 0, 0, 0],
 	);
 });
+
+test('a name that would not fit before the end of the line stands in front of its bar', () => {
+	const { bars } = planLanes(
+		[
+			{ at: 950, expectedDurationMs: 10 },
+			{ at: 100, expectedDurationMs: 10 },
+		],
+		{ ...span, minLength: 0.2 },
+	);
+	assert.deepEqual(
+		bars.map(({ isMirrored }) => isMirrored),
+		[false, true],
+	);
+});

@@ -1,7 +1,10 @@
 /** Bars on a time line, stacked where they overlap. Positions are shares of the whole, 0 to 1. */
-export type Placed<T> = { readonly item: T; readonly start: number; readonly end: number; readonly lane: number };
+export type Placed<T> = { readonly item: T; readonly start: number; readonly end: number; readonly lane: number; readonly isMirrored: boolean };
 
-/** Greedy: each bar goes to the first lane that is free at its start. `minLength` keeps short ones legible. */
+/**
+ * Greedy: each bar goes to the first lane that is free at its start. `minLength` is the room for its name, which stands after the beginning of
+ * the bar, or before it where the line would end first (`isMirrored`).
+ */
 export function planLanes<T extends { readonly at: number; readonly expectedDurationMs: number }>(
 	items: readonly T[],
 	{ from, to, minLength }: { readonly from: number; readonly to: number; readonly minLength: number },
@@ -13,10 +16,12 @@ export function planLanes<T extends { readonly at: number; readonly expectedDura
 		.map((item): Placed<T> => {
 			const start = (item.at - from) / span;
 			const end = Math.min(1, start + item.expectedDurationMs / span);
-			const found = freeAt.findIndex((free) => free <= start);
+			const isMirrored = start + minLength > 1 && start >= minLength;
+			const begin = isMirrored ? start - minLength : start;
+			const found = freeAt.findIndex((free) => free <= begin);
 			const lane = found < 0 ? freeAt.length : found;
-			freeAt[lane] = Math.max(end, start + minLength);
-			return { item, start, end, lane };
+			freeAt[lane] = Math.max(end, begin + minLength);
+			return { item, start, end, lane, isMirrored };
 		});
 	return { bars, laneCount: freeAt.length };
 }

@@ -8,6 +8,8 @@ import classes from './objects.module.css';
 const urgency: Record<ProtectedObject['state'], number> = { overdue: 0, never: 1, failing: 2, protected: 3, paused: 4 };
 const rowHeight = 32;
 const atFirst = 8;
+/** One or two more are not worth a click. */
+const atMost = 10;
 
 /** Each object against its own objective: a green job does not make an old point young. */
 function Due({ object }: { readonly object: ProtectedObject }): ReactNode {
@@ -16,7 +18,7 @@ function Due({ object }: { readonly object: ProtectedObject }): ReactNode {
 	const isLate = object.dueAt < now;
 	return (
 		<span title={formatFull(object.dueAt)} data-late={isLate || undefined} className={classes.due}>
-			{isLate ? `${formatTimeAgo(object.dueAt, now)}` : formatTimeAgo(object.dueAt, now)}
+			{formatTimeAgo(object.dueAt, now)}
 		</span>
 	);
 }
@@ -25,25 +27,25 @@ const columns: readonly TableColumn<ProtectedObject>[] = [
 	{
 		id: 'object',
 		header: 'Object',
-		width: 'minmax(170px, 3fr)',
+		width: 'minmax(150px, 3fr)',
 		cell: ({ object }) => <span title={object}>{object.slice(object.indexOf(':') + 1)}</span>,
 		sortBy: ({ object }) => object,
 	},
-	{ id: 'job', header: 'Job', width: 'minmax(100px, 2fr)', cell: ({ job }) => job, sortBy: ({ job }) => job },
-	{ id: 'state', header: 'State', width: 'minmax(104px, 1fr)', cell: ({ state }) => <StatusBadge status={state} />, sortBy: ({ state }) => urgency[state] },
+	{ id: 'job', header: 'Job', width: 'minmax(90px, 2fr)', cell: ({ job }) => job, sortBy: ({ job }) => job },
+	{ id: 'state', header: 'State', width: '108px', cell: ({ state }) => <StatusBadge status={state} />, sortBy: ({ state }) => urgency[state] },
 	{
 		id: 'point',
 		header: 'Newest point',
-		width: 'minmax(100px, 1fr)',
+		width: '118px',
 		cell: ({ lastPointAt }) => <TimeAgo at={lastPointAt} none="None" />,
 		sortBy: ({ lastPointAt }) => lastPointAt,
 	},
-	{ id: 'due', header: 'Next one due', width: 'minmax(100px, 1fr)', cell: (object) => <Due object={object} />, sortBy: ({ dueAt }) => dueAt },
+	{ id: 'due', header: 'Next one due', width: '100px', cell: (object) => <Due object={object} />, sortBy: ({ dueAt }) => dueAt },
 	{
 		id: 'verified',
 		header: 'Verified',
 		dropBelow: 690,
-		width: 'minmax(90px, 1fr)',
+		width: '118px',
 		cell: ({ lastVerifiedAt }) => <TimeAgo at={lastVerifiedAt} none="Never" />,
 		sortBy: ({ lastVerifiedAt }) => lastVerifiedAt,
 	},
@@ -51,7 +53,7 @@ const columns: readonly TableColumn<ProtectedObject>[] = [
 		id: 'size',
 		header: 'Size',
 		dropBelow: 780,
-		width: '84px',
+		width: '76px',
 		align: 'end',
 		cell: ({ sourceBytes }) => <Bytes value={sourceBytes || null} />,
 		sortBy: ({ sourceBytes }) => sourceBytes,
@@ -62,7 +64,7 @@ export function Objects({ objects }: { readonly objects: readonly ProtectedObjec
 	const [isOpen, setOpen] = useState(false);
 	// The worst first; a column's heading sorts otherwise.
 	const worstFirst = useMemo(() => objects.toSorted((a, b) => urgency[a.state] - urgency[b.state] || (a.dueAt ?? Infinity) - (b.dueAt ?? Infinity)), [objects]);
-	const rows = useMemo(() => (isOpen ? worstFirst : worstFirst.slice(0, atFirst)), [worstFirst, isOpen]);
+	const rows = useMemo(() => (isOpen ? worstFirst : worstFirst.slice(0, worstFirst.length <= atMost ? atMost : atFirst)), [worstFirst, isOpen]);
 	return (
 		<Section title="Protected objects">
 			<div className={classes.table} style={{ height: 34 + Math.min(rows.length, 14) * rowHeight }}>
@@ -75,7 +77,7 @@ export function Objects({ objects }: { readonly objects: readonly ProtectedObjec
 					onOpen={({ jobId }) => navigate(`/jobs/${encodeURIComponent(jobId)}`)}
 				/>
 			</div>
-			{objects.length > atFirst && (
+			{objects.length > atMost && (
 				<Button variant="subtle" size="compact-xs" mt={6} onClick={() => setOpen(!isOpen)}>
 					{isOpen ? 'Show fewer' : `Show ${plural(objects.length - atFirst, 'more', 'more')}`}
 				</Button>

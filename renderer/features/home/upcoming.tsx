@@ -33,13 +33,14 @@ export function Upcoming({ runs }: { readonly runs: readonly Run[] }): ReactNode
 				<Hours from={from} to={to} />
 				{plan.laneCount <= maxLanes ? (
 					<ul className={classes.lanes} style={{ height: plan.laneCount * laneHeight }}>
-						{plan.bars.map(({ item, start, end, lane }) => (
+						{plan.bars.map(({ item, start, end, lane, isMirrored }) => (
 							<li
 								key={`${item.jobId} ${item.at}`}
+								data-mirrored={isMirrored || undefined}
 								style={{
-									insetInlineStart: `${start * 100}%`,
+									...(isMirrored ? { insetInlineEnd: `${(1 - start) * 100}%` } : { insetInlineStart: `${start * 100}%` }),
 									top: lane * laneHeight,
-									width: start > 1 - labelPx / Math.max(width, 200) ? `${(1 - start) * 100}%` : labelPx - 6,
+									width: labelPx - 6,
 								}}
 							>
 								<Link

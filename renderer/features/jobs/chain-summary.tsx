@@ -31,6 +31,7 @@ export function ChainSummary({ jobId }: { readonly jobId: string }): ReactNode {
 function Line({ chain }: { readonly chain: Chain }): ReactNode {
 	const largest = Math.max(1, ...chain.files.map(({ sizeBytes }) => sizeBytes));
 	const total = chain.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+	const byAge = chain.files.toSorted((a, b) => a.createdAt - b.createdAt);
 	return (
 		<li>
 			<div className={classes.chainLine}>
@@ -40,7 +41,7 @@ function Line({ chain }: { readonly chain: Chain }): ReactNode {
 				</span>
 			</div>
 			<div className={classes.files}>
-				{chain.files.map(({ path, kind, sizeBytes, createdAt, problem, expires }) => (
+				{byAge.map(({ path, kind, sizeBytes, createdAt, problem, expires }) => (
 					<i
 						key={path}
 						data-kind={kind}

@@ -42,11 +42,11 @@ export function JobsPage({ params }: PageProps): ReactNode {
 				<PageHeader title="Jobs" detail={jobs.data && rows.length > 0 ? <Counts jobs={rows} /> : null}>
 					<TextInput
 						aria-label="Filter jobs"
-						placeholder="Filter by name, path, repository"
+						placeholder="Filter: name, path, repository"
 						leftSection={<IconSearch size={14} />}
 						value={filter ?? ''}
 						onChange={(event) => setFilter(event.currentTarget.value)}
-						w={240}
+						w={260}
 					/>
 					<Button leftSection={<IconPlus size={15} />} onClick={() => navigate('/jobs/new')}>
 						New job

@@ -1,14 +1,25 @@
 import { Button } from '@mantine/core';
-import { notifications } from '@mantine/notifications';
 import { IconShieldCheck } from '@tabler/icons-react';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { type ReactNode, useMemo, useState } from 'react';
 import type { Chain, Repository } from '../../../engine/contract/index.ts';
 import { Link, navigate } from '../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../client.ts';
-import { Bytes, ConfirmDialog, EmptyState, formatBytes, formatDateTime, plural, StatusBadge, type TableColumn, TimeAgo, VirtualTable } from '../../ui/index.ts';
+import {
+	Bytes,
+	ConfirmDialog,
+	EmptyState,
+	formatBytes,
+	formatDateTime,
+	notifyFailure,
+	plural,
+	StatusBadge,
+	type TableColumn,
+	TimeAgo,
+	VirtualTable,
+} from '../../ui/index.ts';
 import { displayPath } from '../restore/path-text.ts';
-import { chainSize } from './chain-bar.ts';
+import { chainSize } from './chain-layout.ts';
 import classes from './health.module.css';
 
 /** Per chain: when all of it was last read back, and what was found. Damaged and unreadable are not the same and are never added up. */
@@ -80,6 +91,7 @@ export function Health({ repository, chains }: { readonly repository: Repository
 				opened={isAsking}
 				title={`Check all of “${repository.settings.name}”?`}
 				confirmLabel={`Check ${plural(chains.length, 'chain')}`}
+				isHarmless
 				isBusy={checkAll.isPending}
 				failure={checkAll.error ? errorShapeOf(checkAll.error) : null}
 				onConfirm={() => checkAll.mutate(chains)}
@@ -112,8 +124,7 @@ function CheckButton({ chain }: { readonly chain: Chain }): ReactNode {
 		trpc.chains.check.mutationOptions({
 			onSuccess: ({ sessionId }) => navigate(`/sessions/${encodeURIComponent(sessionId)}`),
 			onError: (error) => {
-				const { message, hint } = errorShapeOf(error);
-				notifications.show({ color: 'red', title: message, message: hint ?? '' });
+				notifyFailure(`The chain of ${chain.job} could not be checked`, errorShapeOf(error));
 			},
 		}),
 	);
@@ -122,7 +133,7 @@ function CheckButton({ chain }: { readonly chain: Chain }): ReactNode {
 			size="compact-xs"
 			variant="default"
 			loading={check.isPending}
-			onClick={() => check.mutate({ id: chain.id })}
+			onClick={() => check.mutate({ id: chain.id, repositoryId: chain.repositoryId })}
 			title={`Reads ${formatBytes(chainSize(chain))} back and compares`}
 		>
 			Check now
@@ -135,7 +146,7 @@ function useCheckAll(onDone: () => void) {
 	const check = useMutation(trpc.chains.check.mutationOptions());
 	return useMutation({
 		mutationFn: async (chains: readonly Chain[]) => {
-			for (const chain of chains) await check.mutateAsync({ id: chain.id });
+			for (const chain of chains) await check.mutateAsync({ id: chain.id, repositoryId: chain.repositoryId });
 		},
 		onSuccess: () => {
 			onDone();

@@ -1,12 +1,23 @@
 import { Button, Tabs } from '@mantine/core';
-import { notifications } from '@mantine/notifications';
 import { IconPencil, IconRefresh, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import type { Chain, Repository } from '../../../engine/contract/index.ts';
 import { navigate, useQueryParam } from '../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../client.ts';
-import { Bytes, ConfirmDialog, ErrorPanel, formatBytes, formatNumber, formatRate, PageHeader, plural, StatusBadge } from '../../ui/index.ts';
+import {
+	Bytes,
+	ConfirmDialog,
+	ErrorPanel,
+	formatBytes,
+	formatNumber,
+	formatRate,
+	notifyDone,
+	notifyFailure,
+	PageHeader,
+	plural,
+	StatusBadge,
+} from '../../ui/index.ts';
 import { CapacityBar } from './capacity-bar.tsx';
 import { ChainList } from './chain-list.tsx';
 import { Health } from './health.tsx';
@@ -103,7 +114,7 @@ function RepositoryView({ repository }: { readonly repository: Repository }): Re
 					</Tabs.List>
 					<Tabs.Panel value="chains" className={classes.panel ?? ''}>
 						{chains.error ? <ErrorPanel failure={errorShapeOf(chains.error)} onRetry={() => void chains.refetch()} /> : null}
-						{chains.data ? <ChainList chains={chains.data} /> : null}
+						{chains.data ? <ChainList repository={repository} chains={chains.data} /> : null}
 					</Tabs.Panel>
 					<Tabs.Panel value="health" className={classes.panel ?? ''}>
 						{chains.error ? <ErrorPanel failure={errorShapeOf(chains.error)} onRetry={() => void chains.refetch()} /> : null}
@@ -135,14 +146,10 @@ function RepositoryActions({ repository }: { readonly repository: Repository }):
 				queryClient.setQueryData(trpc.repositories.get.queryKey({ id: fresh.id }), fresh);
 				void queryClient.invalidateQueries(trpc.chains.pathFilter());
 				void queryClient.invalidateQueries(trpc.points.pathFilter());
-				notifications.show({
-					title: `“${fresh.settings.name}” was read again`,
-					message: `${plural(fresh.chainCount, 'chain')}, ${plural(fresh.pointCount, 'restore point')}`,
-				});
+				notifyDone(`“${fresh.settings.name}” was read again: ${plural(fresh.chainCount, 'chain')}, ${plural(fresh.pointCount, 'restore point')}`);
 			},
 			onError: (error) => {
-				const { message, hint } = errorShapeOf(error);
-				notifications.show({ color: 'red', title: message, message: hint ?? '' });
+				notifyFailure(`“${repository.settings.name}” was not read`, errorShapeOf(error));
 			},
 		}),
 	);

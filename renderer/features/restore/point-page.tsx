@@ -1,12 +1,23 @@
 import { Button } from '@mantine/core';
-import { notifications } from '@mantine/notifications';
 import { IconShieldCheck } from '@tabler/icons-react';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { Point } from '../../../engine/contract/index.ts';
 import { Link, navigate } from '../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../client.ts';
-import { EmptyState, ErrorPanel, formatBytes, formatNumber, PageHeader, plural, SplitView, type TallListHandle, TimeAgo, useNow } from '../../ui/index.ts';
+import {
+	EmptyState,
+	ErrorPanel,
+	formatBytes,
+	formatNumber,
+	notifyFailure,
+	PageHeader,
+	plural,
+	SplitView,
+	type TallListHandle,
+	TimeAgo,
+	useNow,
+} from '../../ui/index.ts';
 import type { Picked } from './basket.ts';
 import { useBasket } from './basket-store.ts';
 import { DiskRestore } from './disk-restore.tsx';
@@ -162,8 +173,7 @@ function useVerify(point: Point) {
 		trpc.points.verify.mutationOptions({
 			onSuccess: ({ sessionId }) => navigate(`/sessions/${encodeURIComponent(sessionId)}`),
 			onError: (error) => {
-				const { message, hint } = errorShapeOf(error);
-				notifications.show({ color: 'red', title: `The point of ${point.job} was not verified: ${message}`, message: hint ?? '' });
+				notifyFailure(`The point of ${point.job} was not verified`, errorShapeOf(error));
 			},
 		}),
 	);

@@ -1,11 +1,10 @@
 import { ActionIcon, Button, CloseButton, Loader } from '@mantine/core';
-import { notifications } from '@mantine/notifications';
 import { IconDownload, IconHistory, IconTrash } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import type { BrowseEntry, Point } from '../../../engine/contract/index.ts';
 import { download, errorShapeOf, useTRPC } from '../../client.ts';
-import { ErrorPanel, formatBytes, formatDateTime, formatFull, formatNumber, formatTimeAgo, plural, Section, useNow } from '../../ui/index.ts';
+import { ErrorPanel, formatBytes, formatDateTime, formatFull, formatNumber, formatTimeAgo, notifyFailure, plural, Section, useNow } from '../../ui/index.ts';
 import { type Picked, summarise } from './basket.ts';
 import type { BasketActions } from './basket-store.ts';
 import { displayPath, joinPath } from './path-text.ts';
@@ -150,7 +149,6 @@ function Versions({
 
 export function saveVersion(pointId: string, path: string): void {
 	download({ point: pointId, paths: [path] }).catch((error: unknown) => {
-		const { message, hint } = errorShapeOf(error);
-		notifications.show({ color: 'red', title: message, message: hint ?? '' });
+		notifyFailure('The version was not saved', errorShapeOf(error));
 	});
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ChainFile, neededBy, needs, segments } from './chain-bar.ts';
+import { type ChainFile, neededBy, needs, segments } from './chain-layout.ts';
 
 const file = (path: string, sizeBytes: number, dependsOn: string | null = null): ChainFile => ({
 	path,

@@ -39,6 +39,17 @@ export function neededBy(files: readonly ChainFile[], path: string): ReadonlySet
 
 export const chainSize = (chain: Chain): number => chain.files.reduce((sum, file) => sum + file.sizeBytes, 0);
 
+export const pointCount = (chain: Chain): number => chain.files.reduce((sum, file) => sum + file.pointIds.length, 0);
+
+/**
+ * What writing a chain anew asks for: every byte is read, what is still needed is written, and each file stays beside its copy until that is
+ * verified, so that there must be room for the largest one.
+ */
+export const compactionCost = (chain: Chain): { readonly bytes: number; readonly roomBytes: number } => ({
+	bytes: chainSize(chain),
+	roomBytes: chain.files.reduce((most, { sizeBytes }) => Math.max(most, sizeBytes), 0),
+});
+
 /** What the next successful run removes: files, bytes, restore points. */
 export function expiring(chain: Chain): { readonly files: number; readonly bytes: number; readonly points: number } {
 	const leaving = chain.files.filter((file) => file.expires);
