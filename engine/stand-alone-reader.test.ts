@@ -56,6 +56,7 @@ function openSite(
 		requested: 'increment',
 		reason: '',
 		renewAfterPoints: null,
+		keyId: null,
 		readLimit: null,
 		writeLimit: null,
 	} as const;

@@ -9,6 +9,7 @@ export const errorCodes = [
 	'usage.unsupported', // a known wish that this version or this platform cannot fulfil
 	'auth.required',
 	'auth.refused',
+	'auth.wrong-secret', // a password or recovery key that opens nothing of what it should open
 	'not-found.job',
 	'not-found.repository',
 	'not-found.session',
@@ -39,6 +40,7 @@ export const errorCodes = [
 	'repository.io', // could not read or write: not the same as damaged
 	'repository.damaged', // read, and wrong
 	'repository.foreign', // not a file of ours, or of another chain
+	'repository.locked', // encrypted, and its key is not known here
 	'repository.newer-format', // written by a newer version of the product
 	'repository.duplicate', // lists a chain that another file of the repository lists, too
 	'restore.target', // the target cannot be written

@@ -9,7 +9,7 @@ export const importProblem = z.object({
 	 * foreign: not ours · damaged: read, and wrong · newer: of a newer version · unreadable: could not be read · duplicate: a copy of what is used ·
 	 * incomplete: a file that it builds on is missing · unfinished: a session writes it, or died · misplaced: in the wrong folder.
 	 */
-	reason: z.enum(['foreign', 'damaged', 'newer', 'unreadable', 'duplicate', 'incomplete', 'unfinished', 'misplaced']),
+	reason: z.enum(['foreign', 'damaged', 'newer', 'locked', 'unreadable', 'duplicate', 'incomplete', 'unfinished', 'misplaced']),
 	message: z.string(),
 	hint: z.string().nullable(),
 });

@@ -101,22 +101,22 @@ test('a newer format is refused and told from damage', () => {
 	const head = Buffer.alloc(firstRecordOffset);
 	head.set(encodeSuperblock(superblockOf({ generation: 1 })), slotOffset(1));
 	const newer = Buffer.from(encodeSuperblock(superblockOf({ generation: 2 })));
-	for (const change of [(slot: Buffer) => slot.writeUInt16LE(2, 8), (slot: Buffer) => slot.writeUInt32LE(1, 12)]) {
+	for (const change of [(slot: Buffer) => slot.writeUInt16LE(2, 8), (slot: Buffer) => slot.writeUInt32LE(2, 12)]) {
 		const slot = Buffer.from(newer);
 		change(slot);
 		slot.writeUInt32LE(crc32(slot.subarray(0, 120)), 120);
 		head.set(slot, slotOffset(2));
 		assert.throws(() => parseSuperblocks(head, 'file'), { code: 'repository.newer-format' });
 	}
-	const metadata = Buffer.from(encodeChainMetadata(metadataOf(3)));
+	const metadata = Buffer.from(encodeChainMetadata(metadataOf(3), null));
 	metadata.writeUInt32LE(2, 8);
-	assert.throws(() => parseChainMetadata(metadata, 'file.hbm'), { code: 'repository.newer-format' });
+	assert.throws(() => parseChainMetadata(metadata, 'file.hbm', []), { code: 'repository.newer-format' });
 });
 
 test('a file that is none of ours is told so', () => {
 	for (const bytes of [Buffer.from('%PDF-1.7'), Buffer.alloc(20_000, 7), Buffer.from('HOLDFASU'.padEnd(9000))])
 		assert.throws(() => parseSuperblocks(bytes.subarray(0, firstRecordOffset), 'x.hbk'), { code: 'repository.foreign' });
-	assert.throws(() => parseChainMetadata(Buffer.from('{}'), 'x.hbm'), { code: 'repository.foreign' });
+	assert.throws(() => parseChainMetadata(Buffer.from('{}'), 'x.hbm', []), { code: 'repository.foreign' });
 	assert.deepEqual(parseSuperblocks(Buffer.alloc(firstRecordOffset), 'a file that was never committed'), []);
 	assert.deepEqual(parseSuperblocks(new Uint8Array(), 'an empty file'), []);
 });
@@ -126,9 +126,9 @@ test('a record gives back its payload at every level, and what does not shrink i
 	for (const level of [null, 1, 3, 9]) {
 		for (const raw of [randomBytes(random, 1), randomBytes(random, 70_000), Buffer.alloc(300_000, 'abc'), Buffer.alloc(0)]) {
 			const target = Buffer.alloc(recordHeaderBytes + raw.byteLength);
-			const { header, totalBytes } = sealRecord(target, 'chunks', raw, level);
+			const { header, totalBytes } = sealRecord(target, 'chunks', raw, level, null);
 			assert.equal(header.codec, level !== null && raw.byteLength === 300_000 ? 'zstd' : 'none');
-			const opened = openRecord(target.subarray(0, totalBytes), 'file', 8192);
+			const opened = openRecord(target.subarray(0, totalBytes), 'file', 8192, null);
 			assert.deepEqual(opened.header, header);
 			assert.deepEqual(Buffer.from(opened.raw), raw);
 		}
@@ -263,7 +263,7 @@ test('a disk map keeps size and segments for every block size', () => {
 
 test('chain metadata keeps names that are no text', () => {
 	const metadata = metadataOf(40);
-	const read = parseChainMetadata(encodeChainMetadata(metadata), 'file.hbm');
+	const { metadata: read } = parseChainMetadata(encodeChainMetadata(metadata, null), 'file.hbm', []);
 	assert.deepEqual(read, metadata);
 	assert.ok(read.chain.objects.some(({ path }) => !path.isWellFormed()));
 });

@@ -1,7 +1,7 @@
 import { hashBytes } from './chunk.ts';
 import { damaged } from './cursor.ts';
 import type { Codec } from './record.ts';
-import { codecs, maxRawBytes, type PlacedChunk, recordHeaderBytes } from './record.ts';
+import { codecs, maxRawBytes, maxStoredBytes, type PlacedChunk, recordHeaderBytes } from './record.ts';
 
 /**
  * The index of a backup file says where its chunks lie.
@@ -69,7 +69,7 @@ export class FileIndex {
 			const stored = view.getUint32(at + 8, true);
 			if (
 				offset < end ||
-				stored > maxRawBytes ||
+				stored > maxStoredBytes ||
 				view.getUint32(at + 12, true) > maxRawBytes ||
 				offset + recordHeaderBytes + stored > fileEnd ||
 				view.getUint8(at + 20) > 1

@@ -38,15 +38,15 @@ const random = seededRandom(seed);
 /** Every parser with bytes that it takes. */
 const samples: readonly { readonly name: string; readonly bytes: Uint8Array; readonly parse: (bytes: Uint8Array) => unknown }[] = [
 	{ name: 'superblocks', bytes: superblocks(), parse: (bytes) => parseSuperblocks(bytes, 'file') },
-	{ name: 'a record', bytes: record(Buffer.alloc(3000, 'text that shrinks'), 3), parse: (bytes) => openRecord(bytes, 'file', 0) },
-	{ name: 'a record stored as it is', bytes: record(randomBytes(random, 500), null), parse: (bytes) => openRecord(bytes, 'file', 0) },
+	{ name: 'a record', bytes: record(Buffer.alloc(3000, 'text that shrinks'), 3), parse: (bytes) => openRecord(bytes, 'file', 0, null) },
+	{ name: 'a record stored as it is', bytes: record(randomBytes(random, 500), null), parse: (bytes) => openRecord(bytes, 'file', 0, null) },
 	{ name: 'a record directory', bytes: directory(), parse: (bytes) => parseDirectory(bytes, 'file', 0) },
 	{ name: 'an index', bytes: index(), parse: (bytes) => FileIndex.parse(bytes, 'file', 1_000_000) },
 	{ name: 'a directory page', bytes: page(), parse: (bytes) => parsePage(bytes, 'page') },
 	{ name: 'extents', bytes: extents(), parse: (bytes) => [...parseExtents(bytes, 'file')] },
 	{ name: 'a disk map', bytes: diskMap(), parse: (bytes) => parseDiskMap(bytes, 'disk') },
 	{ name: 'a root', bytes: root(), parse: (bytes) => parseFileRoot(bytes, 'file') },
-	{ name: 'chain metadata', bytes: encodeChainMetadata(metadataOf(2)), parse: (bytes) => parseChainMetadata(bytes, 'file.hbm') },
+	{ name: 'chain metadata', bytes: encodeChainMetadata(metadataOf(2), null), parse: (bytes) => parseChainMetadata(bytes, 'file.hbm', []) },
 ];
 
 /** Runs a parser on hostile bytes: a value, or a coded error; within the time and memory that the bytes justify. */
@@ -118,10 +118,10 @@ test('sizes that lie do not make a parser allocate what they claim', () => {
 	const bomb = zstdCompressSync(Buffer.alloc(64 * 1024 * 1024));
 	const sealed = Buffer.alloc(recordHeaderBytes + bomb.byteLength);
 	sealed.set(bomb, recordHeaderBytes);
-	encodeRecordHeader(sealed, { type: 'chunks', codec: 'zstd', storedBytes: bomb.byteLength, rawBytes: 1000, payloadCrc: crc32(bomb) });
-	assert.throws(() => openRecord(sealed, 'file', 0), { code: 'repository.damaged' });
-	encodeRecordHeader(sealed, { type: 'chunks', codec: 'zstd', storedBytes: bomb.byteLength, rawBytes: 64 * 1024 * 1024, payloadCrc: crc32(bomb) });
-	assert.throws(() => openRecord(sealed, 'file', 0), { code: 'repository.damaged' });
+	encodeRecordHeader(sealed, { type: 'chunks', codec: 'zstd', storedBytes: bomb.byteLength, rawBytes: 1000, payloadCrc: crc32(bomb) }, null);
+	assert.throws(() => openRecord(sealed, 'file', 0, null), { code: 'repository.damaged' });
+	encodeRecordHeader(sealed, { type: 'chunks', codec: 'zstd', storedBytes: bomb.byteLength, rawBytes: 64 * 1024 * 1024, payloadCrc: crc32(bomb) }, null);
+	assert.throws(() => openRecord(sealed, 'file', 0, null), { code: 'repository.damaged' });
 
 	const huge = new ByteWriter();
 	huge.varint(2 ** 50);
@@ -158,7 +158,7 @@ function superblocks(): Uint8Array {
 
 function record(raw: Uint8Array, level: number | null): Uint8Array {
 	const target = Buffer.alloc(recordHeaderBytes + raw.byteLength);
-	return target.subarray(0, sealRecord(target, 'chunks', raw, level).totalBytes);
+	return target.subarray(0, sealRecord(target, 'chunks', raw, level, null).totalBytes);
 }
 
 function directory(): Uint8Array {

@@ -2,7 +2,9 @@ import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { EngineError } from '../base/index.ts';
 import { backupFileKind, chainMethod, runMode, sourceSpec } from '../contract/index.ts';
+import { ChainCipher, cipherNonceBytes } from './chain-cipher.ts';
 import { damaged } from './cursor.ts';
+import { type ChainLock, chainKeys, encodeLock, type KeyRing, keyFor, lockBytes, type MasterKey, newChainLock, parseLock } from './lock.ts';
 
 const hashHex = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.number().int().nonnegative();
@@ -86,39 +88,79 @@ export const encodeFileRoot = (root: FileRoot): Uint8Array => Buffer.from(JSON.s
 /** @throws `repository.damaged` */
 export const parseFileRoot = (bytes: Uint8Array, where: string): FileRoot => parseJson(fileRoot, bytes, where);
 
+/** The lock of an encrypted chain, opened. Every file of the chain carries the lock; the cipher names and seals its bytes. */
+export type ChainSeal = { readonly key: MasterKey; readonly lock: ChainLock; readonly cipher: ChainCipher };
+
+/** What opens the other files of the same chain. */
+export const ringOf = (seal: ChainSeal | null): KeyRing => (seal ? [seal.key] : []);
+
+/** For a chain that begins. */
+export function newChainSeal(key: MasterKey): ChainSeal {
+	const lock = newChainLock(key);
+	return { key, lock, cipher: new ChainCipher(chainKeys(key, lock.salt)) };
+}
+
+/** Opens a lock with the ring. The slots are from then on those of the ring: they may be newer. @throws `repository.locked` */
+export function openSeal(lock: ChainLock | null, ring: KeyRing, where: string): ChainSeal | null {
+	if (!lock) return null;
+	const key = keyFor(ring, lock, where);
+	return { key, lock: { ...lock, slots: key.slots }, cipher: new ChainCipher(chainKeys(key, lock.salt)) };
+}
+
 /**
- * A `.hbm` file: 32 bytes head, then JSON.
+ * A `.hbm` file: 32 bytes head, then JSON. In an encrypted chain: the lock (lock.ts), a nonce of 12 bytes, the JSON sealed in the context of
+ * head (bytes 0–15) and lock, and the tag.
  *
  * ```
- *  0  magic "HOLDMETA"   12  flags, u32 (zero)     20  crc32 of the JSON
- *  8  format version     16  length of the JSON    24  zero up to 32
+ *  0  magic "HOLDMETA"   12  flags, u32: 1 encrypted     20  crc32 of what follows the head
+ *  8  format version     16  length of what follows      24  zero up to 32
  * ```
  */
 const metadataMagic = Buffer.from('HOLDMETA', 'latin1');
 const metadataHeadBytes = 32;
+const metadataContextBytes = 16;
 const metadataVersion = 1;
+const metadataEncrypted = 1;
 export const maxMetadataBytes = 256 * 1024 * 1024;
 
-export function encodeChainMetadata(metadata: ChainMetadata): Uint8Array {
+export function encodeChainMetadata(metadata: ChainMetadata, seal: ChainSeal | null): Uint8Array {
 	const json = Buffer.from(JSON.stringify(metadata));
 	const head = Buffer.alloc(metadataHeadBytes);
 	metadataMagic.copy(head);
 	head.writeUInt32LE(metadataVersion, 8);
-	head.writeUInt32LE(json.byteLength, 16);
-	head.writeUInt32LE(crc32(json), 20);
-	return Buffer.concat([head, json]);
+	head.writeUInt32LE(seal ? metadataEncrypted : 0, 12);
+	const body = seal ? sealJson(json, head, seal) : json;
+	head.writeUInt32LE(body.byteLength, 16);
+	head.writeUInt32LE(crc32(body), 20);
+	return Buffer.concat([head, body]);
 }
 
-/** @throws `repository.foreign`, `repository.newer-format`, `repository.damaged` */
-export function parseChainMetadata(bytes: Uint8Array, where: string): ChainMetadata {
+function sealJson(json: Uint8Array, head: Uint8Array, { lock, cipher }: ChainSeal): Uint8Array {
+	const nonce = new Uint8Array(cipherNonceBytes);
+	ChainCipher.fillNonce(nonce);
+	const lockPart = encodeLock(lock);
+	const { sealed, tag } = cipher.seal(nonce, Buffer.concat([head.subarray(0, metadataContextBytes), lockPart]), json);
+	return Buffer.concat([lockPart, nonce, sealed, tag]);
+}
+
+/** @throws `repository.foreign`, `repository.newer-format`, `repository.damaged`, `repository.locked` */
+export function parseChainMetadata(bytes: Uint8Array, where: string, ring: KeyRing): { metadata: ChainMetadata; seal: ChainSeal | null } {
 	const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 	if (all.byteLength < metadataHeadBytes || !all.subarray(0, 8).equals(metadataMagic))
 		throw new EngineError('repository.foreign', `${where} is not chain metadata of Holdfast.`, { hint: 'Move it out of the repository folder.' });
-	if (all.readUInt32LE(8) > metadataVersion || all.readUInt32LE(12) !== 0)
+	const flags = all.readUInt32LE(12);
+	if (all.readUInt32LE(8) > metadataVersion || flags > metadataEncrypted)
 		throw new EngineError('repository.newer-format', `${where} was written by a newer version of Holdfast.`, {
 			hint: 'Update this installation, then try again.',
 		});
-	const json = all.subarray(metadataHeadBytes);
-	if (json.byteLength !== all.readUInt32LE(16) || crc32(json) !== all.readUInt32LE(20)) throw damaged(where, 20, 'its checksum or length is wrong');
-	return parseJson(chainMetadata, json, where);
+	const body = all.subarray(metadataHeadBytes);
+	if (body.byteLength !== all.readUInt32LE(16) || crc32(body) !== all.readUInt32LE(20)) throw damaged(where, 20, 'its checksum or length is wrong');
+	if (flags === 0) return { metadata: parseJson(chainMetadata, body, where), seal: null };
+	const lock = parseLock(body, where);
+	const seal = openSeal(lock, ring, where) as ChainSeal;
+	const nonceEnd = lockBytes + cipherNonceBytes;
+	const context = Buffer.concat([all.subarray(0, metadataContextBytes), body.subarray(0, lockBytes)]);
+	const json = body.byteLength < nonceEnd ? null : seal.cipher.open(body.subarray(lockBytes, nonceEnd), context, body.subarray(nonceEnd));
+	if (!json) throw damaged(where, metadataHeadBytes, 'it is not what was encrypted');
+	return { metadata: parseJson(chainMetadata, json, where), seal };
 }

@@ -1,6 +1,7 @@
 import { assert } from '../base/index.ts';
-import { chunkHash, maxChunkBytes } from './chunk.ts';
-import { directoryBytes, maxChunksPerRecord, type PlacedChunk, recordHeaderBytes, writeDirectory } from './record.ts';
+import { type ChainCipher, nameChunk } from './chain-cipher.ts';
+import { maxChunkBytes } from './chunk.ts';
+import { directoryBytes, maxChunksPerRecord, type PlacedChunk, sealedBytes, writeDirectory } from './record.ts';
 
 /** Small chunks share a record up to this size, so that they are compressed together. */
 const groupBytes = 1024 * 1024;
@@ -9,7 +10,7 @@ const ownRecordBytes = 128 * 1024;
 
 /** Room for the largest sealed record that a packer makes. */
 export const sealedRecordLimit = (largestChunkBytes: number): number =>
-	recordHeaderBytes + Math.max(largestChunkBytes, groupBytes + ownRecordBytes) + directoryBytes(maxChunksPerRecord);
+	sealedBytes(Math.max(largestChunkBytes, groupBytes + ownRecordBytes) + directoryBytes(maxChunksPerRecord));
 
 /** Takes a raw payload with its directory. It must be done with `raw` when it returns. */
 export type RecordSink = (raw: Uint8Array, chunks: readonly PlacedChunk[]) => void;
@@ -17,14 +18,17 @@ export type RecordSink = (raw: Uint8Array, chunks: readonly PlacedChunk[]) => vo
 /** Puts chunks into records. */
 export class Packer {
 	readonly #sink: RecordSink;
+	readonly #cipher: ChainCipher | null;
 	readonly #group: Uint8Array;
 	/** For a chunk of its own: as large as the largest so far. */
 	#single = new Uint8Array(0);
 	#chunks: PlacedChunk[] = [];
 	#used = 0;
 
-	constructor(sink: RecordSink) {
+	/** @param cipher of the chain: names what is `put` */
+	constructor(sink: RecordSink, cipher: ChainCipher | null) {
 		this.#sink = sink;
+		this.#cipher = cipher;
 		this.#group = new Uint8Array(groupBytes + ownRecordBytes + directoryBytes(maxChunksPerRecord));
 	}
 
@@ -46,7 +50,7 @@ export class Packer {
 
 	/** Names a chunk and adds it if `isNew` says so. */
 	put(chunk: Uint8Array, isNew: (hash: Uint8Array) => boolean): Uint8Array {
-		const hash = chunkHash(chunk);
+		const hash = nameChunk(chunk, this.#cipher);
 		if (isNew(hash)) this.add(hash, chunk);
 		return hash;
 	}

@@ -1,4 +1,5 @@
 import { crc32, constants as zlib, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { ChainCipher, cipherTagBytes } from './chain-cipher.ts';
 import { hashBytes, maxChunkBytes } from './chunk.ts';
 import { damaged } from './cursor.ts';
 
@@ -16,6 +17,9 @@ import { damaged } from './cursor.ts';
  *  8  stored length     (after the header)
  * 12  raw length
  * ```
+ *
+ * In an encrypted chain the stored payload is ciphertext and tag, sealed in the context of bytes 0–15, and then everything in the header but the
+ * nonce is masked.
  */
 export const recordHeaderBytes = 40;
 const magic = 0x43455248; // "HREC", little endian
@@ -24,6 +28,11 @@ export const recordTypes = { chunks: 1, index: 2, root: 3 } as const;
 export type RecordType = keyof typeof recordTypes;
 export const codecs = { none: 0, zstd: 1 } as const;
 export type Codec = keyof typeof codecs;
+const cipherNone = 0;
+const cipherAesGcm = 1;
+const contextBytes = 16;
+const nonceAt = 20;
+const nonceEnd = 32;
 
 export type RecordHeader = {
 	readonly type: RecordType;
@@ -35,29 +44,59 @@ export type RecordHeader = {
 
 /** The largest raw payload: the largest chunk and its directory. */
 export const maxRawBytes = maxChunkBytes + 65_536;
+/** The largest stored payload. */
+export const maxStoredBytes = maxRawBytes + cipherTagBytes;
 const nameOf = <T extends Record<string, number>>(table: T, value: number): keyof T | undefined => Object.keys(table).find((key) => table[key] === value);
 
-export function encodeRecordHeader(target: Uint8Array, header: RecordHeader): void {
+export function encodeRecordHeader(target: Uint8Array, header: RecordHeader, cipher: ChainCipher | null): void {
 	const view = new DataView(target.buffer, target.byteOffset, recordHeaderBytes);
-	target.fill(0, 0, recordHeaderBytes);
-	view.setUint32(0, magic, true);
-	view.setUint8(4, recordTypes[header.type]);
-	view.setUint8(5, codecs[header.codec]);
-	view.setUint32(8, header.storedBytes, true);
-	view.setUint32(12, header.rawBytes, true);
+	writeContext(target, header, cipher);
 	view.setUint32(16, header.payloadCrc, true);
 	view.setUint32(32, crc32(target.subarray(0, 32)), true);
+	view.setUint32(36, 0, true);
+	if (cipher) maskHeader(target, cipher);
+}
+
+/** What the payload is sealed with: a payload under another header does not open. */
+function writeContext(target: Uint8Array, { type, codec, storedBytes, rawBytes }: Omit<RecordHeader, 'payloadCrc'>, cipher: ChainCipher | null): void {
+	const view = new DataView(target.buffer, target.byteOffset, contextBytes);
+	view.setUint32(0, magic, true);
+	view.setUint8(4, recordTypes[type]);
+	view.setUint8(5, codecs[codec]);
+	view.setUint8(6, cipher ? cipherAesGcm : cipherNone);
+	view.setUint8(7, 0);
+	view.setUint32(8, storedBytes, true);
+	view.setUint32(12, rawBytes, true);
+}
+
+/** Its own inverse. */
+function maskHeader(header: Uint8Array, cipher: ChainCipher): void {
+	const open = Buffer.concat([header.subarray(0, nonceAt), header.subarray(nonceEnd, recordHeaderBytes)]);
+	const masked = cipher.mask(header.subarray(nonceAt, nonceEnd), open);
+	header.set(masked.subarray(0, nonceAt), 0);
+	header.set(masked.subarray(nonceAt), nonceEnd);
 }
 
 /** @throws `repository.damaged`; `where` names the file for the message. */
-export function parseRecordHeader(bytes: Uint8Array, where: string, offset: number): RecordHeader {
+export const parseRecordHeader = (bytes: Uint8Array, where: string, offset: number, cipher: ChainCipher | null): RecordHeader =>
+	parseHeader(bytes, where, offset, cipher).header;
+
+function parseHeader(
+	bytes: Uint8Array,
+	where: string,
+	offset: number,
+	cipher: ChainCipher | null,
+): { readonly header: RecordHeader; readonly plain: Uint8Array } {
 	if (bytes.byteLength < recordHeaderBytes) throw damaged(where, offset, 'a record header is cut short');
-	const view = new DataView(bytes.buffer, bytes.byteOffset, recordHeaderBytes);
+	const plain = cipher ? Uint8Array.prototype.slice.call(bytes, 0, recordHeaderBytes) : bytes;
+	if (cipher) maskHeader(plain, cipher);
+	const view = new DataView(plain.buffer, plain.byteOffset, recordHeaderBytes);
 	if (view.getUint32(0, true) !== magic) throw damaged(where, offset, 'there is no record');
-	if (view.getUint32(32, true) !== crc32(bytes.subarray(0, 32))) throw damaged(where, offset + 32, 'the checksum of a record header is wrong');
+	if (view.getUint32(32, true) !== crc32(plain.subarray(0, 32))) throw damaged(where, offset + 32, 'the checksum of a record header is wrong');
 	const type = nameOf(recordTypes, view.getUint8(4));
 	const codec = nameOf(codecs, view.getUint8(5));
-	if (!type || !codec || view.getUint8(6) !== 0) throw damaged(where, offset + 4, 'a record has an unknown type, codec or cipher');
+	if (!type || !codec || view.getUint8(6) !== (cipher ? cipherAesGcm : cipherNone))
+		throw damaged(where, offset + 4, 'a record has an unknown type, codec or cipher');
 	const header = {
 		type,
 		codec,
@@ -65,8 +104,8 @@ export function parseRecordHeader(bytes: Uint8Array, where: string, offset: numb
 		rawBytes: view.getUint32(12, true),
 		payloadCrc: view.getUint32(16, true),
 	};
-	if (header.storedBytes > maxRawBytes || header.rawBytes > maxRawBytes) throw damaged(where, offset + 8, 'a record is larger than allowed');
-	return header;
+	if (header.storedBytes > maxStoredBytes || header.rawBytes > maxRawBytes) throw damaged(where, offset + 8, 'a record is larger than allowed');
+	return { header, plain };
 }
 
 /** Node's zlib works in pieces of this size and joins them: one piece for the whole record spares the joining. */
@@ -75,41 +114,65 @@ const pieceFor = (bytes: number): number => Math.max(1024, bytes);
 /** zstd levels of RFC 8878 encoders; null stores as it is. */
 export type CompressionLevel = number | null;
 
+/** Room that `sealRecord` needs for a raw payload of so many bytes. */
+export const sealedBytes = (rawBytes: number): number => recordHeaderBytes + rawBytes + cipherTagBytes;
+
 /**
- * Compresses `raw` and puts header and payload into `target`.
- * A payload that does not shrink is stored as it is.
- * @returns the bytes used in `target`, which must have room for the header and `raw`.
+ * Compresses `raw`, seals it if the chain is encrypted, and puts header and payload into `target`. A payload that does not shrink is stored as it is.
+ * What was sealed is opened again before it counts: nobody could find the fault later.
+ * @returns the bytes used in `target`, which must have room for `sealedBytes`
  */
-export function sealRecord(target: Uint8Array, type: RecordType, raw: Uint8Array, level: CompressionLevel): { header: RecordHeader; totalBytes: number } {
+export function sealRecord(
+	target: Uint8Array,
+	type: RecordType,
+	raw: Uint8Array,
+	level: CompressionLevel,
+	cipher: ChainCipher | null,
+): { header: RecordHeader; totalBytes: number } {
 	const packed = level === null ? raw : zstdCompressSync(raw, { params: { [zlib.ZSTD_c_compressionLevel]: level }, chunkSize: pieceFor(raw.byteLength) });
 	const isPacked = packed.byteLength < raw.byteLength;
-	const payload = isPacked ? packed : raw;
-	target.set(payload, recordHeaderBytes);
-	const header: RecordHeader = {
-		type,
-		codec: isPacked ? 'zstd' : 'none',
-		storedBytes: payload.byteLength,
-		rawBytes: raw.byteLength,
-		payloadCrc: crc32(payload),
-	};
-	encodeRecordHeader(target, header);
-	return { header, totalBytes: recordHeaderBytes + payload.byteLength };
+	const plain = isPacked ? packed : raw;
+	const storedBytes = plain.byteLength + (cipher ? cipherTagBytes : 0);
+	const shape = { type, codec: isPacked ? 'zstd' : 'none', storedBytes, rawBytes: raw.byteLength } as const;
+	const payload = target.subarray(recordHeaderBytes, recordHeaderBytes + storedBytes);
+	const nonce = target.subarray(nonceAt, nonceEnd);
+	if (cipher) {
+		ChainCipher.fillNonce(nonce);
+		writeContext(target, shape, cipher);
+		const context = target.subarray(0, contextBytes);
+		const { sealed, tag } = cipher.seal(nonce, context, plain);
+		payload.set(sealed);
+		payload.set(tag, sealed.byteLength);
+		const again = cipher.open(nonce, context, payload);
+		if (!again || Buffer.compare(again, plain) !== 0)
+			throw new Error('Defect: what was encrypted cannot be decrypted; the memory or the processor of this machine fails');
+	} else {
+		nonce.fill(0);
+		payload.set(plain);
+	}
+	const header: RecordHeader = { ...shape, payloadCrc: crc32(payload) };
+	encodeRecordHeader(target, header, cipher);
+	return { header, totalBytes: recordHeaderBytes + storedBytes };
 }
 
 /**
  * The raw payload of a whole record (header included in `bytes`).
- * Without a codec the result is a view into `bytes`.
+ * Without codec and cipher the result is a view into `bytes`.
  * @throws `repository.damaged`
  */
-export function openRecord(bytes: Uint8Array, where: string, offset: number): { header: RecordHeader; raw: Uint8Array } {
-	const header = parseRecordHeader(bytes, where, offset);
+export function openRecord(bytes: Uint8Array, where: string, offset: number, cipher: ChainCipher | null): { header: RecordHeader; raw: Uint8Array } {
+	const { header, plain } = parseHeader(bytes, where, offset, cipher);
 	if (bytes.byteLength < recordHeaderBytes + header.storedBytes) throw damaged(where, offset, 'a record is cut short');
 	const payload = bytes.subarray(recordHeaderBytes, recordHeaderBytes + header.storedBytes);
 	if (crc32(payload) !== header.payloadCrc) throw damaged(where, offset + recordHeaderBytes, 'the checksum of a record is wrong');
-	let raw = payload;
+	let raw: Uint8Array | null = payload;
+	if (cipher) {
+		raw = cipher.open(plain.subarray(nonceAt, nonceEnd), plain.subarray(0, contextBytes), payload);
+		if (!raw) throw damaged(where, offset + recordHeaderBytes, 'a record is not what was encrypted');
+	}
 	if (header.codec === 'zstd') {
 		try {
-			raw = zstdDecompressSync(payload, { maxOutputLength: Math.max(1, header.rawBytes), chunkSize: pieceFor(header.rawBytes) });
+			raw = zstdDecompressSync(raw, { maxOutputLength: Math.max(1, header.rawBytes), chunkSize: pieceFor(header.rawBytes) });
 		} catch (cause) {
 			throw damaged(where, offset + recordHeaderBytes, `a record cannot be decompressed (${cause instanceof Error ? cause.message : String(cause)})`);
 		}

@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { EngineError } from '../base/index.ts';
 import type { BackupFileKind } from '../contract/index.ts';
+import { type ChainLock, encodeLock, lockBytes, parseLock } from './lock.ts';
 
 /**
  * A backup file begins with two superblocks in slots of 4,096 bytes; records follow. A commit writes the slot with the older one, so that
@@ -12,10 +13,11 @@ import type { BackupFileKind } from '../contract/index.ts';
  *  10  kind: 1 full,            68  crc32 of the root record, u32
  *      2 increment, 3 reverse   72  committed end of the file, u64
  *  11  alignment, log2          80  created at, epoch ms, u64
- *  12  flags, u32 (zero)        88  zero up to 120
+ *  12  flags, u32: 1 encrypted  88  zero up to 120
  *  16  file id, 16 characters  120  crc32 of bytes 0–119
- *  32  chain id, 16 characters 124  zero up to 4,096
- *  48  generation, u64
+ *  32  chain id, 16 characters 124  crc32 of bytes 128–543 if encrypted
+ *  48  generation, u64         128  lock, if encrypted (lock.ts)
+ *                              544  zero up to 4,096
  * ```
  */
 export const superblockSlotBytes = 4096;
@@ -24,6 +26,8 @@ export const formatVersion = 1;
 const magic = Buffer.from('HOLDFAST', 'latin1');
 const kinds: readonly BackupFileKind[] = ['full', 'increment', 'reverse'];
 const checkedBytes = 120;
+const lockAt = 128;
+const flagEncrypted = 1;
 
 export type Superblock = {
 	readonly kind: BackupFileKind;
@@ -38,6 +42,8 @@ export type Superblock = {
 	readonly rootCrc: number;
 	readonly committedEnd: number;
 	readonly createdAt: number;
+	/** How the chain is opened; null when it is not encrypted. */
+	readonly lock: ChainLock | null;
 };
 
 export const slotOffset = (generation: number): number => (generation % 2) * superblockSlotBytes;
@@ -56,6 +62,11 @@ export function encodeSuperblock(block: Superblock): Uint8Array {
 	bytes.writeUInt32LE(block.rootCrc, 68);
 	bytes.writeBigUInt64LE(BigInt(block.committedEnd), 72);
 	bytes.writeBigUInt64LE(BigInt(block.createdAt), 80);
+	if (block.lock) {
+		bytes.writeUInt32LE(flagEncrypted, 12);
+		bytes.set(encodeLock(block.lock), lockAt);
+		bytes.writeUInt32LE(crc32(bytes.subarray(lockAt, lockAt + lockBytes)), checkedBytes + 4);
+	}
 	bytes.writeUInt32LE(crc32(bytes.subarray(0, checkedBytes)), checkedBytes);
 	return bytes;
 }
@@ -67,7 +78,10 @@ function parseSlot(bytes: Uint8Array): Superblock | 'empty' | 'foreign' | 'newer
 	if (slot.subarray(0, checkedBytes).every((byte) => byte === 0)) return 'empty';
 	if (!slot.subarray(0, 8).equals(magic)) return 'foreign';
 	if (slot.readUInt32LE(checkedBytes) !== crc32(slot.subarray(0, checkedBytes))) return 'damaged';
-	if (slot.readUInt16LE(8) > formatVersion || slot.readUInt32LE(12) !== 0) return 'newer';
+	const flags = slot.readUInt32LE(12);
+	if (slot.readUInt16LE(8) > formatVersion || flags > flagEncrypted) return 'newer';
+	const lock = flags === flagEncrypted ? parseLockIn(slot) : null;
+	if (lock === 'damaged') return 'damaged';
 	const kind = kinds[slot.readUInt8(10) - 1];
 	const numbers = [48, 56, 72, 80].map((at) => Number(slot.readBigUInt64LE(at)));
 	const [generation, rootOffset, committedEnd, createdAt] = numbers as [number, number, number, number];
@@ -83,7 +97,18 @@ function parseSlot(bytes: Uint8Array): Superblock | 'empty' | 'foreign' | 'newer
 		rootCrc: slot.readUInt32LE(68),
 		committedEnd,
 		createdAt,
+		lock,
 	};
+}
+
+function parseLockIn(slot: Buffer): ChainLock | 'damaged' {
+	const bytes = slot.subarray(lockAt, lockAt + lockBytes);
+	if (slot.readUInt32LE(checkedBytes + 4) !== crc32(bytes)) return 'damaged';
+	try {
+		return parseLock(bytes, 'a superblock');
+	} catch {
+		return 'damaged'; // the other slot may do
+	}
 }
 
 /**

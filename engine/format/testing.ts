@@ -28,6 +28,7 @@ export const superblockOf = (more: Partial<Superblock>): Superblock => ({
 	rootCrc: 0xdeadbeef,
 	committedEnd: 2 ** 40 + 5,
 	createdAt: 1_700_000_000_000,
+	lock: null,
 	...more,
 });
 

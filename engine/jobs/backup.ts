@@ -181,6 +181,7 @@ async function performRun(parts: BackupParts, request: BackupRequest, run: Run, 
 
 	const backupRun: BackupRun = {
 		repositoryPath: repository.settings.path,
+		keyId: null,
 		job: { id: job.id, name: settings.name },
 		sessionId: session.id,
 		objects: run.objects,

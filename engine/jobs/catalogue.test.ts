@@ -56,6 +56,7 @@ const chain: ChainRecord = {
 	method: 'forward',
 	createdAt: 0,
 	encrypted: false,
+	keyId: null,
 	files: ['one', 'two', 'three'].map((path, i, all) => ({
 		path,
 		dependsOn: all[i - 1] ?? null,

@@ -3,11 +3,14 @@
  * All paths of objects are `SourceSpec`s; all sizes bytes; all times epoch milliseconds.
  */
 import type { BrowsePage, CheckResult, Download, ErrorShape, OverwriteRule, RestorePlan, SourceSpec } from '../contract/index.ts';
-import type { BackupRun, ObjectOutcome, TaskOptions as RunOptions, TaskObserver } from '../mover/index.ts';
+import type { BackupRun as MoverRun, ObjectOutcome, TaskOptions as RunOptions, TaskObserver } from '../mover/index.ts';
 import type { ChainRecord, ChainStep, ImportFindings, ImportOptions, StepOutcome, StorageFinding } from '../repository/index.ts';
 
-export type { BackupRun, ObjectOutcome, TaskObserver, TaskOptions as RunOptions } from '../mover/index.ts';
+export type { ObjectOutcome, TaskObserver, TaskOptions as RunOptions } from '../mover/index.ts';
 export type { ChainRecord, ChainStep, PointRecord, StepOutcome } from '../repository/index.ts';
+
+/** A run as jobs see it: repositories are paths here; the composition root adds the keys that open what lies there. */
+export type BackupRun = Omit<MoverRun, 'repositoryPath'> & { readonly repositoryPath: string };
 
 /** Everything that moves or reads backup data. */
 export interface DataPlane {

@@ -3,7 +3,7 @@ import { bytesFromText, EngineError, newId, systemClock } from '../base/index.ts
 import type { ErrorCode, RunMode } from '../contract/index.ts';
 import { hashText, type PointManifest, parseDiskMap } from '../format/index.ts';
 import { openPlatform } from '../platform/index.ts';
-import { ChainReader, ChainRun } from '../repository/index.ts';
+import { ChainReader, ChainRun, folderPath } from '../repository/index.ts';
 import { compileExclusions } from '../source/index.ts';
 import { Pipe } from './pipe.ts';
 import { protectDisk } from './protect-disk.ts';
@@ -36,7 +36,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 		signal,
 	});
 	const platform = openPlatform();
-	const repository = fs.statSync(run.repositoryPath, { bigint: true });
+	const repository = fs.statSync(folderPath(run.repositoryPath), { bigint: true });
 	const outcomes: ObjectOutcome[] = [];
 	const points: PointManifest[] = [];
 	for (const [i, object] of run.objects.entries()) {

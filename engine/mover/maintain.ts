@@ -1,7 +1,7 @@
-import { type ChainStep, listChains, runChainStep, type StepOutcome } from '../repository/index.ts';
+import { type ChainStep, listChains, type RepositoryFolder, runChainStep, type StepOutcome } from '../repository/index.ts';
 import { type MutableCounters, noCounters, type TaskObserver } from './task.ts';
 
-export type MaintainTask = { readonly repositoryPath: string; readonly chainId: string; readonly step: ChainStep };
+export type MaintainTask = { readonly repositoryPath: RepositoryFolder; readonly chainId: string; readonly step: ChainStep };
 
 /** A step on a chain that tells how far it is: in bytes of the files that are worked through, of which it copies no more than what is needed. */
 export async function runMaintain(

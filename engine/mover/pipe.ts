@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { EngineError } from '../base/index.ts';
 import type { Bottleneck } from '../contract/index.ts';
-import { type CompressionLevel, Packer, type PlacedChunk, recordHeaderBytes, sealRecord } from '../format/index.ts';
+import { type CompressionLevel, Packer, type PlacedChunk, sealedBytes, sealRecord } from '../format/index.ts';
 import type { BackupFileWriter, ChainReader } from '../repository/index.ts';
 import { BusyMeter, findBottleneck } from './meter.ts';
 import type { FileResult, WorkerRequest } from './protocol.ts';
@@ -49,12 +49,13 @@ export class Pipe implements AsyncDisposable {
 	constructor(options: PipeOptions) {
 		this.#options = options;
 		this.#limiter = options.writeLimit === null ? null : new RateLimiter(options.writeLimit);
-		this.#packer = new Packer((raw, chunks) => this.#sealMetadata(raw, chunks));
+		this.#packer = new Packer((raw, chunks) => this.#sealMetadata(raw, chunks), options.writer.cipher);
 		this.#pool = new WorkerPool({
 			workerCount: Math.min(availableParallelism(), maxWorkers),
 			knownIndexes: options.knownIndexes,
 			blockSizeBytes: options.blockSizeBytes,
 			level: options.level,
+			keys: options.writer.cipher?.keys ?? null,
 			onRecord: (record) => this.#write(record),
 			onFiles: (results) => this.client.onFiles?.(results),
 			onBlocks: (firstBlock, hashes) => this.client.onBlocks?.(firstBlock, hashes),
@@ -117,8 +118,8 @@ export class Pipe implements AsyncDisposable {
 	}
 
 	#sealMetadata(raw: Uint8Array, chunks: readonly PlacedChunk[]): void {
-		const buffer = Buffer.allocUnsafeSlow(recordHeaderBytes + raw.byteLength);
-		const { header, totalBytes } = sealRecord(buffer, 'chunks', raw, metadataLevel);
+		const buffer = Buffer.allocUnsafeSlow(sealedBytes(raw.byteLength));
+		const { header, totalBytes } = sealRecord(buffer, 'chunks', raw, metadataLevel, this.#options.writer.cipher);
 		this.#write({ sealed: buffer.subarray(0, totalBytes), header, chunks }).catch((error) => this.fail(error));
 	}
 

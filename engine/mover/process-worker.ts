@@ -5,7 +5,19 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { assert, isEngineError, isZero, systemErrorCode } from '../base/index.ts';
 import { type BlockSource, openBlockSource } from '../block/index.ts';
-import { ByteWriter, chunkHash, type Extent, FileIndex, hashBytes, Packer, type PlacedChunk, sealRecord, writeExtent, zeroHash } from '../format/index.ts';
+import {
+	ByteWriter,
+	cipherOf,
+	type Extent,
+	FileIndex,
+	hashBytes,
+	nameChunk,
+	Packer,
+	type PlacedChunk,
+	sealRecord,
+	writeExtent,
+	zeroHash,
+} from '../format/index.ts';
 import { openPlatform } from '../platform/index.ts';
 import { SourceFile } from '../source/index.ts';
 import { Chunker, chunkSizes } from './chunker.ts';
@@ -27,7 +39,8 @@ const chunker = new Chunker(chunkSizes(setup.blockSizeBytes));
 const maxChunk = Math.max(chunker.sizes.maximumBytes, setup.blockSizeBytes);
 /** Holds a file's bytes while they are cut: at least two of the largest chunks, so that few bytes are moved to refill it. */
 const window = Buffer.allocUnsafeSlow(maxChunk * 2);
-const packer = new Packer(sealIntoSlot);
+const cipher = cipherOf(setup.keys);
+const packer = new Packer(sealIntoSlot, cipher);
 const isNew = (hash: Uint8Array): boolean => !known.some((index) => index.has(hash)) && claims.claim(hash);
 
 const times = { readMs: 0, processMs: 0, waitMs: 0 };
@@ -45,7 +58,7 @@ function sealIntoSlot(raw: Uint8Array, chunks: readonly PlacedChunk[]): void {
 	const slot = slots.acquire(shouldStop);
 	lap('waitMs');
 	if (slot < 0) return; // stopping: the run will not be committed
-	const { header, totalBytes } = sealRecord(slots.bytes(slot), 'chunks', raw, setup.level);
+	const { header, totalBytes } = sealRecord(slots.bytes(slot), 'chunks', raw, setup.level, cipher);
 	const hashes = new Uint8Array(chunks.length * hashBytes);
 	const lengths = new Uint32Array(chunks.length);
 	chunks.forEach((chunk, i) => {
@@ -179,7 +192,7 @@ function protectBlocks(request: Extract<WorkerRequest, { type: 'blocks' }>): Uin
 		lap('readMs');
 		if (count < block.byteLength) block.fill(0, count); // the image became shorter; what is missing reads as zeros
 		const isEmpty = isZero(block);
-		const hash = isEmpty ? zeroHash : chunkHash(block);
+		const hash = isEmpty ? zeroHash : nameChunk(block, cipher);
 		if (!isEmpty && isNew(hash)) packer.add(hash, block);
 		hashes.set(hash, i * hashBytes);
 		lap('processMs');

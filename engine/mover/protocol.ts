@@ -1,5 +1,5 @@
 /** What the coordinating thread and its process workers say to each other. */
-import type { CompressionLevel } from '../format/index.ts';
+import type { ChainKeys, CompressionLevel } from '../format/index.ts';
 import type { SlotMemory } from './slots.ts';
 
 export type WorkerSetup = {
@@ -11,6 +11,7 @@ export type WorkerSetup = {
 	readonly stop: SharedArrayBuffer;
 	readonly blockSizeBytes: number;
 	readonly level: CompressionLevel;
+	readonly keys: ChainKeys | null;
 };
 
 /** A file, or one segment of a large one. */

@@ -1,5 +1,6 @@
 import type { Bottleneck, ChainMethod, Compression, ItemWarning, RunMode, SourceSpec, TaskCounters } from '../contract/index.ts';
 import type { CompressionLevel } from '../format/index.ts';
+import type { RepositoryFolder } from '../repository/index.ts';
 
 /** Listens to one object of a run. Called often: implementations only store and thin out. Never throws. */
 export interface TaskObserver {
@@ -18,7 +19,9 @@ export type TaskOptions = { readonly signal?: AbortSignal | undefined };
 
 /** One run into one chain: one object, or all objects of the job where the repository keeps single-file chains. */
 export type BackupRun = {
-	readonly repositoryPath: string;
+	readonly repositoryPath: RepositoryFolder;
+	/** Master key of the chain, one of the repository's; null: not encrypted. */
+	readonly keyId: string | null;
 	readonly job: { readonly id: string; readonly name: string };
 	readonly sessionId: string;
 	readonly objects: readonly SourceSpec[];

@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { EngineError, startThread } from '../base/index.ts';
-import { type CompressionLevel, codecs, hashBytes, type PlacedChunk, type RecordHeader, sealedRecordLimit } from '../format/index.ts';
+import { type ChainKeys, type CompressionLevel, codecs, hashBytes, type PlacedChunk, type RecordHeader, sealedRecordLimit } from '../format/index.ts';
 import { chunkSizes } from './chunker.ts';
 import { Claims } from './claims.ts';
 import type { FileResult, WorkerReply, WorkerRequest, WorkerSetup, WorkerTimes } from './protocol.ts';
@@ -18,6 +18,8 @@ export type PoolOptions = {
 	readonly knownIndexes: readonly SharedArrayBuffer[];
 	readonly blockSizeBytes: number;
 	readonly level: CompressionLevel;
+	/** Of the chain; null when it is not encrypted. */
+	readonly keys: ChainKeys | null;
 	/** Takes a sealed record; its bytes are given back to the worker when the promise settles. */
 	readonly onRecord: (record: SealedRecord) => Promise<void>;
 	readonly onFiles: (results: readonly FileResult[]) => void;
@@ -45,10 +47,10 @@ export class WorkerPool implements AsyncDisposable {
 
 	/** A thread costs a tenth of a second and tens of megabytes: it starts when there is work that no other has time for. */
 	#start(): Member {
-		const { knownIndexes, blockSizeBytes, level } = this.#options;
+		const { knownIndexes, blockSizeBytes, level, keys } = this.#options;
 		const largestChunk = Math.max(chunkSizes(blockSizeBytes).maximumBytes, blockSizeBytes);
 		const memory = createSlots(slotsPerWorker, sealedRecordLimit(largestChunk));
-		const setup: WorkerSetup = { knownIndexes, claims: this.claims.buffer, slots: memory, stop: this.#stop, blockSizeBytes, level };
+		const setup: WorkerSetup = { knownIndexes, claims: this.claims.buffer, slots: memory, stop: this.#stop, blockSizeBytes, level, keys };
 		const worker = startThread(new URL('./process-worker.ts', import.meta.url), setup);
 		const member: Member = { worker, slots: new Slots(memory), times: { readMs: 0, processMs: 0, waitMs: 0 }, outstanding: 0, flushed: null };
 		worker.on('message', (reply: WorkerReply) => {

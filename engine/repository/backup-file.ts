@@ -2,7 +2,9 @@ import { crc32 } from 'node:zlib';
 import { assert, EngineError, isEngineError } from '../base/index.ts';
 import type { BackupFileKind } from '../contract/index.ts';
 import {
+	type ChainCipher,
 	type ChainHead,
+	type ChainSeal,
 	damaged,
 	encodeFileRoot,
 	encodeSuperblock,
@@ -10,15 +12,19 @@ import {
 	type FileRoot,
 	firstRecordOffset,
 	IndexBuilder,
-	maxRawBytes,
+	type KeyRing,
+	maxStoredBytes,
 	openRecord,
+	openSeal,
 	type PlacedChunk,
 	type PointManifest,
 	parseFileRoot,
 	parseSuperblocks,
 	type RecordHeader,
 	recordHeaderBytes,
+	ringOf,
 	type Superblock,
+	sealedBytes,
 	sealRecord,
 	slotOffset,
 } from '../format/index.ts';
@@ -28,31 +34,43 @@ import type { Storage, StorageFile } from './storage/storage.ts';
 const indexPieceBytes = 4 * 1024 * 1024;
 
 /** A committed backup file: what it says of itself, and where its chunks lie. */
-export type CommittedFile = { readonly superblock: Superblock; readonly root: FileRoot };
+export type CommittedFile = { readonly superblock: Superblock; readonly root: FileRoot; readonly seal: ChainSeal | null };
 
-/** Reads exactly one record. @param crc of all its bytes, where it is known @throws `repository.damaged` */
-export async function readRecord(file: StorageFile, offset: number, bytes: number, crc?: number): Promise<{ header: RecordHeader; raw: Uint8Array }> {
-	if (bytes > maxRawBytes + recordHeaderBytes) throw damaged(file.path, offset, 'a record is larger than allowed');
+export type RecordPlace = {
+	readonly offset: number /** With the header. */;
+	readonly bytes: number /** Of all its bytes, where it is known. */;
+	readonly crc?: number;
+};
+
+/** Reads exactly one record. @throws `repository.damaged` */
+export async function readRecord(
+	file: StorageFile,
+	{ offset, bytes, crc }: RecordPlace,
+	cipher: ChainCipher | null,
+): Promise<{ header: RecordHeader; raw: Uint8Array }> {
+	if (bytes > maxStoredBytes + recordHeaderBytes) throw damaged(file.path, offset, 'a record is larger than allowed');
 	const buffer = Buffer.allocUnsafeSlow(bytes);
 	if ((await file.read(buffer, offset)) < bytes) throw damaged(file.path, offset, 'the file ends inside a record');
 	if (crc !== undefined && crc32(buffer) !== crc) throw damaged(file.path, offset, 'the record is not the one that was committed');
-	return openRecord(buffer, file.path, offset);
+	return openRecord(buffer, file.path, offset, cipher);
 }
 
 /**
  * Opens a file at its last commit; null when it was never committed.
  * If the newer superblock leads to a damaged root, the older one is tried.
- * @throws `repository.foreign`, `repository.newer-format`, `repository.damaged`, `repository.io`
+ * @throws `repository.foreign`, `repository.newer-format`, `repository.locked`, `repository.damaged`, `repository.io`
  */
-export async function readCommittedFile(file: StorageFile): Promise<CommittedFile | null> {
+export async function readCommittedFile(file: StorageFile, keys: KeyRing): Promise<CommittedFile | null> {
 	const head = Buffer.alloc(firstRecordOffset);
 	const superblocks = parseSuperblocks(head.subarray(0, await file.read(head, 0)), file.path);
 	let failure: unknown = null;
 	for (const superblock of superblocks) {
 		try {
-			const buffer = await readRecord(file, superblock.rootOffset, superblock.rootBytes, superblock.rootCrc);
+			const seal = openSeal(superblock.lock, keys, file.path);
+			const { rootOffset: offset, rootBytes: bytes, rootCrc: crc } = superblock;
+			const buffer = await readRecord(file, { offset, bytes, crc }, seal?.cipher ?? null);
 			if (buffer.header.type !== 'root') throw damaged(file.path, superblock.rootOffset, 'there is no root record');
-			return { superblock, root: parseFileRoot(buffer.raw, file.path) };
+			return { superblock, root: parseFileRoot(buffer.raw, file.path), seal };
 		} catch (error) {
 			if (!isEngineError(error, 'repository.damaged')) throw error;
 			failure ??= error;
@@ -69,7 +87,7 @@ export async function readIndex(file: StorageFile, committed: CommittedFile): Pr
 	for (const { offset, bytes } of committed.root.index) {
 		left -= bytes;
 		if (left < 0) throw damaged(file.path, offset, 'the index is larger than the file');
-		const { header, raw } = await readRecord(file, offset, bytes);
+		const { header, raw } = await readRecord(file, { offset, bytes }, committed.seal?.cipher ?? null);
 		// stored as it is: what it takes in memory is what it takes in the file
 		if (header.type !== 'index' || header.codec !== 'none') throw damaged(file.path, offset, 'there is no index record');
 		pieces.push(raw);
@@ -81,6 +99,8 @@ export type NewFile = {
 	readonly path: string;
 	readonly kind: BackupFileKind;
 	readonly createdAt: number;
+	/** Of its chain; null when that is not encrypted. */
+	readonly seal: ChainSeal | null;
 };
 
 /**
@@ -90,7 +110,7 @@ export type NewFile = {
 export type FileClaim = { readonly fileId: string; readonly chain: ChainHead; readonly dependsOn: string | null; readonly points: readonly PointManifest[] };
 
 /** The state that a file opens with: nothing for a new one. */
-type Committed = { readonly superblock: Superblock; readonly root: FileRoot; readonly index: FileIndex };
+type Committed = Omit<CommittedFile, 'seal'> & { readonly index: FileIndex };
 
 const keepAll = (): boolean => true;
 
@@ -121,13 +141,13 @@ export class BackupFileWriter implements AsyncDisposable {
 	}
 
 	/** Opens a committed file for changes in place. The caller has seen to it that nobody reads it. @throws `repository.*` */
-	static async update(storage: Storage, path: string): Promise<BackupFileWriter> {
+	static async update(storage: Storage, path: string, seal: ChainSeal | null): Promise<BackupFileWriter> {
 		const file = await storage.open(path, 'update');
 		try {
-			const committed = await readCommittedFile(file);
+			const committed = await readCommittedFile(file, ringOf(seal));
 			if (!committed) throw new EngineError('repository.damaged', `${path} was never completed.`);
 			const { kind, createdAt } = committed.superblock;
-			return new BackupFileWriter(file, { path, kind, createdAt }, { ...committed, index: await readIndex(file, committed) });
+			return new BackupFileWriter(file, { path, kind, createdAt, seal: committed.seal }, { ...committed, index: await readIndex(file, committed) });
 		} catch (error) {
 			await file[Symbol.asyncDispose]();
 			throw error;
@@ -146,6 +166,11 @@ export class BackupFileWriter implements AsyncDisposable {
 
 	get path(): string {
 		return this.#what.path;
+	}
+
+	/** Of the chain; null when it is not encrypted. */
+	get cipher(): ChainCipher | null {
+		return this.#what.seal?.cipher ?? null;
 	}
 
 	/** Of the last commit; null for a new file. */
@@ -184,8 +209,8 @@ export class BackupFileWriter implements AsyncDisposable {
 	}
 
 	async #appendMeta(type: 'index' | 'root', raw: Uint8Array): Promise<{ offset: number; bytes: number; crc: number }> {
-		const buffer = Buffer.allocUnsafeSlow(recordHeaderBytes + raw.byteLength);
-		const { totalBytes } = sealRecord(buffer, type, raw, type === 'root' ? 3 : null);
+		const buffer = Buffer.allocUnsafeSlow(sealedBytes(raw.byteLength));
+		const { totalBytes } = sealRecord(buffer, type, raw, type === 'root' ? 3 : null, this.cipher);
 		const sealed = buffer.subarray(0, totalBytes);
 		const offset = this.#room.take(totalBytes);
 		await this.#file.write(sealed, offset);
@@ -224,6 +249,7 @@ export class BackupFileWriter implements AsyncDisposable {
 			rootCrc: rootRecord.crc,
 			committedEnd: room.end,
 			createdAt: this.#what.createdAt,
+			lock: this.#what.seal?.lock ?? null,
 		};
 		await prepare?.(room.end);
 		this.#isCertain = false;
@@ -243,7 +269,7 @@ export class BackupFileWriter implements AsyncDisposable {
 
 	/** What cannot be read back now will not be there later: the session had better know. */
 	async #verify(expected: Superblock): Promise<void> {
-		const read = await readCommittedFile(this.#file);
+		const read = await readCommittedFile(this.#file, ringOf(this.#what.seal));
 		if (read?.superblock.generation !== expected.generation || read.superblock.rootOffset !== expected.rootOffset)
 			throw new EngineError('repository.io', `${this.#file.path} does not read back as it was written.`, { hint: 'Check the disk that holds the repository.' });
 	}

@@ -1,12 +1,14 @@
 import { EngineError, isEngineError } from '../base/index.ts';
-import { type ChunkLocation, chunkHash, FileIndex, hashText, sameHash } from '../format/index.ts';
+import { type ChainCipher, type ChainKeys, type ChunkLocation, cipherOf, FileIndex, hashText, nameChunk, sameHash } from '../format/index.ts';
 import { readCommittedFile, readIndex, readRecord } from './backup-file.ts';
-import { type RepositoryPlace, storageAt } from './storage/open-storage.ts';
+import { openVault, type RepositoryPlace, storageAt } from './storage/open-storage.ts';
 import type { Storage, StorageFile } from './storage/storage.ts';
 
 /** A chain up to one point, as it is passed between threads: the indexes are shared, not copied. */
 export type ChainHandle = {
 	readonly repositoryPath: string;
+	/** Null when the chain is not encrypted. */
+	readonly keys: ChainKeys | null;
 	/** The full first. */
 	readonly files: readonly { readonly path: string; readonly index: SharedArrayBuffer }[];
 };
@@ -22,15 +24,17 @@ const cacheBytes = 24 * 1024 * 1024;
 
 /** Loads the indexes of the given files. @throws `repository.*` naming the file */
 export async function loadChain(place: RepositoryPlace, paths: readonly string[]): Promise<ChainHandle> {
-	const storage = storageAt(place);
+	const { storage, keys } = openVault(place);
+	let chainKeys: ChainKeys | null = null;
 	const files: { path: string; index: SharedArrayBuffer }[] = [];
 	for (const path of paths) {
 		await using file = await openChainFile(storage, path);
-		const committed = await readCommittedFile(file);
+		const committed = await readCommittedFile(file, keys);
 		if (!committed) throw new EngineError('repository.damaged', `${path} was never completed.`, { hint: 'Its session did not end. Run the job again.' });
+		chainKeys = committed.seal?.cipher.keys ?? null;
 		files.push({ path, index: (await readIndex(file, committed)).buffer });
 	}
-	return { repositoryPath: storage.properties.place, files };
+	return { repositoryPath: storage.properties.place, keys: chainKeys, files };
 }
 
 async function openChainFile(storage: Storage, path: string): Promise<StorageFile> {
@@ -49,6 +53,7 @@ async function openChainFile(storage: Storage, path: string): Promise<StorageFil
 export class ChainReader implements ChunkReader, AsyncDisposable {
 	readonly #files: readonly { readonly path: string; readonly index: FileIndex }[];
 	readonly #storage: Storage;
+	readonly #cipher: ChainCipher | null;
 	readonly #open = new Map<number, Promise<StorageFile>>();
 	readonly #records = new Map<string, Promise<Uint8Array>>();
 	#cachedBytes = 0;
@@ -57,6 +62,7 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 
 	constructor(handle: ChainHandle, storage: Storage = storageAt(handle.repositoryPath)) {
 		this.#storage = storage;
+		this.#cipher = cipherOf(handle.keys);
 		this.#files = handle.files.map(({ path, index }) => ({ path, index: new FileIndex(index) }));
 	}
 
@@ -79,7 +85,7 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 		const { fileNumber, location } = found;
 		const raw = await this.#record(fileNumber, location);
 		const chunk = raw.subarray(location.rawOffset, location.rawOffset + location.rawBytes);
-		if (chunk.byteLength !== location.rawBytes || !sameHash(chunkHash(chunk), hash)) {
+		if (chunk.byteLength !== location.rawBytes || !sameHash(nameChunk(chunk, this.#cipher), hash)) {
 			const file = this.#files[fileNumber]?.path;
 			throw new EngineError('repository.damaged', `${file}: the chunk at ${location.recordOffset} is not what its name says.`, {
 				hint: 'Run a check of the chain to see which points are hurt.',
@@ -98,7 +104,7 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 			return cached;
 		}
 		const reading = this.#file(fileNumber).then(async (file) => {
-			const { raw } = await readRecord(file, location.recordOffset, location.recordBytes);
+			const { raw } = await readRecord(file, { offset: location.recordOffset, bytes: location.recordBytes }, this.#cipher);
 			this.readBytes += location.recordBytes;
 			this.#cachedBytes += raw.byteLength;
 			for (const [oldest, value] of this.#records) {

@@ -1,7 +1,7 @@
 import * as path from 'node:path';
 import { EngineError, isEngineError, newId } from '../base/index.ts';
 import type { BackupFileKind, ChainMethod, SourceSpec } from '../contract/index.ts';
-import type { ChainHead, PointManifest } from '../format/index.ts';
+import { type ChainHead, type ChainSeal, keyFor, newChainSeal, type PointManifest, ringOf } from '../format/index.ts';
 import { BackupFileWriter } from './backup-file.ts';
 import { type ChainHandle, loadChain } from './chain-reader.ts';
 import {
@@ -22,11 +22,11 @@ import type { StepOptions } from './methods/merge-oldest.ts';
 import { commitReverse } from './methods/reverse.ts';
 import { copyFromChain } from './methods/synthetic-full.ts';
 import { OpenChain, takenOver } from './open-chain.ts';
-import { storageAt } from './storage/open-storage.ts';
+import { openVault, type RepositoryFolder, type RepositoryPlace, type Vault } from './storage/open-storage.ts';
 import type { Storage } from './storage/storage.ts';
 
 export type ChainRunSpec = {
-	readonly repositoryPath: string;
+	readonly repositoryPath: RepositoryFolder;
 	readonly job: JobRef;
 	readonly objects: readonly SourceSpec[];
 	readonly method: ChainMethod;
@@ -38,6 +38,8 @@ export type ChainRunSpec = {
 	readonly renewAfterPoints: number | null;
 	/** A full outside of the job's chains: none goes on with it or is changed by it. Only with `full`. */
 	readonly adHoc?: AdHoc | undefined;
+	/** Master key of the chain, one of the repository's keys; null: not encrypted. A chain under another key is not gone on with. */
+	readonly keyId: string | null;
 	readonly now: number;
 };
 
@@ -71,13 +73,16 @@ export class ChainRun implements AsyncDisposable {
 	}
 
 	/** @throws `repository.*` */
-	static async begin(spec: ChainRunSpec, storage: Storage = storageAt(spec.repositoryPath)): Promise<ChainRun> {
-		const plan = await planRun(storage, spec);
-		const target = chooseTarget(spec, plan);
+	static async begin(spec: ChainRunSpec, place: RepositoryPlace = spec.repositoryPath): Promise<ChainRun> {
+		const vault = openVault(place);
+		const { storage } = vault;
+		const plan = await planRun(vault, spec);
+		const target = chooseTarget(spec, plan, vault);
+		const { seal } = target;
 		const writer =
 			plan.step === 'reverse' && plan.chain
-				? await BackupFileWriter.update(storage, plan.chain.pathOf(plan.chain.full))
-				: await BackupFileWriter.create(storage, { path: target.part, kind: target.kind, createdAt: spec.now });
+				? await BackupFileWriter.update(storage, plan.chain.pathOf(plan.chain.full), seal)
+				: await BackupFileWriter.create(storage, { path: target.part, kind: target.kind, createdAt: spec.now, seal });
 		return new ChainRun(storage, target, plan, writer);
 	}
 
@@ -96,7 +101,7 @@ export class ChainRun implements AsyncDisposable {
 
 	/** File first, then its name, then the metadata. */
 	async #commitFile(points: readonly PointManifest[]): Promise<{ sizeBytes: number }> {
-		const { folder, name, part, files, chain, fileId, kind, dependsOn, metadataName } = this.#target;
+		const { folder, name, part, files, chain, fileId, kind, dependsOn, metadataName, seal } = this.#target;
 		const { sizeBytes } = await this.writer.commit({ fileId, chain, dependsOn, points });
 		await this.writer[Symbol.asyncDispose]();
 		await this.#checkChainIsAsBefore();
@@ -105,7 +110,7 @@ export class ChainRun implements AsyncDisposable {
 		this.#isCommitted = true;
 		const entry = { id: fileId, name, kind, dependsOn, sizeBytes, createdAt: points[0]?.createdAt ?? chain.createdAt, points: [...points] };
 		try {
-			await writeMetadata(this.#storage, `${folder}/${metadataName}`, { chain, files: [...files, entry] });
+			await writeMetadata(this.#storage, `${folder}/${metadataName}`, { chain, files: [...files, entry] }, seal);
 		} catch (error) {
 			await this.#takeBack(path);
 			throw error;
@@ -115,9 +120,9 @@ export class ChainRun implements AsyncDisposable {
 
 	/** Somebody else wrote into the chain meanwhile (a second engine on one repository): to list this file too would lose the other. */
 	async #checkChainIsAsBefore(): Promise<void> {
-		const { folder, files, metadataName, chain } = this.#target;
+		const { folder, files, metadataName, chain, seal } = this.#target;
 		if (files.length === 0) return;
-		const now = await readMetadata(this.#storage, `${folder}/${metadataName}`);
+		const { metadata: now } = await readMetadata(this.#storage, `${folder}/${metadataName}`, ringOf(seal));
 		if (now.chain.job.id !== chain.job.id) throw takenOver(chain, now.chain);
 		if (now.files.length === files.length && now.files.every(({ id }, i) => id === files[i]?.id)) return;
 		throw new EngineError('busy.chain', `Another session changed the chain of “${chain.job.name}” while this one ran.`, {
@@ -127,9 +132,9 @@ export class ChainRun implements AsyncDisposable {
 
 	/** A file that could not be listed is no point, and must not take the room that listing it lacked. */
 	async #takeBack(path: string): Promise<void> {
-		const { folder, metadataName, fileId } = this.#target;
+		const { folder, metadataName, fileId, seal } = this.#target;
 		try {
-			const { files } = await readMetadata(this.#storage, `${folder}/${metadataName}`);
+			const { files } = (await readMetadata(this.#storage, `${folder}/${metadataName}`, ringOf(seal))).metadata;
 			if (files.some(({ id }) => id === fileId)) return;
 		} catch (error) {
 			if (!isEngineError(error, 'not-found.path')) return; // whether it is listed is not known: the next clean-up finds out
@@ -165,22 +170,27 @@ type Target = {
 	readonly fileId: string;
 	readonly dependsOn: string | null;
 	readonly chain: ChainHead;
+	readonly seal: ChainSeal | null;
 	/** Files that the chain has already. */
 	readonly files: StoredChain['metadata']['files'];
 };
 
 const sameObject = (a: SourceSpec, b: SourceSpec): boolean => a.kind === b.kind && a.path === b.path;
 
-/** The chain that the objects' points go into: the newest of the job, of this method, for these objects. */
+/** The chain that the objects' points go into: the newest of the job, of this method and under this key, for these objects. */
 function findCurrentChain(chains: readonly StoredChain[], spec: ChainRunSpec): StoredChain | undefined {
 	const covers = (objects: readonly SourceSpec[]): boolean =>
 		spec.singleFile
 			? objects.length !== 1 || spec.objects.length === 1
 			: objects.length === 1 && spec.objects.every((object) => objects.some((other) => sameObject(object, other)));
-	return chains.findLast(({ metadata: { chain } }) => chain.job.id === spec.job.id && chain.method === spec.method && !chain.adHoc && covers(chain.objects));
+	return chains.findLast(
+		({ metadata: { chain }, seal }) =>
+			chain.job.id === spec.job.id && chain.method === spec.method && (seal?.key.id ?? null) === spec.keyId && !chain.adHoc && covers(chain.objects),
+	);
 }
 
-async function planRun(storage: Storage, spec: ChainRunSpec): Promise<Plan> {
+async function planRun(vault: Vault, spec: ChainRunSpec): Promise<Plan> {
+	const { storage } = vault;
 	const full = (fallbackReason: string): Plan => ({
 		step: 'full',
 		chain: null,
@@ -190,7 +200,7 @@ async function planRun(storage: Storage, spec: ChainRunSpec): Promise<Plan> {
 		dependsOn: null,
 	});
 	if (spec.requested === 'full') return full('');
-	const { chains, problems, folders } = await readChains(storage);
+	const { chains, problems, folders } = await readChains(vault);
 	const current = findCurrentChain(chains, spec);
 	if (!current) return full(problems.length > 0 ? `No readable chain was found; ${problems[0]?.error.message}` : 'This is the first run.');
 	const entries = folders.get(current.folder) ?? [];
@@ -206,7 +216,7 @@ async function planRun(storage: Storage, spec: ChainRunSpec): Promise<Plan> {
 	const baseFiles = spec.requested === 'increment' && (spec.method === 'reverse' || spec.differential) ? [chain.full] : newestLine(stored);
 	try {
 		const base = await loadChain(
-			storage,
+			vault,
 			baseFiles.map((file) => chain.pathOf(file)),
 		);
 		const manifests = chain.points(baseFiles);
@@ -226,16 +236,18 @@ function newestLine(stored: StoredChain): StoredChain['metadata']['files'] {
 	return filesNeeded(stored, newest);
 }
 
-function chooseTarget(spec: ChainRunSpec, plan: Plan): Target {
+function chooseTarget(spec: ChainRunSpec, plan: Plan, { keys, storage }: Vault): Target {
 	const fileId = newId(spec.now);
-	const base = `${spec.singleFile ? folderName(spec.job.name) : slug(spec.objects[0])}_${timeName(spec.now)}-${fileId.slice(-4)}`;
+	const base = `${spec.singleFile || spec.keyId !== null ? folderName(spec.job.name) : slug(spec.objects[0])}_${timeName(spec.now)}-${fileId.slice(-4)}`;
 	const stored = plan.step === 'synthetic' ? null : (plan.chain?.stored ?? null);
 	const kind: BackupFileKind = stored && plan.step === 'increment' ? 'increment' : 'full';
 	const name = base + extensions[kind];
 	const folder = stored?.folder ?? folderName(spec.job.name);
 	const part = `${folder}/${partName(name, spec.job.id)}`;
 	const reverseName = `${base.slice(0, base.lastIndexOf('_'))}_${timeName(plan.chain?.full.createdAt ?? spec.now)}-${fileId.slice(-4)}${extensions.reverse}`;
-	const common = { folder, name, part, reverseName, kind, fileId };
+	const newSeal = (): ChainSeal | null =>
+		spec.keyId === null ? null : newChainSeal(keyFor(keys, { keyId: spec.keyId }, `The new chain in ${storage.properties.place}`));
+	const common = { folder, name, part, reverseName, kind, fileId, seal: plan.chain ? plan.chain.stored.seal : newSeal() };
 	if (!stored) {
 		const { now, method, job, adHoc } = spec;
 		const chain: ChainHead = { id: newId(now), createdAt: now, method, job, objects: [...spec.objects], ...(adHoc && { adHoc }) };
@@ -251,7 +263,7 @@ const timeName = (at: number): string => new Date(at).toISOString().replace(/[-:
 /** Names of Windows devices and trailing dots cannot be folders there; everything else was refused when the job was saved. */
 const folderName = (name: string): string => (/^(con|prn|aux|nul|com\d|lpt\d)$/i.test(name) ? `${name}_` : name.replace(/[\\/:*?"<>|\p{Cc}]/gu, '_'));
 
-/** A readable file name from an object's path: `/home/user` → `home-user`. Two objects may share one: a piece of the file's id keeps them apart. */
+/** A readable file name from an object's path, unless the chain is encrypted: `/home/user` → `home-user`. Two objects may share one: a piece of the file's id keeps them apart. */
 function slug(object: SourceSpec | undefined): string {
 	const text = (object?.path ?? 'object')
 		.toWellFormed()

@@ -2,10 +2,19 @@ import { stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import { EngineError, isEngineError, toErrorShape } from '../base/index.ts';
 import type { BackupFileKind, ChainMethod, ErrorShape, RunMode, SourceSpec } from '../contract/index.ts';
-import { type ChainHead, type ChainMetadata, encodeChainMetadata, maxMetadataBytes, type PointManifest, parseChainMetadata } from '../format/index.ts';
+import {
+	type ChainHead,
+	type ChainMetadata,
+	type ChainSeal,
+	encodeChainMetadata,
+	type KeyRing,
+	maxMetadataBytes,
+	type PointManifest,
+	parseChainMetadata,
+} from '../format/index.ts';
 import { checkStorage } from './storage/check-storage.ts';
 import { LocalFolder } from './storage/local-folder.ts';
-import { type RepositoryPlace, storageAt } from './storage/open-storage.ts';
+import { openVault, type RepositoryPlace, type Vault } from './storage/open-storage.ts';
 import type { Storage, StorageEntry } from './storage/storage.ts';
 
 export const extensions: Readonly<Record<BackupFileKind, string>> = { full: '.hbk', increment: '.hib', reverse: '.hrb' };
@@ -58,6 +67,8 @@ export type ChainRecord = {
 	readonly method: ChainMethod;
 	readonly createdAt: number;
 	readonly encrypted: boolean;
+	/** Id of the master key that opens it; null when it is not encrypted. */
+	readonly keyId: string | null;
 	/** A full outside of the job's chains, kept until a time of its own (null: until it is removed by hand); absent from an ordinary chain. */
 	readonly adHoc?: AdHoc | undefined;
 	/** The full first, every file after the one that it builds on. */
@@ -69,7 +80,7 @@ export type ChainRecord = {
 export type ChainList = { readonly chains: readonly ChainRecord[]; readonly problems: readonly { readonly path: string; readonly error: ErrorShape }[] };
 
 /** A chain's metadata and where it lies. */
-export type StoredChain = { readonly path: string; readonly folder: string; readonly metadata: ChainMetadata };
+export type StoredChain = { readonly path: string; readonly folder: string; readonly metadata: ChainMetadata; readonly seal: ChainSeal | null };
 
 /** Tries a folder out before it is trusted, and creates it if its parent exists. @throws `repository.*`, of the first promise that it breaks */
 export async function prepareRepository(repositoryPath: string): Promise<void> {
@@ -94,7 +105,7 @@ export async function prepareRepository(repositoryPath: string): Promise<void> {
 }
 
 /** All chains of a repository, from their metadata files. */
-export async function readChains(storage: Storage): Promise<{
+export async function readChains({ storage, keys }: Vault): Promise<{
 	readonly chains: StoredChain[];
 	/** Those that list a chain once more. They are in the problems, too. */
 	readonly copies: StoredChain[];
@@ -117,7 +128,7 @@ export async function readChains(storage: Storage): Promise<{
 		for (const entry of entries.filter(({ name, kind }) => kind === 'file' && name.endsWith(metadataExtension))) {
 			const location = `${folder.name}/${entry.name}`;
 			try {
-				chains.push({ path: location, folder: folder.name, metadata: await readMetadata(storage, location) });
+				chains.push({ path: location, folder: folder.name, ...(await readMetadata(storage, location, keys)) });
 			} catch (error) {
 				if (!isEngineError(error, 'not-found.path')) problems.push({ path: location, error: toErrorShape(error) });
 			}
@@ -157,16 +168,16 @@ function findCopies(chains: readonly StoredChain[], folders: ReadonlyMap<string,
 	return copies;
 }
 
-export async function readMetadata(storage: Storage, location: string): Promise<ChainMetadata> {
+export async function readMetadata(storage: Storage, location: string, keys: KeyRing): Promise<Pick<StoredChain, 'metadata' | 'seal'>> {
 	await using file = await storage.open(location, 'read');
 	const size = await file.sizeBytes();
 	if (size > maxMetadataBytes) throw new EngineError('repository.damaged', `${location} is larger than chain metadata can be.`);
 	const bytes = Buffer.alloc(size);
-	return parseChainMetadata(bytes.subarray(0, await file.read(bytes, 0)), location);
+	return parseChainMetadata(bytes.subarray(0, await file.read(bytes, 0)), location, keys);
 }
 
-export const writeMetadata = (storage: Storage, location: string, metadata: ChainMetadata): Promise<void> =>
-	storage.replace(location, encodeChainMetadata(metadata));
+export const writeMetadata = (storage: Storage, location: string, metadata: ChainMetadata, seal: ChainSeal | null): Promise<void> =>
+	storage.replace(location, encodeChainMetadata(metadata, seal));
 
 /** A chain as the rest of the engine sees it; files that are missing or have another size are named as problems, with all that depends on them. */
 export function describeChain(stored: StoredChain, entries: readonly StorageEntry[]): ChainRecord {
@@ -197,7 +208,8 @@ export function describeChain(stored: StoredChain, entries: readonly StorageEntr
 		objects: chain.objects,
 		method: chain.method,
 		createdAt: chain.createdAt,
-		encrypted: false,
+		encrypted: stored.seal !== null,
+		keyId: stored.seal?.key.id ?? null,
 		...(chain.adHoc && { adHoc: chain.adHoc }),
 		files: described,
 		points,
@@ -253,14 +265,15 @@ const describePoint = (point: PointManifest, chainId: string, kind: BackupFileKi
 });
 
 export async function listChains(place: RepositoryPlace): Promise<ChainList> {
-	const { chains, problems, folders } = await readChains(storageAt(place));
+	const { chains, problems, folders } = await readChains(openVault(place));
 	return { chains: chains.map((stored) => describeChain(stored, folders.get(stored.folder) ?? [])), problems };
 }
 
 /** Deletes a chain: its newest files first, its metadata last, so that after a crash in between what is left is still known. */
 export async function removeChain(place: RepositoryPlace, chainId: string): Promise<void> {
-	const storage = storageAt(place);
-	const { chains } = await readChains(storage);
+	const vault = openVault(place);
+	const { storage } = vault;
+	const { chains } = await readChains(vault);
 	const stored = chains.find((candidate) => candidate.metadata.chain.id === chainId);
 	if (!stored) return;
 	for (const file of stored.metadata.files.toReversed()) await storage.remove(`${stored.folder}/${file.name}`);
@@ -273,8 +286,9 @@ export async function removeChain(place: RepositoryPlace, chainId: string): Prom
  * @throws `not-found.chain`, `usage.conflict` when another file builds on it
  */
 export async function removeFile(place: RepositoryPlace, chainId: string, path: string): Promise<void> {
-	const storage = storageAt(place);
-	const { chains } = await readChains(storage);
+	const vault = openVault(place);
+	const { storage } = vault;
+	const { chains } = await readChains(vault);
 	const stored = chains.find((candidate) => candidate.metadata.chain.id === chainId);
 	if (!stored) throw unknownChain(chainId);
 	const { chain, files } = stored.metadata;
@@ -286,14 +300,15 @@ export async function removeFile(place: RepositoryPlace, chainId: string, path: 
 			'usage.conflict',
 			`${path} cannot be removed alone: ${dependent ? `${dependent.name} builds on it` : 'it is the full of its chain'}.`,
 		);
-	await writeMetadata(storage, stored.path, { chain, files: files.filter((other) => other !== file) });
+	await writeMetadata(storage, stored.path, { chain, files: files.filter((other) => other !== file) }, stored.seal);
 	await storage.remove(path);
 }
 
 /** The chain and the files that a point needs, its own last. @throws `not-found.point`, `repository.damaged` */
 export async function findPoint(place: RepositoryPlace, pointId: string): Promise<{ point: PointManifest; files: string[]; chain: ChainRecord }> {
-	const storage = storageAt(place);
-	const { chains, folders } = await readChains(storage);
+	const vault = openVault(place);
+	const { storage } = vault;
+	const { chains, folders } = await readChains(vault);
 	for (const stored of chains) {
 		const file = stored.metadata.files.find((candidate) => candidate.points.some(({ id }) => id === pointId));
 		const point = file?.points.find(({ id }) => id === pointId);

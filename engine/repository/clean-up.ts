@@ -1,7 +1,7 @@
-import type { ChainMetadata } from '../format/index.ts';
+import { type ChainMetadata, ringOf } from '../format/index.ts';
 import { type JobRef, presentFiles, readChains, type StoredChain, writeMetadata } from './chain-store.ts';
 import { describeFile, type FoundFile, lostChains, placeFiles, readHead, unlistedFiles } from './found-files.ts';
-import { type RepositoryPlace, storageAt } from './storage/open-storage.ts';
+import { openVault, type RepositoryPlace } from './storage/open-storage.ts';
 import type { Storage, StorageEntry } from './storage/storage.ts';
 
 type StoredFile = ChainMetadata['files'][number];
@@ -12,8 +12,9 @@ export type CleanUp = { readonly removed: readonly string[]; readonly adopted: r
  * made anew. Call only while no session of the job runs.
  */
 export async function cleanUpJob(place: RepositoryPlace, job: JobRef): Promise<CleanUp> {
-	const storage = storageAt(place);
-	const { chains, folders, problems } = await readChains(storage);
+	const vault = openVault(place);
+	const { storage } = vault;
+	const { chains, folders, problems } = await readChains(vault);
 	/** Metadata that is not ours to replace: only what is lost or damaged is made anew. */
 	const untouchable = new Set(problems.filter(({ error }) => error.code !== 'repository.damaged').map(({ path }) => path));
 	const removed: string[] = [];
@@ -27,7 +28,7 @@ export async function cleanUpJob(place: RepositoryPlace, job: JobRef): Promise<C
 			removed.push(`${folder}/${name}`);
 		}
 		const known = chains.filter((stored) => stored.folder === folder);
-		const unlisted = await unlistedFiles(storage, folder, entries, known);
+		const unlisted = await unlistedFiles(vault, folder, entries, known);
 		const ofJob = [...known, ...lostChains(folder, unlisted, isElsewhere)].filter(
 			({ metadata, path }) => metadata.chain.job.id === job.id && !untouchable.has(path),
 		);
@@ -51,7 +52,7 @@ export async function putChainRight(
 	known: readonly StoredChain[],
 ): Promise<StoredChain> {
 	const inFolder = known.filter(({ folder }) => folder === stored.folder);
-	return (await putRight(storage, stored, entries, await unlistedFiles(storage, stored.folder, entries, inFolder))).stored;
+	return (await putRight(storage, stored, entries, await unlistedFiles({ storage, keys: ringOf(stored.seal) }, stored.folder, entries, inFolder))).stored;
 }
 
 /**
@@ -72,7 +73,7 @@ async function putRight(
 	let { chain } = stored.metadata;
 	let files = [...stored.metadata.files];
 	const full = files.find(({ kind }) => kind === 'full');
-	const committedFull = full && (await readHead(storage, `${stored.folder}/${full.name}`));
+	const committedFull = full && (await readHead({ storage, keys: ringOf(stored.seal) }, `${stored.folder}/${full.name}`));
 	if (full && committedFull && committedFull.superblock.fileId !== full.id) {
 		await makeDurable(storage, `${stored.folder}/${full.name}`);
 		const now = describeFile(full.name, committedFull);
@@ -85,7 +86,7 @@ async function putRight(
 	for (const name of placement.superseded) await remove(name);
 	for (const { name } of entries) if (isLeftOfReplacing(`${stored.folder}/${name}`, stored.path)) await remove(name);
 	const { metadata } = placement;
-	if (JSON.stringify(metadata.files) !== JSON.stringify(stored.metadata.files)) await writeMetadata(storage, stored.path, metadata);
+	if (JSON.stringify(metadata.files) !== JSON.stringify(stored.metadata.files)) await writeMetadata(storage, stored.path, metadata, stored.seal);
 	return { removed, adopted: placement.placed.map((name) => `${stored.folder}/${name}`), stored: { ...stored, metadata } };
 }
 
@@ -96,10 +97,10 @@ async function makeDurable(storage: Storage, location: string): Promise<void> {
 }
 
 /** A file that was committed again without its metadata following (a merge on its way, a compacted file) may have become shorter. */
-async function withTrueSize(storage: Storage, { folder }: StoredChain, file: StoredFile, entries: readonly StorageEntry[]): Promise<StoredFile> {
+async function withTrueSize(storage: Storage, { folder, seal }: StoredChain, file: StoredFile, entries: readonly StorageEntry[]): Promise<StoredFile> {
 	const entry = entries.find(({ name }) => name === file.name);
 	if (!entry || entry.sizeBytes >= file.sizeBytes) return file;
-	const committed = await readHead(storage, `${folder}/${file.name}`);
+	const committed = await readHead({ storage, keys: ringOf(seal) }, `${folder}/${file.name}`);
 	if (committed?.superblock.fileId !== file.id || committed.superblock.committedEnd > entry.sizeBytes) return file;
 	return { ...file, sizeBytes: committed.superblock.committedEnd };
 }

@@ -81,7 +81,7 @@ test('whatever is taken never overlaps what is there, seeded', () => {
 /** Bytes of the records that the committed index of a file names, and of the whole file. */
 async function measure(repositoryPath: string, path: string): Promise<{ liveBytes: number; fileBytes: number }> {
 	await using file = await new LocalFolder(repositoryPath).open(path, 'read');
-	const committed = await readCommittedFile(file);
+	const committed = await readCommittedFile(file, []);
 	assert(committed);
 	const index = await readIndex(file, committed);
 	let liveBytes = 8192 + committed.superblock.rootBytes + committed.root.index.reduce((sum, { bytes }) => sum + bytes, 0);

@@ -3,7 +3,8 @@ import { EngineError, isEngineError } from '../base/index.ts';
 import type { ChainHead, ChainMetadata } from '../format/index.ts';
 import { type CommittedFile, readCommittedFile } from './backup-file.ts';
 import { extensions, filesNeeded, kindOf, metadataExtension, type StoredChain } from './chain-store.ts';
-import type { Storage, StorageEntry } from './storage/storage.ts';
+import type { Vault } from './storage/open-storage.ts';
+import type { StorageEntry } from './storage/storage.ts';
 
 type StoredFile = ChainMetadata['files'][number];
 export type FoundFile = { readonly name: string; readonly committed: CommittedFile };
@@ -19,11 +20,11 @@ export const describeFile = (name: string, { superblock, root }: CommittedFile):
 });
 const timeOf = ({ name, committed }: FoundFile): number => describeFile(name, committed).createdAt;
 
-/** @returns the last commit, or why there is none: foreign, damaged, newer, unreadable, never completed */
-export async function inspectFile(storage: Storage, location: string): Promise<CommittedFile | EngineError> {
+/** @returns the last commit, or why there is none: foreign, damaged, newer, locked, unreadable, never completed */
+export async function inspectFile({ storage, keys }: Vault, location: string): Promise<CommittedFile | EngineError> {
 	try {
 		await using file = await storage.open(location, 'read');
-		const committed = await readCommittedFile(file);
+		const committed = await readCommittedFile(file, keys);
 		return committed ?? new EngineError('repository.damaged', `${location} was never completed.`, { hint: 'It holds no restore point.' });
 	} catch (error) {
 		if (isEngineError(error)) return error;
@@ -31,15 +32,15 @@ export async function inspectFile(storage: Storage, location: string): Promise<C
 	}
 }
 
-/** The last commit; null for what is foreign, damaged, newer or gone, and not ours to touch. */
-export async function readHead(storage: Storage, location: string): Promise<CommittedFile | null> {
-	const head = await inspectFile(storage, location);
+/** The last commit; null for what is foreign, damaged, newer, locked or gone, and not ours to touch. */
+export async function readHead(vault: Vault, location: string): Promise<CommittedFile | null> {
+	const head = await inspectFile(vault, location);
 	return head instanceof EngineError ? null : head;
 }
 
 /** Committed files that no metadata of the folder names. A file that cannot be read is left alone, and told to `onUnusable`. */
 export async function unlistedFiles(
-	storage: Storage,
+	vault: Vault,
 	folder: string,
 	entries: readonly StorageEntry[],
 	known: readonly StoredChain[],
@@ -49,7 +50,7 @@ export async function unlistedFiles(
 	const found: FoundFile[] = [];
 	for (const { name, kind } of entries) {
 		if (kind !== 'file' || !kindOf(name) || listed.has(name)) continue;
-		const head = await inspectFile(storage, `${folder}/${name}`);
+		const head = await inspectFile(vault, `${folder}/${name}`);
 		if (head instanceof EngineError) onUnusable?.(`${folder}/${name}`, head);
 		else found.push({ name, committed: head });
 	}
@@ -67,7 +68,7 @@ export function lostChains(folder: string, unlisted: readonly FoundFile[], isKno
 		const { chain } = committed.root;
 		if (committed.superblock.kind !== 'full' || lost.has(chain.id) || isKnown(chain.id)) continue;
 		const path = `${folder}/${name.slice(0, -extensions.full.length)}${metadataExtension}`;
-		lost.set(chain.id, { path, folder, metadata: { chain, files: [] } });
+		lost.set(chain.id, { path, folder, metadata: { chain, files: [] }, seal: committed.seal });
 	}
 	return [...lost.values()];
 }

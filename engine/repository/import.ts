@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { isEngineError } from '../base/index.ts';
 import type { ErrorCode, ErrorShape, ImportProblem } from '../contract/index.ts';
-import { type ChainMetadata, encodeChainMetadata } from '../format/index.ts';
+import { encodeChainMetadata } from '../format/index.ts';
 import { type JobRef, kindOf, metadataExtension, presentFiles, readChains, type StoredChain, unknownChain, writeMetadata } from './chain-store.ts';
 import { type FoundFile, lostChains, placeFiles, readHead, unlistedFiles } from './found-files.ts';
 import { OpenChain } from './open-chain.ts';
-import { type RepositoryPlace, storageAt } from './storage/open-storage.ts';
+import { openVault, type RepositoryPlace, type Vault } from './storage/open-storage.ts';
 import type { Storage, StorageEntry } from './storage/storage.ts';
 
 export type ImportFindings = {
@@ -31,8 +31,9 @@ export type ImportOptions = {
  * @throws `repository.*` when the repository as a whole cannot be read or written
  */
 export async function importChains(place: RepositoryPlace, { signal, ownJobs = new Set() }: ImportOptions = {}): Promise<ImportFindings> {
-	const storage = storageAt(place);
-	const before = await readChains(storage);
+	const vault = openVault(place);
+	const { storage } = vault;
+	const before = await readChains(vault);
 	const { chains, copies, folders } = before;
 	const damaged = new Set(before.problems.filter(({ error }) => error.code === 'repository.damaged').map(({ path }) => path));
 	const untouchable = new Set([...before.problems.map(({ path }) => path).filter((path) => !damaged.has(path))]);
@@ -45,18 +46,19 @@ export async function importChains(place: RepositoryPlace, { signal, ownJobs = n
 		signal?.throwIfAborted();
 		const known = chains.filter((stored) => stored.folder === folder);
 		const ofCopies = copies.filter((stored) => stored.folder === folder);
-		const unlisted = await unlistedFiles(storage, folder, entries, [...known, ...ofCopies], (path, error) => problems.push(problemOf(path, error.shape)));
+		const unlisted = await unlistedFiles(vault, folder, entries, [...known, ...ofCopies], (path, error) => problems.push(problemOf(path, error.shape)));
 		const lost = lostChains(folder, unlisted, isListed);
 		for (const stored of lost) {
 			if (untouchable.has(stored.path)) continue; // its metadata is a problem of its own
 			const placement = placeFiles(stored, unlisted);
-			if (await makeMetadata(storage, stored.path, placement.metadata, { mayReplace: damaged.has(stored.path) })) rebuilt.push(stored.metadata.chain.id);
+			if (await makeMetadata(storage, { ...stored, metadata: placement.metadata }, { mayReplace: damaged.has(stored.path) }))
+				rebuilt.push(stored.metadata.chain.id);
 			problems.push(...leftOver(folder, placement.left, lost));
 		}
 		for (const stored of known) {
 			const placement = placeFiles(stored, unlisted);
 			const isOwn = ownJobs.has(stored.metadata.chain.job.id);
-			if (!isOwn && (placement.placed.length + placement.superseded.length > 0 || (await wasChangedInPlace(storage, stored))))
+			if (!isOwn && (placement.placed.length + placement.superseded.length > 0 || (await wasChangedInPlace(vault, stored))))
 				unfinished.push(stored.metadata.chain.id);
 			problems.push(...leftOver(folder, placement.left, [...known, ...lost]));
 		}
@@ -70,7 +72,7 @@ export async function importChains(place: RepositoryPlace, { signal, ownJobs = n
 		);
 		problems.push(...unfinishedParts(folder, entries, ownJobs));
 	}
-	const after = rebuilt.length > 0 ? await readChains(storage) : before;
+	const after = rebuilt.length > 0 ? await readChains(vault) : before;
 	for (const { path, error } of after.problems) problems.unshift(problemOf(path, error));
 	if (after.chains.length === 0) problems.push(...(await misplaced(storage)));
 	return { rebuilt, unfinished, problems };
@@ -92,8 +94,8 @@ export async function finishChain(place: RepositoryPlace, chainId: string): Prom
 export async function takeOverChain(place: RepositoryPlace, chainId: string, job: JobRef): Promise<void> {
 	const { storage, stored } = await OpenChain.find(place, chainId);
 	const { chain, files } = stored.metadata;
-	await writeMetadata(storage, stored.path, { chain: { ...chain, job }, files });
-	const { chains, folders } = await readChains(storage);
+	await writeMetadata(storage, stored.path, { chain: { ...chain, job }, files }, stored.seal);
+	const { chains, folders } = await readChains(openVault(place));
 	if (!chains.some((other) => other.metadata.chain.id === chainId)) throw unknownChain(chainId);
 	// With its last chain in the folder, what the job before left unfinished there has nobody any more.
 	if (chains.some((other) => other.folder === stored.folder && other.metadata.chain.job.id === chain.job.id)) return;
@@ -101,23 +103,23 @@ export async function takeOverChain(place: RepositoryPlace, chainId: string, job
 }
 
 /** Only a full is changed in place; then it has another id than the one that is listed. */
-async function wasChangedInPlace(storage: Storage, { folder, metadata }: StoredChain): Promise<boolean> {
+async function wasChangedInPlace(vault: Vault, { folder, metadata }: StoredChain): Promise<boolean> {
 	const full = metadata.chain.method === 'forward' ? undefined : metadata.files.find(({ kind }) => kind === 'full');
-	const head = full && (await readHead(storage, `${folder}/${full.name}`));
+	const head = full && (await readHead(vault, `${folder}/${full.name}`));
 	return head ? head.superblock.fileId !== full?.id : false;
 }
 
 /** @returns false when somebody else has listed the chain meanwhile */
-async function makeMetadata(storage: Storage, path: string, metadata: ChainMetadata, { mayReplace }: { readonly mayReplace: boolean }): Promise<boolean> {
+async function makeMetadata(storage: Storage, { path, metadata, seal }: StoredChain, { mayReplace }: { readonly mayReplace: boolean }): Promise<boolean> {
 	if (mayReplace) {
-		await writeMetadata(storage, path, metadata);
+		await writeMetadata(storage, path, metadata, seal);
 		return true;
 	}
 	const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
 	try {
 		{
 			await using file = await storage.open(temporary, 'create');
-			await file.write(encodeChainMetadata(metadata), 0);
+			await file.write(encodeChainMetadata(metadata, seal), 0);
 			await file.sync();
 		}
 		await storage.rename(temporary, path);
@@ -132,6 +134,7 @@ async function makeMetadata(storage: Storage, path: string, metadata: ChainMetad
 const reasons: Readonly<Partial<Record<ErrorCode, ImportProblem['reason']>>> = {
 	'repository.damaged': 'damaged',
 	'repository.foreign': 'foreign',
+	'repository.locked': 'locked',
 	'repository.newer-format': 'newer',
 	'repository.duplicate': 'duplicate',
 };

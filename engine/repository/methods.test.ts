@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { ChainMethod } from '../contract/index.ts';
-import { chunkHash, encodeDiskMap, Packer, type PointManifest, recordHeaderBytes, sealRecord } from '../format/index.ts';
+import { chunkHash, encodeDiskMap, Packer, type PointManifest, sealedBytes, sealRecord } from '../format/index.ts';
 import { ChainReader, ChainRun, cleanUpJob, findPoint, listChains, loadChain, removeFile, runChainStep } from './index.ts';
 
 /** A model of chains: disks of a few small blocks, written straight through the repository, read back from every retained point. */
@@ -37,6 +37,7 @@ const spec = (model: Model, method: ChainMethod, requested: 'full' | 'synthetic'
 	singleFile: false,
 	requested,
 	renewAfterPoints: null,
+	keyId: null,
 	now: tick(),
 });
 
@@ -48,10 +49,10 @@ async function run(model: Model, ...how: [ChainMethod, ('full' | 'synthetic' | '
 	const written = new Set<string>();
 	const writes: Promise<void>[] = [];
 	const packer = new Packer((raw, chunks) => {
-		const buffer = Buffer.alloc(recordHeaderBytes + raw.byteLength);
-		const { header, totalBytes } = sealRecord(buffer, 'chunks', raw, 1);
+		const buffer = Buffer.alloc(sealedBytes(raw.byteLength));
+		const { header, totalBytes } = sealRecord(buffer, 'chunks', raw, 1, null);
 		writes.push(chainRun.writer.append(buffer.subarray(0, totalBytes), header, chunks));
-	});
+	}, null);
 	const store = (chunk: Uint8Array): Uint8Array => {
 		const hash = chunkHash(chunk);
 		if (!base?.has(hash) && !written.has(hash.toString('hex'))) packer.add(hash, chunk);

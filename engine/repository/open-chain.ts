@@ -1,10 +1,10 @@
 import { EngineError } from '../base/index.ts';
-import { type ChainHead, type ChainMetadata, encodeChainMetadata, type FileIndex, type PointManifest } from '../format/index.ts';
+import { type ChainHead, type ChainMetadata, encodeChainMetadata, type FileIndex, type PointManifest, ringOf } from '../format/index.ts';
 import { readCommittedFile, readIndex } from './backup-file.ts';
 import { type ChainHandle, ChainReader } from './chain-reader.ts';
 import { partName, readChains, readMetadata, type StoredChain, unknownChain } from './chain-store.ts';
 import { putChainRight } from './clean-up.ts';
-import { type RepositoryPlace, storageAt } from './storage/open-storage.ts';
+import { openVault, type RepositoryPlace } from './storage/open-storage.ts';
 import type { Storage } from './storage/storage.ts';
 
 export type StoredFile = ChainMetadata['files'][number];
@@ -21,11 +21,11 @@ export class OpenChain {
 
 	/** @throws `not-found.chain`, `repository.*` */
 	static async find(place: RepositoryPlace, chainId: string): Promise<OpenChain> {
-		const storage = storageAt(place);
-		const { chains, folders } = await readChains(storage);
+		const vault = openVault(place);
+		const { chains, folders } = await readChains(vault);
 		const stored = chains.find(({ metadata }) => metadata.chain.id === chainId);
 		if (!stored) throw unknownChain(chainId);
-		return new OpenChain(storage, await putChainRight(storage, stored, folders.get(stored.folder) ?? [], chains));
+		return new OpenChain(vault.storage, await putChainRight(vault.storage, stored, folders.get(stored.folder) ?? [], chains));
 	}
 
 	get files(): readonly StoredFile[] {
@@ -47,7 +47,7 @@ export class OpenChain {
 		const indexes: FileIndex[] = [];
 		for (const stored of files) {
 			await using file = await this.storage.open(this.pathOf(stored), 'read');
-			const committed = await readCommittedFile(file);
+			const committed = await readCommittedFile(file, ringOf(this.stored.seal));
 			if (!committed) throw new EngineError('repository.damaged', `${this.pathOf(stored)} was never completed.`);
 			indexes.push(await readIndex(file, committed));
 		}
@@ -60,7 +60,7 @@ export class OpenChain {
 
 	/** Of files that need not be listed. */
 	readerOf(files: ChainHandle['files']): ChainReader {
-		return new ChainReader({ repositoryPath: this.storage.properties.place, files }, this.storage);
+		return new ChainReader({ repositoryPath: this.storage.properties.place, keys: this.stored.seal?.cipher.keys ?? null, files }, this.storage);
 	}
 
 	/** Points of the given files, each once. */
@@ -92,7 +92,7 @@ export class OpenChain {
 		try {
 			await storage.remove(part);
 			await using file = await storage.open(part, 'create');
-			await file.write(encodeChainMetadata(metadata), 0);
+			await file.write(encodeChainMetadata(metadata, this.stored.seal), 0);
 			await file.sync();
 		} catch (error) {
 			await prepared[Symbol.asyncDispose]();
@@ -103,7 +103,7 @@ export class OpenChain {
 
 	/** @throws `busy.chain` when the chain has become another job's since it was opened */
 	async refuseIfTakenOver(): Promise<void> {
-		const { chain } = await readMetadata(this.storage, this.stored.path);
+		const { chain } = (await readMetadata(this.storage, this.stored.path, ringOf(this.stored.seal))).metadata;
 		if (chain.job.id !== this.stored.metadata.chain.job.id) throw takenOver(this.stored.metadata.chain, chain);
 	}
 }

@@ -9,6 +9,7 @@ import {
 	parseRecordHeader,
 	type RecordHeader,
 	recordHeaderBytes,
+	sealedBytes,
 	sealRecord,
 } from '../format/index.ts';
 import type { BackupFileWriter } from './backup-file.ts';
@@ -20,6 +21,7 @@ const writesInFlight = 4;
 const repackLevel = 3;
 export const maxRepackedChunk = 128 * 1024;
 
+/** A file to copy from; its cipher is that of the file to copy to: records are copied as they lie. */
 export type CopySource = { readonly file: StorageFile; readonly index: FileIndex };
 export type CopyOptions = {
 	readonly signal: AbortSignal;
@@ -43,6 +45,7 @@ export async function copyChunks(
 	options: CopyOptions,
 ): Promise<{ isComplete: boolean }> {
 	const { signal, onCopied, maxBytes = Number.POSITIVE_INFINITY, wholeFrom = 0.5 } = options;
+	const { cipher } = to;
 	let copiedBytes = 0;
 	let isComplete = true;
 	const writes = new Set<Promise<void>>();
@@ -64,10 +67,10 @@ export async function copyChunks(
 		if (failure) throw failure.error;
 	};
 	const packer = new Packer((raw, chunks) => {
-		const buffer = Buffer.allocUnsafeSlow(recordHeaderBytes + raw.byteLength);
-		const { header, totalBytes } = sealRecord(buffer, 'chunks', raw, repackLevel);
+		const buffer = Buffer.allocUnsafeSlow(sealedBytes(raw.byteLength));
+		const { header, totalBytes } = sealRecord(buffer, 'chunks', raw, repackLevel, cipher);
 		write(buffer.subarray(0, totalBytes), header, chunks);
-	});
+	}, cipher);
 	try {
 		for await (const { record, bytes } of readRecords(from, wantedRecords(from.index, isWanted))) {
 			signal.throwIfAborted();
@@ -75,12 +78,12 @@ export async function copyChunks(
 				isComplete = false;
 				break;
 			}
-			const header = parseRecordHeader(bytes, from.file.path, record.offset);
+			const header = parseRecordHeader(bytes, from.file.path, record.offset, cipher);
 			if (crc32(bytes.subarray(recordHeaderBytes)) !== record.payloadCrc) throw damaged(from.file.path, record.offset, 'the checksum of a record is wrong');
 			const wantedBytes = record.wanted.reduce((sum, { rawBytes }) => sum + rawBytes, 0);
 			if (wantedBytes >= record.rawBytes * wholeFrom || record.wanted.some(({ rawBytes }) => rawBytes >= maxRepackedChunk)) write(bytes, header, record.wanted);
 			else {
-				const { raw } = openRecord(bytes, from.file.path, record.offset);
+				const { raw } = openRecord(bytes, from.file.path, record.offset, cipher);
 				for (const chunk of record.wanted) packer.add(Uint8Array.from(chunk.hash), raw.subarray(chunk.rawOffset, chunk.rawOffset + chunk.rawBytes));
 			}
 			await settle(writesInFlight - 1);

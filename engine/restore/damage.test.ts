@@ -39,11 +39,11 @@ function flip(path: string, offset: number, bit = 0x10): void {
 async function layoutOf(site: Site, path: string) {
 	const storage = new LocalFolder(site.repositoryPath);
 	await using file = await storage.open(path.slice(site.repositoryPath.length + 1), 'read');
-	const committed = await readCommittedFile(file);
+	const committed = await readCommittedFile(file, []);
 	assert.ok(committed);
 	const { superblock, root } = committed;
 	const piece = root.index[0] as { offset: number; bytes: number };
-	const { raw } = await readRecord(file, piece.offset, piece.bytes);
+	const { raw } = await readRecord(file, piece, null);
 	const records = [...FileIndex.parse(Uint8Array.from(raw), path, superblock.committedEnd).records()];
 	return { superblock, piece, records };
 }

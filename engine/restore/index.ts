@@ -5,6 +5,7 @@
  */
 import type { CheckResult } from '../contract/index.ts';
 import { runInThread, type TaskObserver, type TaskOptions } from '../mover/index.ts';
+import type { RepositoryFolder } from '../repository/index.ts';
 import type { RestoreDiskTask } from './restore-disk.ts';
 import type { RestoreFilesTask } from './restore-files.ts';
 import type { RestoreTask } from './restore-thread.ts';
@@ -26,14 +27,14 @@ export const restoreDisk = (task: RestoreDiskTask, observer: TaskObserver, optio
 
 /** Reads everything a point needs; damage is in the result, not an error. */
 export const verifyPoint = (
-	task: { repositoryPath: string; pointId: string; readLimit?: number | null },
+	task: { repositoryPath: RepositoryFolder; pointId: string; readLimit?: number | null },
 	observer: TaskObserver,
 	options: TaskOptions,
 ): Promise<CheckResult> => run({ kind: 'verify', ...task }, observer, options);
 
 /** Reads every stored byte of a chain; damage is in the result, not an error. */
 export const checkChain = (
-	task: { repositoryPath: string; chainId: string; readLimit?: number | null },
+	task: { repositoryPath: RepositoryFolder; chainId: string; readLimit?: number | null },
 	observer: TaskObserver,
 	options: TaskOptions,
 ): Promise<CheckResult> => run({ kind: 'check', ...task }, observer, options);

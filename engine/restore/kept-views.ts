@@ -1,12 +1,12 @@
 import { isEngineError } from '../base/index.ts';
-import { ChainReader, findPoint, LocalFolder, loadChain, readCommittedFile, type Storage } from '../repository/index.ts';
+import { ChainReader, findPoint, folderPath, loadChain, openVault, type RepositoryFolder, readCommittedFile, type Vault } from '../repository/index.ts';
 import { PointView } from './point-view.ts';
 
 const keptViews = 4;
 
 type Opened = {
 	readonly view: PointView;
-	readonly repositoryPath: string;
+	readonly repositoryPath: RepositoryFolder;
 	/** The last commit of each file when it was opened. */
 	readonly commits: ReadonlyMap<string, string>;
 };
@@ -21,8 +21,8 @@ export class KeptViews implements AsyncDisposable {
 	readonly #views = new Map<string, Kept>();
 
 	/** @throws what `work` throws, `not-found.point`, `repository.*` */
-	async use<Result>(repositoryPath: string, pointId: string, work: (view: PointView) => Promise<Result>): Promise<Result> {
-		const key = `${repositoryPath}\0${pointId}`;
+	async use<Result>(repositoryPath: RepositoryFolder, pointId: string, work: (view: PointView) => Promise<Result>): Promise<Result> {
+		const key = `${folderPath(repositoryPath)}\0${pointId}`;
 		const kept = this.#views.get(key);
 		if (kept && (await isStale(kept))) this.#retire(key, kept);
 		const opened = this.#views.get(key) ?? this.#open(key, repositoryPath, pointId);
@@ -41,7 +41,7 @@ export class KeptViews implements AsyncDisposable {
 		}
 	}
 
-	#open(key: string, repositoryPath: string, pointId: string): Kept {
+	#open(key: string, repositoryPath: RepositoryFolder, pointId: string): Kept {
 		const opened: Kept = { opening: openPoint(repositoryPath, pointId), users: 0, isRetired: false };
 		this.#views.set(key, opened);
 		opened.opening.catch(() => this.#views.get(key) === opened && this.#views.delete(key)); // the next question tries again
@@ -81,7 +81,7 @@ export class KeptViews implements AsyncDisposable {
 }
 
 /** Commits are read before the indexes, so that a change in between is noticed later and not missed. */
-async function openPoint(repositoryPath: string, pointId: string): Promise<Opened> {
+async function openPoint(repositoryPath: RepositoryFolder, pointId: string): Promise<Opened> {
 	const { point, files } = await findPoint(repositoryPath, pointId);
 	const commits = await commitsOf(repositoryPath, files);
 	return { view: new PointView(point, new ChainReader(await loadChain(repositoryPath, files))), repositoryPath, commits };
@@ -104,17 +104,17 @@ async function isStale({ opening }: Kept): Promise<boolean> {
 }
 
 /** What each file's last commit is, in a text that differs whenever the file was changed or replaced. */
-async function commitsOf(repositoryPath: string, paths: readonly string[]): Promise<Map<string, string>> {
-	const storage = new LocalFolder(repositoryPath);
+async function commitsOf(repositoryPath: RepositoryFolder, paths: readonly string[]): Promise<Map<string, string>> {
+	const vault = openVault(repositoryPath);
 	const commits = new Map<string, string>();
-	for (const path of paths) commits.set(path, await commitOf(storage, path));
+	for (const path of paths) commits.set(path, await commitOf(vault, path));
 	return commits;
 }
 
-async function commitOf(storage: Storage, path: string): Promise<string> {
+async function commitOf({ storage, keys }: Vault, path: string): Promise<string> {
 	try {
 		await using file = await storage.open(path, 'read');
-		const { fileId, rootOffset, rootBytes, rootCrc, committedEnd } = (await readCommittedFile(file))?.superblock ?? {};
+		const { fileId, rootOffset, rootBytes, rootCrc, committedEnd } = (await readCommittedFile(file, keys))?.superblock ?? {};
 		return [fileId, rootOffset, rootBytes, rootCrc, committedEnd].join(' ');
 	} catch (error) {
 		if (isEngineError(error)) return error.code; // whoever reads the file says what is wrong with it

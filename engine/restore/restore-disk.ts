@@ -2,13 +2,13 @@ import { EngineError } from '../base/index.ts';
 import { openDiskTarget } from '../block/index.ts';
 import { blockCount, blocksPerSegment, type DiskMapRoot, hashBytes, isZeroHash, parseDiskMap } from '../format/index.ts';
 import type { TaskObserver } from '../mover/index.ts';
-import { ChainReader, findPoint, loadChain } from '../repository/index.ts';
+import { ChainReader, findPoint, loadChain, type RepositoryFolder } from '../repository/index.ts';
 import { PointView } from './point-view.ts';
 import { RestoreProgress } from './progress.ts';
 import { RestorePool } from './restore-pool.ts';
 
 export type RestoreDiskTask = {
-	readonly repositoryPath: string;
+	readonly repositoryPath: RepositoryFolder;
 	readonly pointId: string;
 	readonly to: string;
 	readonly overwrite: boolean;

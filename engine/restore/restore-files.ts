@@ -4,7 +4,7 @@ import type { ErrorCode, OverwriteRule } from '../contract/index.ts';
 import { ByteWriter, noContent, type TreeEntry, writeExtent } from '../format/index.ts';
 import type { TaskObserver } from '../mover/index.ts';
 import { openPlatform } from '../platform/index.ts';
-import { ChainReader, findPoint, loadChain } from '../repository/index.ts';
+import { ChainReader, findPoint, loadChain, type RepositoryFolder } from '../repository/index.ts';
 import { applyMetadata, createHardLink, createSpecial, removeExisting, targetError, temporaryName } from './file-writer.ts';
 import { PointView } from './point-view.ts';
 import { RestoreProgress } from './progress.ts';
@@ -13,7 +13,7 @@ import { RestorePool } from './restore-pool.ts';
 import { type SelectedEntry, select } from './selection.ts';
 
 export type RestoreFilesTask = {
-	readonly repositoryPath: string;
+	readonly repositoryPath: RepositoryFolder;
 	readonly pointId: string;
 	readonly paths: readonly string[];
 	readonly to: string | null;

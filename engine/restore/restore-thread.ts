@@ -1,5 +1,6 @@
 /** The thread of one restore, verification or check. */
 import { serveTask } from '../mover/index.ts';
+import type { RepositoryFolder } from '../repository/index.ts';
 import { type RestoreDiskTask, restoreDisk } from './restore-disk.ts';
 import { type RestoreFilesTask, restoreFiles } from './restore-files.ts';
 import { checkChain, verifyPoint } from './verify.ts';
@@ -7,8 +8,8 @@ import { checkChain, verifyPoint } from './verify.ts';
 export type RestoreTask =
 	| ({ readonly kind: 'files' } & RestoreFilesTask)
 	| ({ readonly kind: 'disk' } & RestoreDiskTask)
-	| { readonly kind: 'verify'; readonly repositoryPath: string; readonly pointId: string; readonly readLimit?: number | null }
-	| { readonly kind: 'check'; readonly repositoryPath: string; readonly chainId: string; readonly readLimit?: number | null };
+	| { readonly kind: 'verify'; readonly repositoryPath: RepositoryFolder; readonly pointId: string; readonly readLimit?: number | null }
+	| { readonly kind: 'check'; readonly repositoryPath: RepositoryFolder; readonly chainId: string; readonly readLimit?: number | null };
 
 serveTask<RestoreTask>((task, observers, options) => {
 	switch (task.kind) {

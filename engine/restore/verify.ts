@@ -1,8 +1,28 @@
 import { type EngineError, isEngineError, textFromBytes, toErrorShape } from '../base/index.ts';
 import type { CheckResult, Damage } from '../contract/index.ts';
-import { damaged, FileIndex, firstRecordOffset, hashBytes, isZeroHash, parseSuperblocks, recordHeaderBytes, type TreeEntry } from '../format/index.ts';
+import {
+	cipherOf,
+	damaged,
+	FileIndex,
+	firstRecordOffset,
+	hashBytes,
+	isZeroHash,
+	parseSuperblocks,
+	recordHeaderBytes,
+	type TreeEntry,
+} from '../format/index.ts';
 import { limitReads, RateLimiter, type TaskObserver } from '../mover/index.ts';
-import { ChainReader, findPoint, listChains, loadChain, readRecord, type StorageFile, storageAt, unknownChain } from '../repository/index.ts';
+import {
+	ChainReader,
+	findPoint,
+	listChains,
+	loadChain,
+	type RepositoryFolder,
+	readRecord,
+	type StorageFile,
+	storageAt,
+	unknownChain,
+} from '../repository/index.ts';
 import { childPath, PointView } from './point-view.ts';
 import { RestoreProgress } from './progress.ts';
 import { readDiskMap, readSegments } from './restore-disk.ts';
@@ -19,7 +39,7 @@ function note(findings: Findings, isUnreadable: boolean, damage: Damage): void {
 
 /** Reads everything that one point needs, through the same steps as a restore, and writes nothing. */
 export async function verifyPoint(
-	task: { readonly repositoryPath: string; readonly pointId: string; readonly readLimit?: number | null },
+	task: { readonly repositoryPath: RepositoryFolder; readonly pointId: string; readonly readLimit?: number | null },
 	[observer]: readonly TaskObserver[],
 	{ signal }: { readonly signal: AbortSignal },
 ): Promise<CheckResult> {
@@ -108,7 +128,7 @@ export async function verifyPoint(
 
 /** Reads every stored byte of a chain against the checksums of its index, and every point's tree against its chunks. */
 export async function checkChain(
-	task: { readonly repositoryPath: string; readonly chainId: string; readonly readLimit?: number | null },
+	task: { readonly repositoryPath: RepositoryFolder; readonly chainId: string; readonly readLimit?: number | null },
 	observers: readonly TaskObserver[],
 	options: { readonly signal: AbortSignal },
 ): Promise<CheckResult> {
@@ -127,13 +147,14 @@ export async function checkChain(
 			note(findings, error.code !== 'repository.damaged', { file: path, point: pointIds[0] ?? null, path: null, reason: error.message });
 		try {
 			const handle = await loadChain(task.repositoryPath, [path]);
+			const cipher = cipherOf(handle.keys);
 			await using file = await storage.open(path, 'read');
 			await warnOfLostSuperblock(file, progress.observer);
 			for (const record of new FileIndex((handle.files[0] as { index: SharedArrayBuffer }).index).records()) {
 				options.signal.throwIfAborted();
 				const bytes = recordHeaderBytes + record.storedBytes;
 				try {
-					const { header } = await readRecord(file, record.offset, bytes);
+					const { header } = await readRecord(file, { offset: record.offset, bytes }, cipher);
 					if (header.payloadCrc !== record.payloadCrc || header.type !== 'chunks')
 						throw damaged(path, record.offset, 'the record is not the one that the index names');
 				} catch (error) {
@@ -174,7 +195,7 @@ async function warnOfLostSuperblock(file: StorageFile, observer: TaskObserver): 
 
 /** Which points and files a damage hurts is found by walking them; a sound chain needs only its newest walked, since every record was read. */
 async function verifyPoints(
-	repositoryPath: string,
+	repositoryPath: RepositoryFolder,
 	pointIds: readonly string[],
 	findings: Findings,
 	observer: TaskObserver,

@@ -334,6 +334,7 @@ export class FakePlane implements DataPlane, ChainStore {
 						method: run.method,
 						createdAt,
 						encrypted: false,
+						keyId: null,
 						...(run.adHoc && { adHoc: run.adHoc }),
 						files: [],
 						points: [],

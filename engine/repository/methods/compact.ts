@@ -1,4 +1,4 @@
-import { type FileIndex, recordHeaderBytes } from '../../format/index.ts';
+import { type FileIndex, recordHeaderBytes, ringOf } from '../../format/index.ts';
 import { BackupFileWriter, readCommittedFile, readIndex, readRecord } from '../backup-file.ts';
 import { partName } from '../chain-store.ts';
 import { LiveMap, markLive } from '../liveness.ts';
@@ -21,10 +21,11 @@ export async function compactFile(chain: OpenChain, stored: StoredFile, { signal
 	await chain.storage.remove(part);
 	try {
 		await using source = await chain.storage.open(path, 'read');
-		const committed = await readCommittedFile(source);
+		const { seal } = chain.stored;
+		const committed = await readCommittedFile(source, ringOf(seal));
 		const index = indexes[files.indexOf(stored)] as FileIndex;
 		{
-			await using writer = await BackupFileWriter.create(chain.storage, { path: part, kind: stored.kind, createdAt: stored.createdAt });
+			await using writer = await BackupFileWriter.create(chain.storage, { path: part, kind: stored.kind, createdAt: stored.createdAt, seal });
 			await copyChunks({ file: source, index }, writer, (hash) => live.has(hash), { signal, onCopied });
 			const dependsOn = committed?.root.dependsOn ?? stored.dependsOn;
 			await writer.commit({ fileId: stored.id, chain: chain.stored.metadata.chain, dependsOn, points: stored.points });
@@ -43,11 +44,11 @@ export async function compactFile(chain: OpenChain, stored: StoredFile, { signal
 /** Reads every record of a file. @returns its size @throws `repository.damaged` */
 async function verifyFile(chain: OpenChain, path: string, signal: AbortSignal): Promise<number> {
 	await using file = await chain.storage.open(path, 'read');
-	const committed = await readCommittedFile(file);
+	const committed = await readCommittedFile(file, ringOf(chain.stored.seal));
 	if (!committed) throw new Error(`Defect: ${path} was not committed`);
 	for (const record of (await readIndex(file, committed)).records()) {
 		signal.throwIfAborted();
-		await readRecord(file, record.offset, recordHeaderBytes + record.storedBytes);
+		await readRecord(file, { offset: record.offset, bytes: recordHeaderBytes + record.storedBytes }, committed.seal?.cipher ?? null);
 	}
 	return await file.sizeBytes();
 }

@@ -25,7 +25,7 @@ export async function mergeOldestIncrement(chain: OpenChain, { signal, onCopied,
 	const oldest = chain.files.find((file) => file.dependsOn === full.id);
 	if (oldest?.kind !== 'increment') throw new EngineError('usage.conflict', 'The chain has no increment to merge.');
 	const rest = chain.files.filter((file) => file !== full);
-	await using writer = await BackupFileWriter.update(chain.storage, chain.pathOf(full));
+	await using writer = await BackupFileWriter.update(chain.storage, chain.pathOf(full), chain.stored.seal);
 	const { committed } = writer;
 	assert(committed, 'an updated file is committed');
 	const files = [full, ...rest];

@@ -74,7 +74,7 @@ async function writeReverse(
 	const claim = { fileId: chain.full.id, chain: chain.stored.metadata.chain, dependsOn: fileId, points };
 	let sizeBytes: number;
 	try {
-		await using writer = await BackupFileWriter.create(chain.storage, { path: part, kind: 'reverse', createdAt });
+		await using writer = await BackupFileWriter.create(chain.storage, { path: part, kind: 'reverse', createdAt, seal: chain.stored.seal });
 		await using source = await chain.storage.open(full.path, 'read');
 		await copyChunks({ file: source, index: committed.index }, writer, isMoved, options);
 		({ sizeBytes } = await writer.commit(claim));

@@ -69,7 +69,7 @@ async function moveRecords(source: CopySource, records: readonly WantedRecord[],
 		if (length > left || !writer.hasGap(length, record.offset)) return false;
 		const bytes = Buffer.allocUnsafeSlow(length);
 		if ((await source.file.read(bytes, record.offset)) < length) throw damaged(source.file.path, record.offset, 'the file ends inside a record');
-		const header = parseRecordHeader(bytes, source.file.path, record.offset);
+		const header = parseRecordHeader(bytes, source.file.path, record.offset, writer.cipher);
 		if (crc32(bytes.subarray(recordHeaderBytes)) !== record.payloadCrc) throw damaged(source.file.path, record.offset, 'the checksum of a record is wrong');
 		await writer.append(bytes, header, record.wanted, record.offset);
 		moved.add(record.offset);

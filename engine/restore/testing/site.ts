@@ -72,6 +72,7 @@ export const backupRun = ({ repositoryPath, source }: Site, more: Partial<Backup
 	blockSizeBytes: 1_048_576,
 	compression: 'fast',
 	requested: 'increment',
+	keyId: null,
 	reason: '',
 	renewAfterPoints: null,
 	readLimit: null,

@@ -1,0 +1,73 @@
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, type KeyObject, randomFillSync } from 'node:crypto';
+import { chunkHash } from './chunk.ts';
+import type { ChainKeys } from './lock.ts';
+
+export const cipherNonceBytes = 12;
+export const cipherTagBytes = 16;
+
+/**
+ * Names and seals the bytes of one encrypted chain.
+ * Chunks are named by HMAC-SHA-256, so that nobody can look for content that he knows. Payloads are sealed with AES-256-GCM (NIST SP 800-38D) under a
+ * nonce of chance: 2^32 records may share a key, which are petabytes. Headers are masked with AES-256-CTR, so that where one record ends and
+ * another begins, and with it the sizes of files, cannot be seen.
+ */
+export class ChainCipher {
+	/** For other threads. */
+	readonly keys: ChainKeys;
+	readonly #names: KeyObject;
+	readonly #payloads: KeyObject;
+	readonly #headers: KeyObject;
+
+	constructor(keys: ChainKeys) {
+		this.keys = keys;
+		this.#names = createSecretKey(keys.names);
+		this.#payloads = createSecretKey(keys.payloads);
+		this.#headers = createSecretKey(keys.headers);
+	}
+
+	name(chunk: Uint8Array): Buffer {
+		return createHmac('sha256', this.#names).update(chunk).digest();
+	}
+
+	/** A nonce that was never used before. */
+	static fillNonce(nonce: Uint8Array): void {
+		randomFillSync(nonce);
+	}
+
+	/** @returns ciphertext and tag, in pieces */
+	seal(nonce: Uint8Array, context: Uint8Array, plain: Uint8Array): { readonly sealed: Uint8Array; readonly tag: Uint8Array } {
+		const cipher = createCipheriv('aes-256-gcm', this.#payloads, nonce);
+		cipher.setAAD(context);
+		const sealed = cipher.update(plain);
+		cipher.final();
+		return { sealed, tag: cipher.getAuthTag() };
+	}
+
+	/** @returns null when these are not the bytes that were sealed in this context */
+	open(nonce: Uint8Array, context: Uint8Array, sealed: Uint8Array): Uint8Array | null {
+		if (sealed.byteLength < cipherTagBytes) return null;
+		const end = sealed.byteLength - cipherTagBytes;
+		const cipher = createDecipheriv('aes-256-gcm', this.#payloads, nonce, { authTagLength: cipherTagBytes });
+		cipher.setAAD(context);
+		cipher.setAuthTag(sealed.subarray(end));
+		const plain = cipher.update(sealed.subarray(0, end));
+		try {
+			cipher.final();
+			return plain;
+		} catch {
+			return null;
+		}
+	}
+
+	/** Masks or unmasks: the exclusive or with a stream that follows from the nonce. */
+	mask(nonce: Uint8Array, bytes: Uint8Array): Uint8Array {
+		const start = new Uint8Array(16);
+		start.set(nonce);
+		return createCipheriv('aes-256-ctr', this.#headers, start).update(bytes);
+	}
+}
+
+/** How a chain names its chunks: by SHA-256, or by the cipher of an encrypted chain. */
+export const nameChunk = (chunk: Uint8Array, cipher: ChainCipher | null): Buffer => (cipher ? cipher.name(chunk) : chunkHash(chunk));
+
+export const cipherOf = (keys: ChainKeys | null): ChainCipher | null => (keys ? new ChainCipher(keys) : null);
