@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
-import { cleanUpJob, LocalFolder, removeChain, removeFile, runChainStep, type Storage } from './index.ts';
-import { Model, modelJob, type RunChoice } from './testing/model.ts';
+import { cleanUpJob, importChains, LocalFolder, removeChain, removeFile, runChainStep, type Storage, takeOverChain } from './index.ts';
+import { allFiles, Model, type RunChoice } from './testing/model.ts';
 import { MortalStorage } from './testing/mortal-storage.ts';
 import { type Random, seededRandom } from './testing/random.ts';
 
@@ -28,6 +28,7 @@ class Site {
 	retained = new Set<string>();
 	readonly history: string[] = [];
 	deaths = 0;
+	disasters = 0;
 
 	constructor(path: string, random: Random) {
 		this.path = path;
@@ -42,8 +43,15 @@ class Site {
 		const { model, random } = this;
 		if (random.chance(0.08)) this.#method = random.pick(['forward', 'forever-forward', 'reverse'] as const);
 		if (random.chance(0.2)) this.#differential = this.#method === 'forward' && random.chance(0.5);
-		const requested = random.pick(['increment', 'increment', 'increment', 'increment', 'increment', 'synthetic', 'full'] as const);
-		const choice = { method: this.#method, differential: this.#differential, singleFile: this.#singleFile, requested };
+		const isAdHoc = random.chance(0.1);
+		const requested = isAdHoc ? 'full' : random.pick(['increment', 'increment', 'increment', 'increment', 'increment', 'synthetic', 'full'] as const);
+		const choice = {
+			method: this.#method,
+			differential: this.#differential,
+			singleFile: this.#singleFile,
+			requested,
+			...(isAdHoc && { adHoc: { keepUntil: null } }),
+		};
 		const some = random.chance(0.3) ? [random.pick(model.objects)] : model.objects;
 		for (const object of some) if (random.chance(0.8)) model.change(object);
 		const groups = this.#singleFile ? [some] : some.map((object) => [object]);
@@ -76,8 +84,35 @@ class Site {
 			choices.push({ what: 'compact', act: (storage) => runChainStep(storage, chain.id, { kind: 'compact' }, { signal }) });
 			if (chains.length > 1) choices.push({ what: 'remove a chain', gone: chain.points.map(({ id }) => id), act: (storage) => removeChain(storage, chain.id) });
 		}
-		choices.push({ what: 'clean up', act: (storage) => cleanUpJob(storage, modelJob) });
+		choices.push({ what: 'clean up', act: (storage) => cleanUpJob(storage, this.model.job) });
+		if (chains.length > 0) choices.push(this.#disaster(), this.#disaster());
 		return choices;
+	}
+
+	/** The installation is lost, and some metadata with it: another one imports what is there and goes on with it. */
+	#disaster(): Step {
+		const { path, random, model } = this;
+		const metadata = allFiles(path).filter((name) => name.endsWith('.hbm'));
+		const lost = metadata.filter(() => random.chance(0.7));
+		const isDamage = random.chance(0.3);
+		return {
+			what: `${isDamage ? 'damage' : 'lose'} ${lost.length} of ${metadata.length} .hbm, import, take over`,
+			act: async (storage) => {
+				this.disasters++;
+				for (const name of lost) {
+					if (isDamage) writeFileSync(join(path, name), readFileSync(join(path, name)).fill(0xff, 33, 60));
+					else rmSync(join(path, name));
+				}
+				model.job = { id: `job${this.disasters}`, name: 'Model' };
+				await this.#adopt(storage);
+			},
+		};
+	}
+
+	/** What the installation of today does with a repository that it finds. */
+	async #adopt(storage: Storage): Promise<void> {
+		await importChains(storage);
+		for (const { id, job } of await this.model.chains()) if (job.id !== this.model.job.id) await takeOverChain(storage, id, this.model.job);
 	}
 
 	async step(): Promise<void> {
@@ -98,16 +133,18 @@ class Site {
 		if (!storage.isDead) assert.deepEqual([...listed].sort(), [...mustStay, ...made].sort(), 'what was reported as done is done');
 		this.retained = listed;
 		assert.deepEqual(await this.model.unowned(), [], 'every file is owned');
+		for (const { adHoc, files } of await this.model.chains()) assert(!adHoc || files.length === 1, 'nothing builds on an ad-hoc full');
 	}
 
 	async #recover(storage: MortalStorage): Promise<void> {
 		this.deaths++;
 		this.history.push(`death at ${storage.changes.length}, ${storage.changes.at(-1)}`);
 		const cleaning = new MortalStorage(this.path, this.random, 1 + this.random.below(6));
-		await cleanUpJob(cleaning, modelJob).catch((error: unknown) => {
+		await cleanUpJob(cleaning, this.model.job).catch((error: unknown) => {
 			if (!cleaning.isDead) throw error;
 		});
-		if (cleaning.isDead) await cleanUpJob(this.path, modelJob);
+		if (this.disasters > 0) await this.#adopt(new LocalFolder(this.path)); // it may have died over an import
+		if (this.disasters > 0 || cleaning.isDead) await cleanUpJob(this.path, this.model.job);
 	}
 
 	/** A removal that died half way is asked for again by retention. */
@@ -125,11 +162,12 @@ class Site {
 	}
 }
 
-test(`CHAIN-01: ${only === undefined ? seeds : 1} seeded sequences of runs, method changes, merges, removals, compactions and power failures keep every retained point`, async (t) => {
+test(`CHAIN-01: ${only === undefined ? seeds : 1} seeded sequences of runs, ad-hoc fulls, method changes, merges, removals, compactions, lost installations and power failures keep every retained point`, async (t) => {
 	const root = mkdtempSync(join(tmpdir(), 'holdfast-model-'));
 	t.after(() => rmSync(root, { recursive: true, force: true }));
 	let deaths = 0;
 	let points = 0;
+	let disasters = 0;
 	for (let seed = only === undefined ? 1 : Number(only); seed <= (only === undefined ? seeds : Number(only)); seed++) {
 		const path = mkdtempSync(join(root, 'site-'));
 		const site = new Site(path, seededRandom(seed));
@@ -142,9 +180,11 @@ test(`CHAIN-01: ${only === undefined ? seeds : 1} seeded sequences of runs, meth
 			throw new Error(`HOLDFAST_TEST_SEED=${seed}: ${cause instanceof Error ? cause.message : cause}\n${site.history.join('\n')}`, { cause });
 		}
 		deaths += site.deaths;
+		disasters += site.disasters;
 		points += site.retained.size;
 		rmSync(path, { recursive: true });
 	}
-	t.diagnostic(`${deaths} deaths, ${points} points at the end`);
+	t.diagnostic(`${deaths} deaths, ${disasters} disasters, ${points} points at the end`);
+	if (only === undefined) assert(disasters > seeds / 10, `only ${disasters} installations were lost`);
 	if (only === undefined) assert(deaths > seeds / 2, `only ${deaths} of the deaths happened`);
 });

@@ -24,7 +24,7 @@ import {
 } from '../../format/index.ts';
 import { ChainReader, type ChunkReader, loadChain } from '../chain-reader.ts';
 import { ChainRun } from '../chain-run.ts';
-import { type ChainRecord, filesNeeded, listChains, readChains } from '../chain-store.ts';
+import { type AdHoc, type ChainRecord, filesNeeded, listChains, readChains } from '../chain-store.ts';
 import { openVault, type RepositoryFolder } from '../storage/open-storage.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Random } from './random.ts';
@@ -39,6 +39,7 @@ export type RunChoice = {
 	readonly requested?: 'full' | 'synthetic' | 'increment';
 	readonly differential?: boolean;
 	readonly singleFile?: boolean;
+	readonly adHoc?: AdHoc | undefined;
 };
 
 const blockSizeBytes = 262_144;
@@ -128,11 +129,11 @@ export class Model {
 	/** A whole run for the given objects, into one chain. Its points are in `points` from its beginning on. @returns their ids */
 	async run(storage: Storage, choice: RunChoice, objects: readonly Model['objects'][number][]): Promise<string[]> {
 		this.now += 1000;
-		const { requested = 'increment', differential = false, singleFile = false, method } = choice;
+		const { requested = 'increment', differential = false, singleFile = false, method, adHoc } = choice;
 		const chainObjects = objects.map(({ spec }) => spec);
 		const { place: repositoryPath, now, job } = this;
 		const keyId = this.key?.id ?? null;
-		const spec = { repositoryPath, job, objects: chainObjects, method, differential, singleFile, requested, renewAfterPoints: null, keyId, now };
+		const spec = { repositoryPath, job, objects: chainObjects, method, differential, singleFile, requested, renewAfterPoints: null, adHoc, keyId, now };
 		const ids = objects.map((_, i) => `p${now / 1000}.${i}`);
 		for (const [i, { content }] of objects.entries()) this.points.set(ids[i] as string, content);
 		await using run = await ChainRun.begin(spec, { storage, keys: openVault(this.place).keys });
