@@ -19,6 +19,7 @@ import { previewOf } from './chains.ts';
 import { FakeState } from './fake-state.ts';
 import { browseFolder, findEntry, listPlaces } from './folders.ts';
 import { logOf, makeSession } from './history.ts';
+import { importedChains, importedPoints, importReportOf } from './imported.ts';
 import { createRandom, hashOf } from './random.ts';
 import { type Scenario, timeZone } from './site.ts';
 
@@ -70,10 +71,16 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 			const found = when === 'latest' ? (settings.name === name ? points[0] : undefined) : points.find((point) => point.id === text);
 			if (found) return found;
 		}
+		const imported = importedPoints.find(({ id }) => state.hasImports && id === text);
+		if (imported) return imported;
 		throw new EngineError('not-found.point', `There is no restore point ${text}.`, { hint: 'Retention may have removed it. Choose another point.' });
 	};
 	const allPoints = (jobId: string | undefined): Point[] =>
-		jobId === undefined ? [...state.jobs.keys()].flatMap((id) => state.pointsOf(id)) : state.pointsOf(jobId);
+		jobId === undefined ? [...state.jobs.keys()].flatMap((id) => state.pointsOf(id)) : state.jobs.has(jobId) ? state.pointsOf(jobId) : [];
+	const strangers = <Item extends Pick<Point, 'originJobId' | 'repositoryId'>>(all: readonly Item[], jobId?: string, repositoryId?: string): Item[] =>
+		state.hasImports
+			? all.filter((each) => (jobId === undefined || each.originJobId === jobId) && (repositoryId === undefined || each.repositoryId === repositoryId))
+			: [];
 
 	const maintenance = (kind: Session['kind'], title: string, bytes: number, { lengthMs = 20_000, object = title } = {}): { sessionId: string } => {
 		const now = Date.now();
@@ -310,7 +317,10 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 				state.repositories.delete(id);
 				state.emit('repository', id);
 			},
-			import: async ({ id }) => ({ repositoryId: id, chains: [], problems: [] }),
+			import: async ({ id }) => {
+				await pause(500);
+				return state.hasImports ? importReportOf(id) : { repositoryId: id, chains: [], problems: [] };
+			},
 			checkStorage: async ({ id }) => {
 				await pause(700);
 				const broken = state.repositoryState(id).state === 'unreachable';
@@ -330,6 +340,7 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 				[...state.jobs.keys()]
 					.filter((id) => (jobId === undefined || id === jobId) && (repositoryId === undefined || state.job(id).settings.repositoryId === repositoryId))
 					.flatMap((id) => state.chainsOf(id))
+					.concat(strangers(importedChains, jobId, repositoryId))
 					.filter((chain) => object === undefined || chain.object === object),
 			check: async ({ id }) => maintenance('check', `Check of ${id}`, 180 * 2 ** 30),
 			async remove({ id, pointCount }) {
@@ -363,7 +374,7 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 		},
 		points: {
 			list: async ({ jobId, object, repositoryId }) =>
-				allPoints(jobId).filter(
+				[...allPoints(jobId), ...strangers(importedPoints, jobId, repositoryId)].filter(
 					(point) => (object === undefined || point.object === object) && (repositoryId === undefined || point.repositoryId === repositoryId),
 				),
 			get: async ({ point }) => findPoint(point),

@@ -17,6 +17,7 @@ import {
 } from '../../engine/contract/index.ts';
 import { chainsOfJob, pointsOfJob } from './chains.ts';
 import { historyOf, makeSession, objectName, throughputOf } from './history.ts';
+import { importedChains, importedJobs } from './imported.ts';
 import { type LiveSession, sessionAt } from './live.ts';
 import { hashOf } from './random.ts';
 import { type Scenario, type SiteJob, type SiteRepository, siteOf } from './site.ts';
@@ -35,7 +36,11 @@ export class FakeState {
 	readonly #listeners = new Set<(event: EngineEvent) => void>();
 	readonly #timer: ReturnType<typeof setInterval>;
 
+	/** Some of the made-up sites hold what another installation left. */
+	readonly hasImports: boolean;
+
 	constructor(scenario: Scenario) {
+		this.hasImports = scenario === 'normal' || scenario === 'rescued' || scenario === 'error';
 		const site = siteOf(scenario);
 		const now = Date.now();
 		for (const each of site.repositories) this.repositories.set(each.id, { site: each, settings: each.settings, revision: 1 });
@@ -215,6 +220,7 @@ export class FakeState {
 	repositoryState(id: string): Repository {
 		const { site, settings, revision } = this.repository(id);
 		const jobIds = [...this.jobs].filter(([, job]) => job.settings.repositoryId === id).map(([jobId]) => jobId);
+		const strangers = this.hasImports ? importedChains.filter(({ repositoryId }) => repositoryId === id) : [];
 		const isDown = site.state === 'unreachable';
 		const now = Date.now();
 		const free = Math.max(0, site.capacityBytes - site.usedBytes);
@@ -232,8 +238,8 @@ export class FakeState {
 			usedBytes: Math.round(site.usedBytes * 0.94),
 			sourceBytes: Math.round(site.usedBytes * 1.8),
 			jobCount: jobIds.length,
-			chainCount: jobIds.length * 2,
-			pointCount: jobIds.reduce((sum, jobId) => sum + this.pointsOf(jobId).length, 0),
+			chainCount: jobIds.length * 2 + strangers.length,
+			pointCount: jobIds.reduce((sum, jobId) => sum + this.pointsOf(jobId).length, 0) + strangers.reduce((sum, { files }) => sum + files.length, 0),
 			fullAt: isDown || site.growthPerDay === 0 ? null : Math.round(now + (free / site.growthPerDay) * dayMs),
 			growth: Array.from({ length: 90 }, (_, i) => ({
 				at: now - (89 - i) * dayMs,
@@ -248,6 +254,7 @@ export class FakeState {
 		const verified = objects.map(({ lastVerifiedAt }) => lastVerifiedAt ?? 0);
 		return {
 			objects,
+			imported: this.hasImports ? importedJobs : [],
 			lastVerifiedAt: Math.max(0, ...verified) || null,
 			attention: this.#attention(objects, now),
 			runningSessionIds: this.liveSessions().map(({ id }) => id),

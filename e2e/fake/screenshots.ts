@@ -20,6 +20,7 @@ const looks: readonly Look[] = [
 	{ name: 'empty', scenario: 'empty', width: 1440, height: 900, scheme: 'light' },
 	{ name: 'error', scenario: 'error', width: 1440, height: 900, scheme: 'light' },
 	{ name: 'crowded', scenario: 'crowded', width: 1440, height: 900, scheme: 'light' },
+	{ name: 'rescued', scenario: 'rescued', width: 1440, height: 900, scheme: 'light' },
 ];
 
 const next = async (page: Page): Promise<void> => {
@@ -71,6 +72,40 @@ const shots: readonly Shot[] = [
 	{ name: 'wizard-edit', place: '/jobs/job-finance/edit?step=schedule' },
 	{ name: 'restore', place: '/restore' },
 	{ name: 'repositories', place: '/repositories' },
+	{ name: 'import', place: '/repositories/repo-main?import=1', act: (page) => page.waitForTimeout(1500) },
+	{
+		name: 'import-map',
+		place: '/repositories/repo-main?import=1',
+		act: async (page) => {
+			await page.getByRole('button', { name: 'Go on with it…' }).first().click();
+			await page.waitForTimeout(600);
+			const job = page.getByRole('combobox', { name: 'Job' });
+			if ((await job.count()) === 0) return;
+			await job.click();
+			await page.getByRole('option').first().click();
+			await page.waitForTimeout(600);
+		},
+	},
+	{
+		name: 'storage-check',
+		place: '/repositories/repo-main',
+		act: async (page) => {
+			await page.getByRole('button', { name: 'More actions' }).click();
+			await page.getByRole('menuitem', { name: 'Try out the storage…' }).click();
+			await page.waitForTimeout(1200);
+		},
+	},
+	{
+		name: 'jobs-ad-hoc',
+		place: '/jobs/job-finance',
+		act: async (page) => {
+			await page.getByRole('button', { name: 'Other ways to run' }).click();
+			await page.getByRole('menuitem', { name: 'Ad-hoc full beside the chain…' }).click();
+		},
+	},
+	{ name: 'jobs-objects', place: '/jobs/job-design' },
+	{ name: 'job-from-chains', place: '/jobs/new?from=old-web&repository=repo-main' },
+	{ name: 'point-imported', place: '/restore?object=folder%3A%2Fsrv%2Fwww&job=old-web', act: (page) => page.waitForTimeout(800) },
 	{ name: 'activity', place: '/activity' },
 	{
 		name: 'session',
@@ -95,7 +130,8 @@ const shots: readonly Shot[] = [
 /** What a look cannot show: nothing to click in an empty or a broken site. */
 const isPossible = ({ name }: Shot, { scenario }: Look): boolean =>
 	scenario === 'normal' ||
-	!/jobs-|wizard-(?!1)|below|edit|palette|session/.test(name) ||
+	!/jobs-|wizard-(?!1)|below|edit|palette|session|import-map|storage/.test(name) ||
+	(scenario === 'rescued' && /import|storage/.test(name)) ||
 	(scenario === 'crowded' && /jobs-details|jobs-selected|below|palette/.test(name));
 
 async function photograph(browser: Browser, look: Look, wanted: readonly string[]): Promise<string[]> {

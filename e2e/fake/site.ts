@@ -2,8 +2,9 @@
 import { type JobSettings, jobSettings, type RepositorySettings, repositorySettings } from '../../engine/contract/index.ts';
 import { createRandom } from './random.ts';
 
-export type Scenario = 'normal' | 'empty' | 'error' | 'crowded';
-export const scenarios: readonly Scenario[] = ['normal', 'empty', 'error', 'crowded'];
+/** `rescued`: nothing but a repository that another installation filled. */
+export type Scenario = 'normal' | 'empty' | 'error' | 'crowded' | 'rescued';
+export const scenarios: readonly Scenario[] = ['normal', 'empty', 'error', 'crowded', 'rescued'];
 
 /** How a job tends to end. `missing`: its source has been away for days. */
 export type Temper = 'steady' | 'warns' | 'flaky' | 'missing' | 'never';
@@ -216,4 +217,10 @@ function crowded(): Site {
 }
 
 export const siteOf = (scenario: Scenario): Site =>
-	scenario === 'crowded' ? crowded() : scenario === 'empty' ? { jobs: [], repositories: [], historyDays: 0 } : normal;
+	scenario === 'crowded'
+		? crowded()
+		: scenario === 'empty'
+			? { jobs: [], repositories: [], historyDays: 0 }
+			: scenario === 'rescued'
+				? { jobs: [], repositories: normal.repositories.slice(0, 1), historyDays: 0 }
+				: normal;

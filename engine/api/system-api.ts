@@ -41,6 +41,7 @@ export function createSystemApi(parts: ApiParts): EngineApi['system'] {
 		const verifiedAt = objects.flatMap(({ lastVerifiedAt }) => (lastVerifiedAt === null ? [] : [lastVerifiedAt]));
 		return {
 			objects,
+			imported: importedJobs(inventory),
 			lastVerifiedAt: verifiedAt.length === 0 ? null : Math.max(...verifiedAt),
 			attention: planAttention(
 				{
@@ -112,6 +113,20 @@ export function createSystemApi(parts: ApiParts): EngineApi['system'] {
 		},
 		events: ({ signal }) => mergeEvents(bus, clock, signal),
 	};
+}
+
+/** By the job that made them, the newest first. */
+function importedJobs({ points }: Inventory): Overview['imported'] {
+	const strangers = Map.groupBy(
+		points.filter(({ jobId, restorable }) => jobId === null && restorable),
+		({ originJobId }) => originJobId,
+	);
+	return [...strangers].flatMap(([originJobId, own]) => {
+		const [newest] = own;
+		if (newest === undefined) return [];
+		const { job, origin, createdAt } = newest;
+		return [{ originJobId, job, origin, objectCount: new Set(own.map(({ object }) => object)).size, pointCount: own.length, newestAt: createdAt }];
+	});
 }
 
 function protectedObjects(inventory: Inventory, tasks: ReadonlyMap<string, readonly SessionTask[]>, nowMs: number): ProtectedObject[] {

@@ -459,6 +459,8 @@ export type AttentionItem = z.infer<typeof attentionItem>;
 
 export const overview = z.object({
 	objects: z.array(protectedObject),
+	/** Jobs that are not here, of which repositories hold restorable points. */
+	imported: z.array(z.object({ originJobId: z.string(), job: z.string(), origin, objectCount: z.number(), pointCount: z.number(), newestAt: epochMs })),
 	lastVerifiedAt: epochMs.nullable(),
 	attention: z.array(attentionItem),
 	runningSessionIds: z.array(z.string()),

@@ -42,7 +42,8 @@ class Site {
 	async #runStep(): Promise<Step> {
 		const { model, random } = this;
 		if (random.chance(0.08)) this.#method = random.pick(['forward', 'forever-forward', 'reverse'] as const);
-		if (random.chance(0.2)) this.#differential = this.#method === 'forward' && random.chance(0.5);
+		if (random.chance(0.2)) this.#differential = random.chance(0.5);
+		if (this.#method !== 'forward') this.#differential = false; // a way of forward incremental: jobs refuse anything else
 		const isAdHoc = random.chance(0.1);
 		const requested = isAdHoc ? 'full' : random.pick(['increment', 'increment', 'increment', 'increment', 'increment', 'synthetic', 'full'] as const);
 		const choice = {

@@ -29,6 +29,10 @@ export function addRepositoryEdit(group: Command, line: CommandLine): void {
 				() => ({ repository: repositoryJson(repository) }),
 				() => repositoryLines(repository),
 			);
+			if (repository.settings.singleFile !== settings.singleFile && repository.chainCount > 0)
+				output.note(
+					`The next run of each job with several objects begins ${repository.settings.singleFile ? 'a new chain' : 'new chains'} with a full; what is stored stays until retention removes it.`,
+				);
 			return undefined;
 		}),
 	);

@@ -3,7 +3,7 @@ import type { ReactNode } from 'react';
 import type { Chain } from '../../../engine/contract/index.ts';
 import { Loaded } from '../../app/loaded.tsx';
 import { useTRPC } from '../../client.ts';
-import { formatBytes, formatDateTime, plural } from '../../ui/index.ts';
+import { formatBytes, formatDate, formatDateTime, plural } from '../../ui/index.ts';
 import classes from './job-details.module.css';
 
 const atMost = 6;
@@ -37,7 +37,14 @@ function Line({ chain }: { readonly chain: Chain }): ReactNode {
 			<div className={classes.chainLine}>
 				<span title={chain.object}>{chain.object}</span>
 				<span>
-					{chain.isCurrent ? 'current' : 'older'} · {plural(chain.files.length, 'file')} · {formatBytes(total)}
+					{chain.adHoc
+						? chain.adHoc.keepUntil === null
+							? 'ad-hoc, kept'
+							: `ad-hoc, until ${formatDate(chain.adHoc.keepUntil)}`
+						: chain.isCurrent
+							? 'current'
+							: 'older'}{' '}
+					· {plural(chain.files.length, 'file')} · {formatBytes(total)}
 				</span>
 			</div>
 			<div className={classes.files}>

@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Menu } from '@mantine/core';
+import { ActionIcon, Button, Menu, Tooltip } from '@mantine/core';
 import { IconChevronDown, IconDots, IconPencil, IconPlayerPlay, IconPlayerStop, IconX } from '@tabler/icons-react';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
@@ -7,6 +7,7 @@ import { Loaded } from '../../app/loaded.tsx';
 import { Link, navigate } from '../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../client.ts';
 import { Bytes, ConfirmDialog, Duration, ErrorPanel, Facts, formatBytes, notifyDone, plural, Section, StatusBadge, TimeAgo } from '../../ui/index.ts';
+import { AdHocDialog } from './ad-hoc-dialog.tsx';
 import { ChainSummary } from './chain-summary.tsx';
 import classes from './job-details.module.css';
 import { blockSizeWords, compressionWords, jobStatus, methodText, renewalText, retentionText } from './job-words.ts';
@@ -51,7 +52,9 @@ function Details({ job }: { readonly job: JobSummary }): ReactNode {
 					<ul className={classes.sources}>
 						{settings.sources.map(({ kind, path }) => (
 							<li key={`${kind}:${path}`}>
-								<span>{kind}</span> {path}
+								<span className={classes.kind}>{kind}</span>
+								<span className={classes.path}>{path}</span>
+								{settings.sources.length > 1 && <RunOne job={job} object={`${kind}:${path}`} />}
 							</li>
 						))}
 					</ul>
@@ -100,9 +103,29 @@ function Details({ job }: { readonly job: JobSummary }): ReactNode {
 	);
 }
 
+/** A quick increment: the others keep their points. */
+function RunOne({ job, object }: { readonly job: JobSummary; readonly object: string }): ReactNode {
+	const actions = useJobActions();
+	return (
+		<Tooltip label="Back up only this now">
+			<ActionIcon
+				variant="subtle"
+				size={22}
+				aria-label={`Back up only ${object} now`}
+				disabled={job.activeSessionId !== null}
+				loading={actions.isBusy}
+				onClick={() => actions.run([{ id: job.id, name: job.settings.name }], null, { objects: [object] })}
+			>
+				<IconPlayerPlay size={13} />
+			</ActionIcon>
+		</Tooltip>
+	);
+}
+
 function Actions({ job }: { readonly job: JobSummary }): ReactNode {
 	const actions = useJobActions();
 	const [isRemoving, setRemoving] = useState(false);
+	const [isAdHoc, setAdHoc] = useState(false);
 	const { id, settings } = job;
 	const entry = [{ id, name: settings.name }];
 	return (
@@ -123,6 +146,7 @@ function Actions({ job }: { readonly job: JobSummary }): ReactNode {
 							{settings.method === 'forward' && (
 								<Menu.Item onClick={() => actions.run(entry, 'synthetic')}>Run with a synthetic full (begins a new chain, reads only changes)</Menu.Item>
 							)}
+							<Menu.Item onClick={() => setAdHoc(true)}>Ad-hoc full beside the chain…</Menu.Item>
 						</Menu.Dropdown>
 					</Menu>
 				</Button.Group>
@@ -149,6 +173,7 @@ function Actions({ job }: { readonly job: JobSummary }): ReactNode {
 					</Menu.Item>
 				</Menu.Dropdown>
 			</Menu>
+			{isAdHoc && <AdHocDialog job={job} onClose={() => setAdHoc(false)} />}
 			<RemoveJob job={job} opened={isRemoving} onClose={() => setRemoving(false)} />
 		</div>
 	);

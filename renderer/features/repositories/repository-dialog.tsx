@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import type { Repository, RepositorySettings } from '../../../engine/contract/index.ts';
 import { errorShapeOf, useTRPC } from '../../client.ts';
-import { ErrorPanel, formatBytes } from '../../ui/index.ts';
+import { ErrorPanel, formatBytes, plural } from '../../ui/index.ts';
 import { PlacePicker } from '../places/index.ts';
 import classes from './repository-dialog.module.css';
 import { type Field, fieldOf } from './repository-fields.ts';
@@ -138,7 +138,7 @@ function Body({
 						</button>
 					</p>
 				) : (
-					<p className={classes.note}>Made if it does not exist. Backups that lie in it already become visible.</p>
+					<p className={classes.note}>Made if it does not exist. Backups that lie in it already, also of another installation, can be restored at once.</p>
 				)}
 			</div>
 			<Switch
@@ -147,6 +147,12 @@ function Body({
 				checked={settings.singleFile}
 				onChange={(event) => change({ singleFile: event.currentTarget.checked })}
 			/>
+			{base && base.settings.singleFile !== settings.singleFile && base.chainCount > 0 ? (
+				<p className={classes.switchNote}>
+					The next run of {base.jobCount === 1 ? 'its job' : `each of its ${plural(base.jobCount, 'job')}`} with several objects begins{' '}
+					{settings.singleFile ? 'a new chain' : 'new chains'} with a full. What is stored stays until retention removes it.
+				</p>
+			) : null}
 			<Group grow align="flex-start">
 				<NumberInput
 					label="Tasks at once"

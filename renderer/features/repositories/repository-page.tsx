@@ -1,5 +1,5 @@
-import { Button, Tabs } from '@mantine/core';
-import { IconPencil, IconRefresh, IconTrash } from '@tabler/icons-react';
+import { ActionIcon, Button, Menu, Tabs } from '@mantine/core';
+import { IconDots, IconPencil, IconRefresh, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import type { Chain, Repository } from '../../../engine/contract/index.ts';
@@ -21,9 +21,11 @@ import {
 import { CapacityBar } from './capacity-bar.tsx';
 import { ChainList } from './chain-list.tsx';
 import { Health } from './health.tsx';
+import { ImportDialog } from './import-dialog.tsx';
 import classes from './repositories.module.css';
 import { Growth, RunsOut } from './repositories-page.tsx';
 import { RepositoryDialog } from './repository-dialog.tsx';
+import { StorageDialog } from './storage-dialog.tsx';
 
 const back = { title: 'Repositories', href: '#/repositories' };
 
@@ -139,7 +141,8 @@ const Fact = ({ label, children }: { readonly label: string; readonly children: 
 function RepositoryActions({ repository }: { readonly repository: Repository }): ReactNode {
 	const trpc = useTRPC();
 	const queryClient = useQueryClient();
-	const [dialog, setDialog] = useState<'edit' | 'remove' | null>(null);
+	const [dialog, setDialog] = useState<'edit' | 'remove' | 'storage' | null>(null);
+	const [importing, setImporting] = useQueryParam('import');
 	const rescan = useMutation(
 		trpc.repositories.rescan.mutationOptions({
 			onSuccess: (fresh) => {
@@ -176,9 +179,23 @@ function RepositoryActions({ repository }: { readonly repository: Repository }):
 			<Button variant="default" leftSection={<IconPencil size={15} />} onClick={() => setDialog('edit')}>
 				Edit…
 			</Button>
-			<Button variant="default" leftSection={<IconTrash size={15} />} onClick={() => setDialog('remove')}>
-				Remove…
-			</Button>
+			<Menu position="bottom-end">
+				<Menu.Target>
+					<ActionIcon variant="default" size={30} aria-label="More actions">
+						<IconDots size={16} />
+					</ActionIcon>
+				</Menu.Target>
+				<Menu.Dropdown>
+					<Menu.Item onClick={() => setImporting('1')}>Import backups of other installations…</Menu.Item>
+					<Menu.Item onClick={() => setDialog('storage')}>Try out the storage…</Menu.Item>
+					<Menu.Divider />
+					<Menu.Item color="red" leftSection={<IconTrash size={15} />} onClick={() => setDialog('remove')}>
+						Remove…
+					</Menu.Item>
+				</Menu.Dropdown>
+			</Menu>
+			{importing === null ? null : <ImportDialog repository={repository} onClose={() => setImporting(null)} />}
+			{dialog === 'storage' ? <StorageDialog repository={repository} onClose={() => setDialog(null)} /> : null}
 			{dialog === 'edit' ? <RepositoryDialog repository={repository} onClose={() => setDialog(null)} onSaved={() => setDialog(null)} /> : null}
 			<ConfirmDialog
 				opened={dialog === 'remove'}

@@ -8,10 +8,10 @@ import { Bytes, EmptyState, ErrorPanel, formatNumber, PageHeader, plural, Status
 import { type ObjectRow, objectRows } from './object-rows.ts';
 import { displayPath } from './path-text.ts';
 import classes from './restore.module.css';
-import { newestPlace, objectPath } from './restore-places.ts';
+import { newestPlace, objectPath, originWord } from './restore-places.ts';
 
 const placeOf = (row: ObjectRow): string =>
-	row.count > 0 || row.jobId === null ? newestPlace(row.object, row.jobId) : `/jobs/${encodeURIComponent(row.jobId)}`;
+	row.count > 0 || row.jobId === null ? newestPlace(row.object, row.originJobId) : `/jobs/${encodeURIComponent(row.jobId)}`;
 
 const columns: readonly TableColumn<ObjectRow>[] = [
 	{
@@ -27,7 +27,14 @@ const columns: readonly TableColumn<ObjectRow>[] = [
 		text: (row) => displayPath(row.object),
 	},
 	{ id: 'kind', header: 'Kind', width: '72px', cell: (row) => (row.objectKind === 'disk' ? 'Disk' : 'Folder'), sortBy: (row) => row.objectKind },
-	{ id: 'job', header: 'Job', width: 'minmax(120px, 1fr)', cell: (row) => row.job, sortBy: (row) => row.job, text: (row) => row.job },
+	{
+		id: 'job',
+		header: 'Job',
+		width: 'minmax(120px, 1fr)',
+		cell: (row) => <JobName row={row} />,
+		sortBy: (row) => row.job,
+		text: (row) => `${row.job} ${originWord[row.origin] ?? ''}`,
+	},
 	{ id: 'newest', header: 'Newest point', width: '130px', cell: (row) => <TimeAgo at={row.newestAt} none="no point yet" />, sortBy: (row) => row.newestAt },
 	{ id: 'oldest', header: 'Reaches back to', width: '130px', cell: (row) => <TimeAgo at={row.oldestAt} />, sortBy: (row) => row.oldestAt },
 	{
@@ -55,7 +62,7 @@ export function ObjectChooser({ jobId }: { readonly jobId: string | null }): Rea
 	const [filter, setFilter] = useQueryParam('filter');
 	const rows = useMemo(() => {
 		const all = objectRows(points.data ?? [], overview.data?.objects ?? []);
-		return jobId === null ? all : all.filter((row) => row.jobId === jobId);
+		return jobId === null ? all : all.filter((row) => row.originJobId === jobId);
 	}, [points.data, overview.data, jobId]);
 	return (
 		<>
@@ -112,5 +119,16 @@ export function ObjectChooser({ jobId }: { readonly jobId: string | null }): Rea
 		</>
 	);
 }
+
+const JobName = ({ row }: { readonly row: ObjectRow }): ReactNode => (
+	<span className={classes.jobName}>
+		<span>{row.job}</span>
+		{originWord[row.origin] === null ? null : (
+			<small className={classes.origin} title="No job of this installation makes newer points of it">
+				{originWord[row.origin]}
+			</small>
+		)}
+	</span>
+);
 
 const rowKey = (row: ObjectRow): string => row.key;

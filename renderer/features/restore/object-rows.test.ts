@@ -77,5 +77,5 @@ test('an object without a point is listed, one with points is not listed twice',
 });
 
 test('the points of a job that is gone stay an object of their own', () => {
-	assert.equal(objectRows([point({}), point({ id: 'q', jobId: null, job: 'Old' })], []).length, 2);
+	assert.equal(objectRows([point({}), point({ id: 'q', jobId: null, originJobId: 'gone', origin: 'removed-job', job: 'Old' })], []).length, 2);
 });

@@ -7,6 +7,8 @@ export type ObjectRow = {
 	readonly objectKind: 'folder' | 'disk';
 	readonly job: string;
 	readonly jobId: string | null;
+	readonly origin: Point['origin'];
+	readonly originJobId: string;
 	readonly count: number;
 	readonly damaged: number;
 	readonly newestAt: number | null;
@@ -26,6 +28,8 @@ export function objectRows(points: readonly Point[], objects: readonly Protected
 			objectKind: newest.objectKind,
 			job: newest.job,
 			jobId: newest.jobId,
+			origin: newest.origin,
+			originJobId: newest.originJobId,
 			count: own.length,
 			damaged: own.filter((point) => !point.restorable || point.problem !== null).length,
 			newestAt: newest.createdAt,
@@ -38,7 +42,7 @@ export function objectRows(points: readonly Point[], objects: readonly Protected
 		});
 	}
 	for (const { jobId, job, object, sourceBytes } of objects) {
-		const key = objectKey({ jobId, job, object });
+		const key = objectKey({ originJobId: jobId, object });
 		if (rows.has(key)) continue;
 		rows.set(key, {
 			key,
@@ -46,6 +50,8 @@ export function objectRows(points: readonly Point[], objects: readonly Protected
 			objectKind: object.startsWith('disk:') ? 'disk' : 'folder',
 			job,
 			jobId,
+			origin: 'job',
+			originJobId: jobId,
 			count: 0,
 			damaged: 0,
 			newestAt: null,

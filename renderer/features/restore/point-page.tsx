@@ -25,7 +25,7 @@ import { FileList } from './file-list.tsx';
 import { baseName, breadcrumbs, displayPath, parentPath } from './path-text.ts';
 import classes from './restore.module.css';
 import { RestoreDialog } from './restore-dialog.tsx';
-import { objectKey, objectPath, pointPlace } from './restore-places.ts';
+import { objectKey, objectPath, originWord, pointPlace } from './restore-places.ts';
 import { SidePane } from './side-pane.tsx';
 import { kindWord, Timeline } from './timeline.tsx';
 import { useEntries } from './use-entries.ts';
@@ -40,7 +40,7 @@ export function PointPage({ pointId, path }: { readonly pointId: string; readonl
 	const found = useQuery(trpc.points.get.queryOptions({ point: pointId }));
 	const seed = found.data ?? last;
 	const list = useQuery(
-		trpc.points.list.queryOptions(seed ? { object: seed.object, ...(seed.jobId === null ? {} : { jobId: seed.jobId }) } : {}, {
+		trpc.points.list.queryOptions(seed ? { object: seed.object, jobId: seed.originJobId } : {}, {
 			enabled: seed !== null && seed !== undefined,
 		}),
 	);
@@ -110,7 +110,11 @@ function PointView({ point, points, path }: { readonly point: Point; readonly po
 	const isDisk = point.objectKind === 'disk';
 	return (
 		<>
-			<PageHeader back={back} title={displayPath(objectPath(point.object))} detail={`${isDisk ? 'Disk' : 'Folder'} in ${point.job}`}>
+			<PageHeader
+				back={back}
+				title={displayPath(objectPath(point.object))}
+				detail={`${isDisk ? 'Disk' : 'Folder'} in ${point.job}${originWord[point.origin] === null ? '' : `, ${originWord[point.origin]}`}`}
+			>
 				<Button
 					variant="default"
 					leftSection={<IconShieldCheck size={15} />}
@@ -125,7 +129,7 @@ function PointView({ point, points, path }: { readonly point: Point; readonly po
 				<Timeline points={points} selected={point} onSelect={(next) => navigate(pointPlace(next.id, path), { replace: true })} now={now} />
 				<div className={classes.facts}>
 					<span>
-						<strong>{kindWord[point.kind]}</strong>
+						<strong>{point.isAdHoc ? 'Ad-hoc full' : kindWord[point.kind]}</strong>
 						{point.mode.reason ? ` (${point.mode.reason})` : ''}
 					</span>
 					<span>{consistencyWord[point.consistency]}</span>
@@ -144,7 +148,7 @@ function PointView({ point, points, path }: { readonly point: Point; readonly po
 						)}
 					</span>
 					<span>
-						<Link to={`/sessions/${encodeURIComponent(point.sessionId)}`}>Session</Link>
+						{point.origin === 'elsewhere' ? 'Session of another installation' : <Link to={`/sessions/${encodeURIComponent(point.sessionId)}`}>Session</Link>}
 						{point.warningCount > 0 ? ` with ${plural(point.warningCount, 'warning')}` : ''}
 					</span>
 				</div>

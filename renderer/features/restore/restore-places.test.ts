@@ -14,8 +14,8 @@ test('every restore page can be linked to, also in a folder whose name is not UT
 	assert.deepEqual(parsed(newestPlace('folder:/srv/\udcff', 'j1')), { page: 'newest', object: 'folder:/srv/\udcff', jobId: 'j1' });
 });
 
-test('the same folder in two jobs is two objects; a job that is gone keeps its own', () => {
-	const point = { jobId: 'a', job: 'A', object: 'folder:/srv' };
-	assert.notEqual(objectKey(point), objectKey({ ...point, jobId: 'b' }));
-	assert.equal(objectKey({ ...point, jobId: null }), objectKey({ ...point, jobId: null }));
+test('the same folder in two jobs is two objects, also of two jobs of one name that are not here', () => {
+	const point = { originJobId: 'a', object: 'folder:/srv' };
+	assert.notEqual(objectKey(point), objectKey({ ...point, originJobId: 'b' }));
+	assert.equal(objectKey({ ...point }), objectKey({ ...point }));
 });

@@ -17,7 +17,7 @@ export const kindWord = { full: 'Full', increment: 'Increment', reverse: 'Revers
 const pointText = (point: Point): string =>
 	[
 		formatFull(point.createdAt),
-		`${kindWord[point.kind]}, ${formatBytes(point.sourceBytes)} to restore, ${formatBytes(point.storedBytes)} stored`,
+		`${point.isAdHoc ? 'Ad-hoc full' : kindWord[point.kind]}, ${formatBytes(point.sourceBytes)} to restore, ${formatBytes(point.storedBytes)} stored`,
 		point.problem ?? (point.restorable ? '' : 'Cannot be restored.'),
 	]
 		.filter(Boolean)

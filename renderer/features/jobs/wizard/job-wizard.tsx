@@ -7,9 +7,10 @@ import { Loaded } from '../../../app/loaded.tsx';
 import type { PageProps } from '../../../app/pages.tsx';
 import { navigate, useQueryParam } from '../../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../../client.ts';
-import { ErrorPanel, type Failure, notifyDone, PageHeader } from '../../../ui/index.ts';
+import { ErrorPanel, type Failure, notifyDone, notifyFailure, PageHeader, plural } from '../../../ui/index.ts';
 import { useJobActions } from '../use-job-actions.ts';
 import { type Change, copyOf, type Draft, emptyDraft, errorsOf, type StepId, splitDraft, stepIds, stepOf } from './draft.ts';
+import { jobFromChains } from './from-chains.ts';
 import { StaleDialog } from './stale-dialog.tsx';
 import { StepChain } from './step-chain.tsx';
 import { StepList } from './step-list.tsx';
@@ -30,15 +31,32 @@ export type StepProps = {
 	readonly jobId: string | null;
 };
 
-/** New, edit (`/jobs/ID/edit`) and duplicate (`/jobs/new?copy=ID`) are one page; what it begins with is fetched first. */
+/**
+ * New, edit (`/jobs/ID/edit`), duplicate (`/jobs/new?copy=ID`) and going on with what another job left (`/jobs/new?from=JOB&repository=ID`) are one page;
+ * what it begins with is fetched first.
+ */
 export function JobWizard({ params }: PageProps): ReactNode {
 	const trpc = useTRPC();
 	const [copied] = useQueryParam('copy');
 	const id = params.id ?? copied;
 	const [repositoryId] = useQueryParam('repository');
+	const [from] = useQueryParam('from');
 	// Not kept up to date on purpose: what somebody is typing into must not change under the hands.
 	const job = useQuery(trpc.jobs.get.queryOptions({ id: id ?? '' }, { enabled: id !== null, staleTime: Number.POSITIVE_INFINITY, gcTime: 0 }));
 	const repositories = useQuery(trpc.repositories.list.queryOptions());
+	const chains = useQuery(
+		trpc.chains.list.queryOptions(repositoryId === null ? {} : { repositoryId }, { enabled: from !== null, staleTime: Number.POSITIVE_INFINITY, gcTime: 0 }),
+	);
+	if (from !== null) {
+		return (
+			<Loaded query={chains}>
+				{(data) => {
+					const made = jobFromChains(data, from);
+					return <Wizard key={`from ${from}`} initial={made?.draft ?? emptyDraft} edited={null} chainIds={made?.chainIds ?? []} />;
+				}}
+			</Loaded>
+		);
+	}
 	if (id === null) {
 		const byDefault = repositories.data?.find(({ id: each, isDefault }) => (repositoryId === null ? isDefault : each === repositoryId));
 		return repositories.isPending ? null : <Wizard key="new" initial={{ ...emptyDraft, repositoryId: byDefault?.id ?? '' }} edited={null} />;
@@ -56,7 +74,16 @@ export function JobWizard({ params }: PageProps): ReactNode {
 	);
 }
 
-function Wizard({ initial, edited }: { readonly initial: Draft; readonly edited: JobSummary | null }): ReactNode {
+function Wizard({
+	initial,
+	edited,
+	chainIds = [],
+}: {
+	readonly initial: Draft;
+	readonly edited: JobSummary | null;
+	/** Chains that a new job takes over. */
+	readonly chainIds?: readonly string[];
+}): ReactNode {
 	const trpc = useTRPC();
 	const queryClient = useQueryClient();
 	const { run } = useJobActions();
@@ -74,6 +101,7 @@ function Wizard({ initial, edited }: { readonly initial: Draft; readonly edited:
 	const form = useRef<HTMLFormElement>(null);
 	const create = useMutation(trpc.jobs.create.mutationOptions());
 	const update = useMutation(trpc.jobs.update.mutationOptions());
+	const map = useMutation(trpc.jobs.map.mutationOptions());
 	const repositories = useQuery(trpc.repositories.list.queryOptions());
 
 	// biome-ignore lint/correctness/useExhaustiveDependencies: a new step puts the focus into its first field
@@ -127,6 +155,7 @@ function Wizard({ initial, edited }: { readonly initial: Draft; readonly edited:
 			const saved = base ? await update.mutateAsync({ id: base.id, revision: savedRevision, settings: draft }) : await create.mutateAsync(draft);
 			await queryClient.invalidateQueries(trpc.jobs.pathFilter());
 			notifyDone(base ? `${saved.settings.name} was saved` : `${saved.settings.name} was created`);
+			await takeOver(saved);
 			if (runNow) run([{ id: saved.id, name: saved.settings.name }]);
 			navigate(`/jobs/${encodeURIComponent(saved.id)}`, { replace: true });
 		} catch (error) {
@@ -141,10 +170,22 @@ function Wizard({ initial, edited }: { readonly initial: Draft; readonly edited:
 		}
 	};
 
+	/** Before the first run, which would begin chains of its own. The job is there whatever comes of it. */
+	const takeOver = async ({ id, settings }: JobSummary): Promise<void> => {
+		for (const chainId of chainIds) {
+			try {
+				await map.mutateAsync({ id, chainId });
+			} catch (error) {
+				notifyFailure(`${settings.name} does not go on with the chain ${chainId}`, errorShapeOf(error));
+			}
+		}
+		if (chainIds.length > 0) for (const filter of [trpc.chains.pathFilter(), trpc.points.pathFilter()]) void queryClient.invalidateQueries(filter);
+	};
+
 	const position = stepIds.indexOf(step);
 	const isLast = position === stepIds.length - 1;
 	const next = stepIds[position + 1];
-	const isSaving = create.isPending || update.isPending;
+	const isSaving = create.isPending || update.isPending || map.isPending;
 	const submit = (event: FormEvent): void => {
 		event.preventDefault();
 		if (isChecking || isSaving) return;
@@ -156,6 +197,7 @@ function Wizard({ initial, edited }: { readonly initial: Draft; readonly edited:
 		<form ref={form} className={classes.wizard} onSubmit={submit} noValidate>
 			<PageHeader
 				title={base ? `Edit ${base.settings.name}` : 'New job'}
+				detail={chainIds.length > 0 ? `goes on with ${plural(chainIds.length, 'chain')} of ${initial.name}` : ''}
 				back={{ title: 'Jobs', href: base ? `#/jobs/${encodeURIComponent(base.id)}` : '#/jobs' }}
 			/>
 			<div className={classes.middle}>
