@@ -14,6 +14,25 @@ const root = join(import.meta.dirname, '..');
 const patterns = ['e2e', 'engine', 'electron', 'renderer', 'bench', '.ci'].map((folder) => `${folder}/**/*.test.ts`);
 const testTimeoutMs = 300_000;
 const fileTimeoutMs = 420_000;
+/** In the order of their time, so that the long ones do not stand alone at the end. A file that is not named comes after them. */
+const longest = [
+	'engine/restore/crash.test.ts',
+	'engine/cli/cli.test.ts',
+	'engine/repository/crash.test.ts',
+	'engine/cli/chains.test.ts',
+	'engine/restore/disks.test.ts',
+	'engine/restore/everything.test.ts',
+	'engine/restore/damage.test.ts',
+	'engine/restore/trouble.test.ts',
+	'engine/repository/full-storage.test.ts',
+	'engine/repository/dead-room.test.ts',
+	'engine/repository/model.test.ts',
+	'e2e/browser.test.ts',
+	'e2e/desktop.test.ts',
+	'engine/cli/ad-hoc.test.ts',
+	'engine/restore/bounds.test.ts',
+	'e2e/fake/console.test.ts',
+];
 const filesAtOnce = Math.max(2, Math.floor(availableParallelism() / 2));
 
 type Failure = { readonly title: string; readonly text: string };
@@ -72,10 +91,14 @@ function print({ file, passed, failed, failures, skips, output, durationMs }: Fi
 }
 
 function chosenFiles(parts: readonly string[]): string[] {
-	// The slow ones first (end-to-end), so that they do not stand alone at the end.
-	const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: root, exclude: ['**/node_modules/**'] }).sort());
+	const all = patterns.flatMap((pattern) => globSync(pattern, { cwd: root, exclude: ['**/node_modules/**'] }).sort());
+	const rank = (file: string): number => (longest.indexOf(file) + longest.length + 1) % (longest.length + 1);
+	const files = all.toSorted((a, b) => rank(a) - rank(b));
 	return parts.length === 0 ? files : files.filter((file) => parts.some((part) => file.includes(part)));
 }
+
+// Stripping types costs more than most tests; what the processes and threads of one file compiled, the others need not.
+process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules', '.cache', 'tests');
 
 const files = chosenFiles(process.argv.slice(2));
 if (files.length === 0) {

@@ -104,7 +104,7 @@ test('when the server stops the page stays and says so; when it is back it goes 
 	await inBrowser(t, async (page) => {
 		const console = new Console(page);
 
-		const first = await startServerProcess({ dataFolder });
+		await using first = await startServerProcess({ dataFolder });
 		await page.goto(first.url);
 		await console.go('Repositories');
 		await first.stop();

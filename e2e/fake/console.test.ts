@@ -49,9 +49,10 @@ function consoleTest(name: string, body: (page: Page, server: FakeServer) => Pro
 	});
 }
 
+/** Closed whatever becomes of the test: an open socket would keep the process. */
 const apiOf = ({ url }: FakeServer) => {
 	const socket = createWSClient({ url: `${url.replace('http', 'ws')}api` });
-	return { api: createTRPCClient<AppRouter>({ links: [wsLink({ client: socket })] }), close: () => socket.close() };
+	return { api: createTRPCClient<AppRouter>({ links: [wsLink({ client: socket })] }), [Symbol.asyncDispose]: () => socket.close() };
 };
 
 consoleTest('the table of jobs is used with the keyboard alone, and keeps the focus when details open', async (page, { url }) => {
@@ -75,7 +76,8 @@ consoleTest('a job that is started shows its session, and is cancelled from the 
 });
 
 consoleTest('saving over a newer version shows both and overwrites only when told to', async (page, server) => {
-	const { api, close } = apiOf(server);
+	await using connection = apiOf(server);
+	const { api } = connection;
 	await page.goto(`${server.url}#/jobs/job-finance/edit`);
 	await page.getByLabel('Name').fill('Finance and payroll');
 	const { id, revision, settings } = await api.jobs.get.query({ id: 'job-finance' });
@@ -87,11 +89,11 @@ consoleTest('saving over a newer version shows both and overwrites only when tol
 	await dialog.getByRole('button', { name: 'Save mine over it' }).click();
 	await page.waitForURL(/#\/jobs\/job-finance$/);
 	assert.deepEqual([(await api.jobs.get.query({ id })).settings.name, (await api.jobs.get.query({ id })).revision], ['Finance and payroll', revision + 2]);
-	close();
 });
 
 consoleTest('the wizard keeps one at a step until the engine finds nothing wrong with it, then creates what was asked', async (page, server) => {
-	const { api, close } = apiOf(server);
+	await using connection = apiOf(server);
+	const { api } = connection;
 	const next = page.getByRole('button', { name: 'Next' });
 	await page.goto(`${server.url}#/jobs/new`);
 	await page.getByLabel('Name').fill('Web server');
@@ -123,7 +125,6 @@ consoleTest('the wizard keeps one at a step until the engine finds nothing wrong
 	const created = (await api.jobs.list.query()).find(({ settings }) => settings.name === 'Web pages');
 	assert.deepEqual(created?.settings.sources, [{ kind: 'folder', path: '/srv/www' }]);
 	assert.equal(created?.settings.schedule?.cron, '0 22 * * *');
-	close();
 });
 
 consoleTest('losing the server keeps the page, says so, and comes back by itself', async (page, server) => {
@@ -144,7 +145,8 @@ consoleTest('losing the server keeps the page, says so, and comes back by itself
 consoleTest(
 	'a chain says with the keyboard alone what depends on what, is compacted in its row, and goes only when its name was typed',
 	async (page, server) => {
-		const { api, close } = apiOf(server);
+		await using connection = apiOf(server);
+		const { api } = connection;
 		const chain = (await api.chains.list.query({ repositoryId: 'repo-main' })).find(({ job, files }) => job === 'Finance share' && files.length > 4);
 		assert.ok(chain);
 		await page.goto(`${server.url}#/repositories/repo-main?chain=${chain.id}`);
@@ -171,6 +173,5 @@ consoleTest(
 		await removal.waitFor({ state: 'hidden' });
 		await row.waitFor({ state: 'detached' });
 		assert.ok((await api.chains.list.query({})).every(({ id }) => id !== chain.id));
-		close();
 	},
 );

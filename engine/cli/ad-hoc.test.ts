@@ -3,13 +3,12 @@ import assert from 'node:assert/strict';
 import { cp, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { addJob, makeFolder, makePlace, noise, sameTree } from './testing/program.ts';
+import { addJob, makeFolder, makePlace, makeServedPlace, noise, sameTree } from './testing/program.ts';
 
 test('JOB-08: an ad-hoc full is restored, kept beside the chain, and removed by hand with what is lost said in numbers', async (t) => {
-	const place = await makePlace(t);
+	const place = await makeServedPlace(t);
 	const folder = join(place.root, 'documents');
 	await makeFolder(folder);
-	await place.start('server', 'start', '--listen', '127.0.0.1:0').stdout.hear(/#token=/);
 	await addJob(place, 'folder:documents', '--method', 'reverse', '--retain', '2');
 	const run = async (...more: string[]) => (await place.json('job', 'run', 'Web', ...more)).document.session;
 	await run();
@@ -45,9 +44,8 @@ test('JOB-08: an ad-hoc full is restored, kept beside the chain, and removed by 
 
 for (const singleFile of [false, true]) {
 	test(`JOB-08: a quick increment of one object${singleFile ? ' of a single-file chain' : ''} restores, as do the points of the others`, async (t) => {
-		const place = await makePlace(t);
+		const place = await makeServedPlace(t);
 		for (const name of ['one', 'two']) await makeFolder(join(place.root, name));
-		await place.start('server', 'start', '--listen', '127.0.0.1:0').stdout.hear(/#token=/);
 		await addJob(place, 'folder:one', '--source', 'folder:two');
 		if (singleFile) assert.equal((await place.run('repository', 'edit', 'Main', '--single-file')).code, 0);
 		assert.equal((await place.run('job', 'run', 'Web')).code, 0);

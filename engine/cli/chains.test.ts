@@ -3,17 +3,15 @@ import assert from 'node:assert/strict';
 import { appendFile, cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { addJob, makeFolder, makePlace, noise, type Place, sameTree } from './testing/program.ts';
+import { addJob, makeFolder, makeServedPlace, noise, type Place, sameTree } from './testing/program.ts';
 
 type Listed = { id: string; kind: string; expires: boolean };
 type ListedFile = { path: string; kind: string; expires: boolean };
 
 /** A job with changes between its runs, and a copy of the source for each point that it made. */
-async function openHistory(place: Place, ...options: string[]) {
+async function openHistory(place: Omit<Place, 'start'>, ...options: string[]) {
 	const folder = join(place.root, 'documents');
 	await makeFolder(folder);
-	// one engine for the whole history: dozens of commands would each open their own
-	await place.start('server', 'start', '--listen', '127.0.0.1:0').stdout.hear(/#token=/);
 	await addJob(place, 'folder:documents', '--compression', 'fast', ...options);
 	const copies = new Map<string, string>();
 	const points = async (): Promise<Listed[]> => (await place.json('point', 'list', '--job', 'Web')).document.points;
@@ -53,7 +51,7 @@ async function openHistory(place: Place, ...options: string[]) {
 }
 
 test('reverse incremental: the newest point is the full, and the oldest go one by one', async (t) => {
-	const history = await openHistory(await makePlace(t), '--method', 'reverse', '--retain', '3');
+	const history = await openHistory(await makeServedPlace(t), '--method', 'reverse', '--retain', '3');
 	for (const name of ['1', '2', '3']) await history.run(name);
 	const [before] = await history.chains();
 	assert.deepEqual(
@@ -70,7 +68,7 @@ test('reverse incremental: the newest point is the full, and the oldest go one b
 });
 
 test('forever forward: the oldest increments are merged into the full, and compacting gives the room back', async (t) => {
-	const place = await makePlace(t);
+	const place = await makeServedPlace(t);
 	const history = await openHistory(place, '--method', 'forever-forward', '--retain', '3');
 	for (const name of ['1', '2', '3', '4', '5']) await history.run(name);
 	assert.deepEqual(await history.kinds(), [['full', 'increment', 'increment']]);
@@ -90,7 +88,7 @@ test('forever forward: the oldest increments are merged into the full, and compa
 });
 
 test('forward incremental: a synthetic full begins a chain without reading what has not changed, the old chain goes in time', async (t) => {
-	const place = await makePlace(t);
+	const place = await makeServedPlace(t);
 	const history = await openHistory(place, '--retain', '3');
 	for (const name of ['1', '2']) await history.run(name);
 	assert.equal(await history.run('3', '--full', 'synthetic'), 'full');
@@ -106,14 +104,14 @@ test('forward incremental: a synthetic full begins a chain without reading what 
 });
 
 test('JOB-04: differentials go one by one, the full stays while one builds on it', async (t) => {
-	const history = await openHistory(await makePlace(t), '--differential', '--active-full', '0 0 1 1 *', '--retain', '2');
+	const history = await openHistory(await makeServedPlace(t), '--differential', '--active-full', '0 0 1 1 *', '--retain', '2');
 	for (const name of ['1', '2', '3', '4']) await history.run(name);
 	assert.deepEqual(await history.kinds(), [['full', 'increment', 'increment']]);
 	assert.equal(await history.restoreAll('end'), 3);
 });
 
 test('CHAIN-01: a change of the method begins a new chain and leaves the old one to retention', async (t) => {
-	const place = await makePlace(t);
+	const place = await makeServedPlace(t);
 	const history = await openHistory(place, '--retain', '3');
 	for (const name of ['1', '2']) await history.run(name);
 	for (const [method, name] of [

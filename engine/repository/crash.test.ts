@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { type ChainStep, cleanUpJob, LocalFolder, removeChain, removeFile, runChainStep, type Storage } from './index.ts';
+import { memoryFolder } from './testing/memory-folder.ts';
 import { Model, modelJob, type RunChoice } from './testing/model.ts';
 import { MortalStorage } from './testing/mortal-storage.ts';
 import { seededRandom } from './testing/random.ts';
@@ -201,7 +201,7 @@ async function dieAndRecover(scenario: Scenario, template: Model, path: string, 
 for (const scenario of scenarios) {
 	test(`a power failure at any change of ${scenario.title} loses no retained point and leaves nothing behind`, async (t) => {
 		t.diagnostic(`HOLDFAST_TEST_SEED=${seed}`);
-		const root = mkdtempSync(join(tmpdir(), 'holdfast-crash-'));
+		const root = mkdtempSync(join(memoryFolder(), 'holdfast-crash-'));
 		t.after(() => rmSync(root, { recursive: true, force: true }));
 		const path = join(root, 'template');
 		cpSync(mkdtempSync(join(root, 'empty-')), path, { recursive: true });

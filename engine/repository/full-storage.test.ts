@@ -7,6 +7,7 @@ import test from 'node:test';
 import { isEngineError } from '../base/index.ts';
 import { requireTool } from '../base/testing.ts';
 import { cleanUpJob, LocalFolder, removeFile, runChainStep, type Storage } from './index.ts';
+import { memoryFolder } from './testing/memory-folder.ts';
 import { allFiles, Model, modelJob, type RunChoice } from './testing/model.ts';
 import { NarrowStorage } from './testing/narrow-storage.ts';
 import { seededRandom } from './testing/random.ts';
@@ -70,7 +71,7 @@ async function repeat(scenario: Scenario, model: Model, storage: Storage, oldest
 for (const scenario of scenarios) {
 	test(`no room at any step of ${scenario.title} is told, leaves the chain intact, and is over when there is room again`, async (t) => {
 		t.diagnostic(`HOLDFAST_TEST_SEED=${seed}`);
-		const root = mkdtempSync(join(tmpdir(), 'holdfast-full-'));
+		const root = mkdtempSync(join(memoryFolder(), 'holdfast-full-'));
 		t.after(() => rmSync(root, { recursive: true, force: true }));
 		const path = join(root, 'template');
 		mkdirSync(path);

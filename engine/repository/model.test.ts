@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { cleanUpJob, importChains, LocalFolder, removeChain, removeFile, runChainStep, type Storage, takeOverChain } from './index.ts';
+import { memoryFolder } from './testing/memory-folder.ts';
 import { allFiles, Model, type RunChoice } from './testing/model.ts';
 import { MortalStorage } from './testing/mortal-storage.ts';
 import { type Random, seededRandom } from './testing/random.ts';
 
 /** More by hand: HOLDFAST_TEST_SEEDS=5000 and HOLDFAST_TEST_STEPS=60; one again: HOLDFAST_TEST_SEED=17. */
-const seeds = Number(process.env.HOLDFAST_TEST_SEEDS ?? 200);
+const seeds = Number(process.env.HOLDFAST_TEST_SEEDS ?? 100);
 const steps = Number(process.env.HOLDFAST_TEST_STEPS ?? 6);
 const only = process.env.HOLDFAST_TEST_SEED;
 const signal = new AbortController().signal;
@@ -164,7 +164,7 @@ class Site {
 }
 
 test(`CHAIN-01: ${only === undefined ? seeds : 1} seeded sequences of runs, ad-hoc fulls, method changes, merges, removals, compactions, lost installations and power failures keep every retained point`, async (t) => {
-	const root = mkdtempSync(join(tmpdir(), 'holdfast-model-'));
+	const root = mkdtempSync(join(memoryFolder(), 'holdfast-model-'));
 	t.after(() => rmSync(root, { recursive: true, force: true }));
 	let deaths = 0;
 	let points = 0;

@@ -1,4 +1,4 @@
-/** For tests only: the program as its own process, in a place of its own, on real files. */
+/** For tests only: the program on real files in a place of its own, as its own process or in that of the test. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -6,7 +6,10 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { silentLog, systemClock } from '../../base/index.ts';
+import { openEngine } from '../../engine.ts';
 import { compareTrees } from '../compare-trees.ts';
+import { runCommandLine } from '../index.ts';
 import { Collected } from '../testing.ts';
 
 export const program = join(import.meta.dirname, '..', 'holdfast.js');
@@ -41,17 +44,49 @@ export async function makePlace(t: TestContext, command: readonly [string, ...st
 		);
 		return { child, stdout, stderr, ended };
 	};
-	return {
-		root,
-		start,
-		run: (...args) => start(...args).ended,
-		async json(...args) {
-			const ended = await start(...args, '--json').ended;
-			assert.match(ended.stdout, /^[^\n]+\n$/, `${args.join(' ')}: exactly one document\n${ended.stderr}`);
-			return { ...ended, document: JSON.parse(ended.stdout) };
-		},
-	};
+	return { root, start, ...endings((args) => start(...args).ended) };
 }
+
+/**
+ * The same on one engine for all commands, in the process of the test: for histories of dozens of commands, of which each would
+ * start a process and open an engine of its own.
+ */
+export async function makeServedPlace(t: TestContext): Promise<Omit<Place, 'start'>> {
+	const root = await mkdtemp(join(tmpdir(), 'holdfast-served-'));
+	const begin = (args: readonly string[]) => {
+		const [stdout, stderr] = [new Collected(), new Collected()];
+		const surroundings = {
+			stdout,
+			stderr,
+			environment: { HOLDFAST_DATA: join(root, 'data') },
+			workingFolder: root,
+			clock: systemClock,
+			rendererFolder: join(root, 'no-console'),
+			program,
+			announce: () => undefined,
+			openEngine: (options: Parameters<typeof openEngine>[0]) => openEngine({ ...options, logger: silentLog }),
+		};
+		const ended = runCommandLine(args, surroundings, '1.2.3').then((code): Ended => ({ code, stdout: stdout.text, stderr: stderr.text }));
+		return { stdout, ended };
+	};
+	const server = begin(['server', 'start', '--listen', '127.0.0.1:0']);
+	t.after(async () => {
+		process.emit('SIGTERM');
+		await server.ended;
+		await rm(root, { recursive: true, force: true, maxRetries: 5 });
+	});
+	await Promise.race([server.stdout.hear(/#token=/), server.ended.then(({ stderr }) => assert.fail(`the server did not start: ${stderr}`))]);
+	return { root, ...endings((args) => begin(args).ended) };
+}
+
+const endings = (end: (args: readonly string[]) => Promise<Ended>): Pick<Place, 'run' | 'json'> => ({
+	run: (...args) => end(args),
+	async json(...args) {
+		const ended = await end([...args, '--json']);
+		assert.match(ended.stdout, /^[^\n]+\n$/, `${args.join(' ')}: exactly one document\n${ended.stderr}`);
+		return { ...ended, document: JSON.parse(ended.stdout) };
+	},
+});
 
 /** Bytes that do not compress, the same at each run. */
 export function noise(seed: string, sizeBytes: number): Buffer {
@@ -73,7 +108,7 @@ export const sameTree = async (original: string, copy: string): Promise<void> =>
 	assert.deepEqual(differences, []);
 };
 
-export async function addJob(place: Place, source: string, ...options: string[]): Promise<void> {
+export async function addJob(place: Pick<Place, 'run'>, source: string, ...options: string[]): Promise<void> {
 	assert.equal((await place.run('repository', 'add', 'Main', '--path', 'backup')).code, 0);
 	const { code, stderr } = await place.run('job', 'add', 'Web', '--source', source, '--repository', 'Main', ...options);
 	assert.equal(code, 0, stderr);
