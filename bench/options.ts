@@ -3,9 +3,9 @@ import { parseArgs } from 'node:util';
 
 export const help = `npm run bench -- [options]
   --scale N        share of the full size (2 GiB tree of 20,000 files, 4 GiB disk); default 1
-  --runs N         runs of each operation, of which the median counts; default 3
+  --runs N         runs of each operation, of which the median counts; default 3, with --tree-300k 1
   --subjects LIST  of tree,disk; default both
-  --tree-300k      instead: a tree of 300,000 small files, full and unchanged only
+  --tree-300k      instead: a tree of 300,000 small files, full and unchanged only; some minutes for each peer
   --peers LIST     of holdfast,restic,borg,borg-zstd; default holdfast,restic,borg
   --seed N         another seed gives other data of the same kind; default 1
   --scratch DIR    folder for data and repositories (about 20 GiB at full size), emptied at the end; default the temporary folder
@@ -29,7 +29,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
 		options: {
 			help: { type: 'boolean', default: false },
 			scale: { type: 'string', default: '1' },
-			runs: { type: 'string', default: '3' },
+			runs: { type: 'string' },
 			seed: { type: 'string', default: '1' },
 			subjects: { type: 'string', default: 'tree,disk' },
 			'tree-300k': { type: 'boolean', default: false },
@@ -42,7 +42,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
 	return {
 		help: values.help,
 		scale: positive('--scale', values.scale),
-		runs: Math.ceil(positive('--runs', values.runs)),
+		runs: Math.ceil(positive('--runs', values.runs ?? (values['tree-300k'] ? '1' : '3'))),
 		seed: positive('--seed', values.seed),
 		subjects: values['tree-300k'] ? ['tree-300k'] : values.subjects.split(','),
 		peers: values.peers.split(','),

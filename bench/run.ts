@@ -3,7 +3,7 @@
  * The peers take turns at each operation, so that a slow minute of the machine hurts all alike. See `--help`.
  */
 import { spawnSync } from 'node:child_process';
-import { createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { type Command, type Measurement, measure } from './measure.ts';
@@ -44,6 +44,7 @@ async function bench(): Promise<BenchReport> {
 	const { present, missing } = await findPeers();
 	const subjects: SubjectResult[] = [];
 	for (const create of options.subjects.map((name) => workloads[name]).filter((one) => one !== undefined)) {
+		console.log('making the data …');
 		const startedAtMs = performance.now();
 		const workload = create({ folder: scratch, scale: options.scale, seed: options.seed });
 		console.log(`data for ${workload.name}: ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`);
@@ -101,7 +102,7 @@ async function findPeers(): Promise<{ present: { peer: Peer; version: string }[]
 
 async function benchWorkload({ subject, name, description, operations, change }: Workload, present: readonly Peer[]): Promise<SubjectResult> {
 	const all = present.map((peer) => ({ peer, samples: new Map<Operation, Sample[]>(), repositoryBytes: new Map<Operation, number[]>() }));
-	await warm(subject.path);
+	warm(subject.path);
 	for (let run = 1; run <= options.runs; run++) {
 		const places = new Map<Peer, Place>();
 		for (const peer of present) places.set(peer, await prepare(peer, subject));
@@ -154,9 +155,16 @@ function measureQuietly(command: Command): Promise<Measurement> {
 	return measure(command, { signal: abort.signal });
 }
 
-async function warm(path: string): Promise<void> {
-	if (statSync(path).isDirectory()) for (const name of readdirSync(path)) await warm(join(path, name));
-	else for await (const _ of createReadStream(path, { highWaterMark: 1 << 20 }));
+const warmBuffer = Buffer.allocUnsafe(1 << 20);
+
+function warm(path: string): void {
+	if (statSync(path).isDirectory()) {
+		for (const name of readdirSync(path)) warm(join(path, name));
+		return;
+	}
+	const file = openSync(path, 'r');
+	while (readSync(file, warmBuffer) > 0);
+	closeSync(file);
 }
 
 function allocatedBytes(path: string): number {
