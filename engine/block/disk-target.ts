@@ -1,18 +1,18 @@
-import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, statSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { bytesFromText, displayText, EngineError, isEngineError, isZero, systemErrorCode } from '../base/index.ts';
+import { bytesFromText, displayText, EngineError, systemErrorCode } from '../base/index.ts';
 import { openPlatform, type Platform } from '../platform/index.ts';
+import { attachDiskWriter, type DiskTargetHandle, type DiskWriter } from './disk-writer.ts';
+import { targetError } from './target-error.ts';
 
 /** Where a disk is restored to. Synchronous; all failures are `restore.target`. */
-export interface DiskTarget extends Disposable {
+export interface DiskTarget extends DiskWriter, Disposable {
 	readonly kind: 'file' | 'device';
 	/** Of the disk that is written; a device may be larger and keeps the rest of its content. */
 	readonly sizeBytes: number;
-	/** Writes in any order. Runs of zeros take no room in a file and are zeroed on a device. */
-	write(offsetBytes: number, data: Uint8Array): void;
-	/** Makes a range read as zeros. Free on a file, unless data was written there before. */
-	writeZeros(offsetBytes: number, lengthBytes: number): void;
-	/** Returns when everything written is on stable storage, with the file's name. */
+	/** For `attachDiskWriter` in other threads, as long as this is open. */
+	readonly handle: DiskTargetHandle;
+	/** Returns when everything written, by whatever thread, is on stable storage, with the file's name. */
 	sync(): void;
 	/** Calling it again does nothing. Without `sync` before, nothing is promised. */
 	close(): void;
@@ -25,11 +25,6 @@ export type OpenDiskTargetOptions = {
 	readonly overwrite: boolean;
 	readonly platform?: Platform;
 };
-
-const pieceBytes = 65_536;
-const zeros = new Uint8Array(1_048_576);
-/** One call to the kernel holds the thread; a range of this size is done in a moment on any storage. */
-const punchBytes = 256 * 1024 * 1024;
 
 /**
  * Opens a raw image file (created sparse, readable by its owner only) or an existing block device.
@@ -52,7 +47,8 @@ export function openDiskTarget(path: string, sizeBytes: number, { overwrite, pla
 			throw new EngineError('restore.target', `The device ${displayText(path)} is in use.`, { hint: 'Unmount its file systems first.', cause: error });
 		throw targetError(path, 'opened', error);
 	}
-	const target = new RawTarget({ path, fd, kind: kind === 'device' ? 'device' : 'file', isNew: kind === null, sizeBytes, platform });
+	const handle: DiskTargetHandle = { path, fd, kind: kind === 'device' ? 'device' : 'file', sizeBytes };
+	const target = new RawTarget(handle, { isNew: kind === null, platform });
 	try {
 		target.prepare();
 		return target;
@@ -76,22 +72,25 @@ function existingKind(path: string, name: Buffer): 'file' | 'device' | null {
 }
 
 class RawTarget implements DiskTarget {
-	readonly kind: 'file' | 'device';
-	readonly sizeBytes: number;
-	readonly #path: string;
+	readonly handle: DiskTargetHandle;
+	readonly #writer: DiskWriter;
 	readonly #platform: Platform;
 	readonly #isNew: boolean;
-	#fd: number | null;
-	/** End of the last byte written: behind it a file is one hole. */
-	#writtenEnd = 0;
+	#isOpen = true;
 
-	constructor(input: { path: string; fd: number; kind: 'file' | 'device'; isNew: boolean; sizeBytes: number; platform: Platform }) {
-		this.#path = input.path;
-		this.#fd = input.fd;
-		this.kind = input.kind;
-		this.#isNew = input.isNew;
-		this.sizeBytes = input.sizeBytes;
-		this.#platform = input.platform;
+	constructor(handle: DiskTargetHandle, { isNew, platform }: { isNew: boolean; platform: Platform }) {
+		this.handle = handle;
+		this.#writer = attachDiskWriter(handle, platform);
+		this.#isNew = isNew;
+		this.#platform = platform;
+	}
+
+	get kind(): 'file' | 'device' {
+		return this.handle.kind;
+	}
+
+	get sizeBytes(): number {
+		return this.handle.sizeBytes;
 	}
 
 	prepare(): void {
@@ -105,7 +104,7 @@ class RawTarget implements DiskTarget {
 			if (deviceSize < this.sizeBytes) {
 				throw new EngineError(
 					'restore.target',
-					`The device ${displayText(this.#path)} is too small: it has ${deviceSize} bytes, the disk has ${this.sizeBytes}.`,
+					`The device ${displayText(this.handle.path)} is too small: it has ${deviceSize} bytes, the disk has ${this.sizeBytes}.`,
 					{ hint: 'Choose a device of at least that size.', data: { deviceSizeBytes: deviceSize, sizeBytes: this.sizeBytes } },
 				);
 			}
@@ -113,77 +112,55 @@ class RawTarget implements DiskTarget {
 	}
 
 	write(offsetBytes: number, data: Uint8Array): void {
-		this.#checkRange(offsetBytes, data.length);
-		// Neighbouring pieces of one sort go together, so that a full block is one write
-		for (let start = 0; start < data.length; ) {
-			const isHole = isZero(data.subarray(start, start + pieceBytes));
-			let end = Math.min(start + pieceBytes, data.length);
-			while (end < data.length && isZero(data.subarray(end, end + pieceBytes)) === isHole) end = Math.min(end + pieceBytes, data.length);
-			if (isHole) this.writeZeros(offsetBytes + start, end - start);
-			else this.#writeAll(data, { from: start, end, position: offsetBytes + start });
-			start = end;
-		}
+		this.#checkOpen();
+		this.#writer.write(offsetBytes, data);
 	}
 
 	writeZeros(offsetBytes: number, lengthBytes: number): void {
-		this.#checkRange(offsetBytes, lengthBytes);
-		// Nothing to do where a file was never written
-		const end = this.kind === 'file' ? Math.min(offsetBytes + lengthBytes, this.#writtenEnd) : offsetBytes + lengthBytes;
-		for (let at = offsetBytes; at < end; at += punchBytes) {
-			const length = Math.min(punchBytes, end - at);
-			const isPunched = this.#attempt('written', (fd) => this.#platform.files.punchHole(fd, at, length));
-			if (!isPunched) this.#fillWithZeros(at, length);
-		}
+		this.#checkOpen();
+		this.#writer.writeZeros(offsetBytes, lengthBytes);
 	}
 
-	#fillWithZeros(offsetBytes: number, lengthBytes: number): void {
-		for (let done = 0; done < lengthBytes; done += zeros.length) {
-			this.#writeAll(zeros, { from: 0, end: Math.min(zeros.length, lengthBytes - done), position: offsetBytes + done });
-		}
-	}
-
-	#writeAll(data: Uint8Array, { from, end, position }: { from: number; end: number; position: number }): void {
-		this.#writtenEnd = Math.max(this.#writtenEnd, position + end - from);
-		this.#attempt('written', (fd) => {
-			for (let at = from; at < end; ) at += writeSync(fd, data, at, end - at, position + at - from);
-		});
-	}
-
-	#checkRange(offsetBytes: number, lengthBytes: number): void {
-		if (offsetBytes < 0 || offsetBytes + lengthBytes > this.sizeBytes)
-			throw new Error(`Defect: bytes ${offsetBytes}+${lengthBytes} lie outside of a disk of ${this.sizeBytes}`);
+	startWriteback(offsetBytes: number, lengthBytes: number): void {
+		this.#checkOpen();
+		this.#writer.startWriteback(offsetBytes, lengthBytes);
 	}
 
 	sync(): void {
 		this.#attempt('written', (fd) => {
 			fsyncSync(fd);
-			if (this.#isNew && process.platform !== 'win32') syncFolder(dirname(this.#path));
+			if (this.#isNew && process.platform !== 'win32') syncFolder(dirname(this.handle.path));
 		});
 	}
 
 	close(): void {
-		const fd = this.#fd;
-		this.#fd = null;
-		if (fd !== null) closeSync(fd);
+		if (!this.#isOpen) return;
+		this.#isOpen = false;
+		closeSync(this.handle.fd);
 	}
 
 	discard(): void {
-		if (this.#fd === null) return;
-		const isStillOurs = this.#isNew && isSameFile(this.#fd, this.#path);
+		if (!this.#isOpen) return;
+		const { fd, path } = this.handle;
+		const isStillOurs = this.#isNew && isSameFile(fd, path);
 		this.close();
-		if (isStillOurs) unlinkSync(bytesFromText(this.#path));
+		if (isStillOurs) unlinkSync(bytesFromText(path));
 	}
 
 	[Symbol.dispose](): void {
 		this.close();
 	}
 
+	#checkOpen(): void {
+		if (!this.#isOpen) throw new Error(`Defect: ${this.handle.path} is used after it was closed`);
+	}
+
 	#attempt<T>(verb: string, action: (fd: number) => T): T {
-		if (this.#fd === null) throw new Error(`Defect: ${this.#path} is used after it was closed`);
+		this.#checkOpen();
 		try {
-			return action(this.#fd);
+			return action(this.handle.fd);
 		} catch (error) {
-			throw targetError(this.#path, verb, error);
+			throw targetError(this.handle.path, verb, error);
 		}
 	}
 }
@@ -200,30 +177,5 @@ function syncFolder(path: string): void {
 		fsyncSync(fd);
 	} finally {
 		closeSync(fd);
-	}
-}
-
-function targetError(path: string, verb: string, error: unknown): EngineError {
-	if (isEngineError(error)) return error;
-	const name = displayText(path);
-	const detail = { cause: error };
-	switch (systemErrorCode(error)) {
-		case 'ENOENT':
-		case 'ENOTDIR':
-			return new EngineError('restore.target', `The folder of ${name} does not exist.`, { ...detail, hint: 'Create it, or choose another target.' });
-		case 'EACCES':
-		case 'EPERM':
-		case 'EROFS':
-			return new EngineError('restore.target', `${name} must not be written.`, {
-				...detail,
-				hint: 'Check its permissions and whether its volume is read-only.',
-			});
-		case 'ENOSPC':
-		case 'EDQUOT':
-			return new EngineError('restore.target', `There is not enough room for ${name}.`, { ...detail, hint: 'Free some room, or choose another target.' });
-		case 'EFBIG':
-			return new EngineError('restore.target', `The volume of ${name} does not take files of that size.`, { ...detail, hint: 'Choose another target.' });
-		default:
-			return new EngineError('restore.target', `${name} cannot be ${verb}: ${error instanceof Error ? error.message : String(error)}`, detail);
 	}
 }

@@ -5,4 +5,5 @@
  */
 export type { BlockExtent, BlockSource } from './block-source.ts';
 export { type DiskTarget, type OpenDiskTargetOptions, openDiskTarget } from './disk-target.ts';
+export { attachDiskWriter, type DiskTargetHandle, type DiskWriter } from './disk-writer.ts';
 export { type OpenBlockSourceOptions, openBlockSource, type SourceFormat } from './open-block-source.ts';

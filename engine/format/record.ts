@@ -108,7 +108,7 @@ function parseHeader(
 	return { header, plain };
 }
 
-/** Node's zlib works in pieces of this size and joins them: one piece for the whole record spares the joining. */
+/** Node's zlib works in pieces of this size and joins them: one piece for the whole record spares the joining, if it is not quite filled. */
 const pieceFor = (bytes: number): number => Math.max(1024, bytes);
 
 /** zstd levels of RFC 8878 encoders; null stores as it is. */
@@ -172,7 +172,7 @@ export function openRecord(bytes: Uint8Array, where: string, offset: number, cip
 	}
 	if (header.codec === 'zstd') {
 		try {
-			raw = zstdDecompressSync(raw, { maxOutputLength: Math.max(1, header.rawBytes), chunkSize: pieceFor(header.rawBytes) });
+			raw = zstdDecompressSync(raw, { maxOutputLength: Math.max(1, header.rawBytes), chunkSize: pieceFor(header.rawBytes + 1) });
 		} catch (cause) {
 			throw damaged(where, offset + recordHeaderBytes, `a record cannot be decompressed (${cause instanceof Error ? cause.message : String(cause)})`);
 		}

@@ -21,6 +21,7 @@ const lockRelease = 8;
 const blkGetSize64 = 0x80081272;
 const ficlonerange = 0x4020940d;
 const punchHoleKeepSize = 0x02 | 0x01;
+const syncFileRangeWrite = 2;
 const xattrSizeMax = 65_536; // XATTR_SIZE_MAX and XATTR_LIST_MAX
 /** Asked for first, because the kernel allocates and clears as much as is asked for. */
 const usualXattrSize = 1024;
@@ -171,12 +172,14 @@ class LinuxFiles implements FilePort {
 	readonly #lseek: (fd: number, offset: number, whence: number) => number;
 	readonly #ioctl: (fd: number, request: number, argument: Buffer) => number;
 	readonly #fallocate: (fd: number, mode: number, offset: number, length: number) => number;
+	readonly #syncFileRange: (fd: number, offset: number, length: number, flags: number) => number;
 	readonly #argument = Buffer.alloc(32);
 
 	constructor(c: Library) {
 		this.#lseek = c.func('int64_t lseek(int fd, int64_t offset, int whence)');
 		this.#ioctl = c.func('int ioctl(int fd, uint64_t request, void *argument)');
 		this.#fallocate = c.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)');
+		this.#syncFileRange = c.func('int sync_file_range(int fd, int64_t offset, int64_t length, uint32_t flags)');
 	}
 
 	openForBackup(path: Buffer): number {
@@ -206,6 +209,10 @@ class LinuxFiles implements FilePort {
 		const errno = koffi.errno();
 		if (cannotPunch.has(errno)) return false;
 		throw systemError(errno, { syscall: 'fallocate' });
+	}
+
+	startWriteback(fd: number, offset: number, length: number): void {
+		this.#syncFileRange(fd, offset, length, syncFileRangeWrite);
 	}
 
 	cloneRange(sourceFd: number, sourceOffset: number, length: number, targetFd: number, targetOffset: number): boolean {

@@ -172,6 +172,10 @@ class MacosFiles implements FilePort {
 		return collectDataExtents({ next }, sizeBytes, maxExtents);
 	}
 
+	startWriteback(): void {
+		// macOS has no such call; its sync does it all.
+	}
+
 	punchHole(): boolean {
 		return false;
 	}

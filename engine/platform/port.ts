@@ -70,6 +70,11 @@ export interface FilePort {
 	/** Makes a range of a file or block device read as zeros and gives its room back. False where unsupported: write zeros instead. */
 	punchHole(fd: number, offset: number, length: number): boolean;
 	/**
+	 * Lets the system begin to store what was written to a range, and does not wait for it: a sync that comes later has less to do. Promises
+	 * nothing, reports no errors (the sync does), and does nothing where unsupported.
+	 */
+	startWriteback(fd: number, offset: number, length: number): void;
+	/**
 	 * Lets a range of one file share the extents of another (both on one file system, aligned to its blocks, the last range may end at the
 	 * end of the source). False where unsupported: copy instead. Atomic with respect to readers of the range.
 	 */

@@ -54,6 +54,7 @@ const windowsMetadata: MetadataPort = {
 const windowsFiles: FilePort = {
 	openForBackup: (path) => openSync(path, 'r'),
 	dataExtents: (_fd, sizeBytes): readonly DataExtent[] => (sizeBytes === 0 ? [] : [{ offset: 0, length: sizeBytes }]),
+	startWriteback: () => undefined,
 	punchHole: () => false,
 	cloneRange: () => false,
 	blockDeviceSize() {

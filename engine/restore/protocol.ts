@@ -1,5 +1,6 @@
 /** What the restoring thread and its workers say to each other. */
-import type { ItemWarning } from '../contract/index.ts';
+import type { DiskTargetHandle } from '../block/index.ts';
+import type { ErrorShape, ItemWarning } from '../contract/index.ts';
 import type { TreeEntry } from '../format/index.ts';
 import type { ChainHandle } from '../repository/index.ts';
 
@@ -27,8 +28,16 @@ export type RestoreRequest =
 	| { readonly type: 'slices'; readonly slices: readonly FileSlice[] }
 	/** All slices are written: set length and metadata, give the file its name. */
 	| { readonly type: 'finish'; readonly id: number; readonly target: Uint8Array; readonly temporary: Uint8Array; readonly entry: TreeEntry }
-	/** Read and verify chunks; `wantBytes` sends them back. */
-	| { readonly type: 'chunks'; readonly id: number; readonly hashes: Uint8Array; readonly wantBytes: boolean };
+	/** Read and verify chunks. */
+	| { readonly type: 'chunks'; readonly id: number; readonly hashes: Uint8Array }
+	/** Blocks of a disk, each with its number in `numbers` and its hash: read, verify, write to `target`. */
+	| {
+			readonly type: 'blocks';
+			readonly target: DiskTargetHandle;
+			readonly blockSizeBytes: number;
+			readonly numbers: Float64Array;
+			readonly hashes: Uint8Array;
+	  };
 
 export type SliceFailure = { readonly code: 'repository' | 'target' | 'full'; readonly message: string };
 
@@ -39,10 +48,10 @@ export type RestoreReply =
 	| {
 			readonly type: 'chunks';
 			readonly id: number;
-			readonly chunks: readonly Uint8Array[];
 			readonly readBytes: number;
 			readonly failures: readonly { readonly index: number; readonly message: string; readonly isUnreadable: boolean }[];
 	  }
+	| { readonly type: 'blocks'; readonly writtenBytes: number; readonly readBytes: number; readonly failure: ErrorShape | null }
 	/** The request is done with; another may come. */
 	| { readonly type: 'idle'; readonly times: RestoreTimes };
 

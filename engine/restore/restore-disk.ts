@@ -1,5 +1,6 @@
 import { EngineError } from '../base/index.ts';
 import { openDiskTarget } from '../block/index.ts';
+import type { ErrorShape } from '../contract/index.ts';
 import { blockCount, blocksPerSegment, type DiskMapRoot, hashBytes, isZeroHash, parseDiskMap } from '../format/index.ts';
 import type { TaskObserver } from '../mover/index.ts';
 import { ChainReader, findPoint, loadChain, type RepositoryFolder } from '../repository/index.ts';
@@ -35,6 +36,11 @@ export async function* readSegments(view: PointView, map: DiskMapRoot): AsyncGen
 	}
 }
 
+const failureOf = (shape: ErrorShape): EngineError =>
+	shape.code === 'repository.damaged'
+		? new EngineError(shape.code, shape.message, { hint: 'Restore from another point; run a check of the chain.', data: shape.data })
+		: EngineError.from(shape);
+
 /**
  * Writes a disk to a raw file (sparse) or a device.
  * @throws `exists.target`, `restore.target`, `repository.damaged`; a file that was created here is removed again
@@ -53,32 +59,22 @@ export async function restoreDisk(task: RestoreDiskTask, [observer]: readonly Ta
 	using target = openDiskTarget(task.to, map.sizeBytes, { overwrite: task.overwrite });
 	try {
 		const bytesOf = (block: number): number => Math.min(map.blockSizeBytes, map.sizeBytes - block * map.blockSizeBytes);
-		const requested = new Map<number, readonly number[]>();
 		await using pool = new RestorePool(chain, task.readLimit, (reply) => {
-			if (reply.type !== 'chunks') return;
-			const blocks = requested.get(reply.id) ?? [];
-			requested.delete(reply.id);
-			if (reply.failures[0])
-				throw new EngineError('repository.damaged', reply.failures[0].message, { hint: 'Restore from another point; run a check of the chain.' });
-			for (const [i, block] of blocks.entries()) {
-				const data = reply.chunks[i];
-				if (data?.byteLength !== bytesOf(block)) throw new EngineError('repository.damaged', `Block ${block} has the wrong length.`);
-				target.write(block * map.blockSizeBytes, data);
-				counters.doneBytes += data.byteLength;
-				counters.storedBytes += data.byteLength;
-				counters.transferredBytes += data.byteLength;
-			}
+			if (reply.type !== 'blocks') return;
+			if (reply.failure) throw failureOf(reply.failure);
+			counters.doneBytes += reply.writtenBytes;
+			counters.storedBytes += reply.writtenBytes;
+			counters.transferredBytes += reply.writtenBytes;
 			counters.readBytes += reply.readBytes;
 			progress.report();
 		});
-		let id = 0;
 		const perRequest = Math.max(1, Math.floor(requestBytes / map.blockSizeBytes));
 		let blocks: number[] = [];
 		let hashes: Uint8Array[] = [];
 		const give = async (): Promise<void> => {
 			if (blocks.length === 0) return;
-			requested.set(id, blocks);
-			await pool.give({ type: 'chunks', id: id++, hashes: Buffer.concat(hashes), wantBytes: true }, signal);
+			const request = { target: target.handle, blockSizeBytes: map.blockSizeBytes, numbers: Float64Array.from(blocks), hashes: Buffer.concat(hashes) };
+			await pool.give({ type: 'blocks', ...request }, signal);
 			blocks = [];
 			hashes = [];
 		};

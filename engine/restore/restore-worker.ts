@@ -2,6 +2,8 @@
 import * as fs from 'node:fs';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { assert, EngineError, isEngineError } from '../base/index.ts';
+import { attachDiskWriter, type DiskWriter } from '../block/index.ts';
+import type { ErrorShape } from '../contract/index.ts';
 import { hashBytes, isZeroHash, parseExtents, type TreeEntry } from '../format/index.ts';
 import { limitReads, RateLimiter } from '../mover/index.ts';
 import { openPlatform } from '../platform/index.ts';
@@ -16,7 +18,7 @@ const storage = storageAt(chain.repositoryPath);
 const reader = new ChainReader(chain, readLimit === null ? storage : limitReads(storage, new RateLimiter(readLimit)));
 const platform = openPlatform();
 const times = { readMs: 0, writeMs: 0 };
-const reply = (message: RestoreReply, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
+const reply = (message: RestoreReply): void => port.postMessage(message);
 
 async function readChunk(hash: Uint8Array): Promise<Uint8Array> {
 	const start = performance.now();
@@ -107,29 +109,53 @@ async function serve(request: RestoreRequest): Promise<void> {
 			return;
 		}
 		case 'chunks':
-			await readChunks(request);
+			return readChunks(request);
+		case 'blocks':
+			return writeBlocks(request);
 	}
 }
 
-async function readChunks({ id, hashes, wantBytes }: Extract<RestoreRequest, { type: 'chunks' }>): Promise<void> {
-	const chunks: Uint8Array<ArrayBuffer>[] = [];
+async function readChunks({ id, hashes }: Extract<RestoreRequest, { type: 'chunks' }>): Promise<void> {
 	const failures: { index: number; message: string; isUnreadable: boolean }[] = [];
 	const before = reader.readBytes;
 	for (let index = 0; index < hashes.byteLength / hashBytes; index++) {
 		const hash = hashes.subarray(index * hashBytes, (index + 1) * hashBytes);
 		try {
-			const chunk = isZeroHash(hash) ? new Uint8Array(0) : await readChunk(hash);
-			if (wantBytes) chunks.push(Uint8Array.from(chunk)); // it is a view into a record that stays here
+			if (!isZeroHash(hash)) await readChunk(hash);
 		} catch (error) {
 			if (!isEngineError(error)) throw error;
 			failures.push({ index, message: error.message, isUnreadable: error.code !== 'repository.damaged' });
-			if (wantBytes) chunks.push(new Uint8Array(0));
 		}
 	}
-	reply(
-		{ type: 'chunks', id, chunks, readBytes: reader.readBytes - before, failures },
-		chunks.map((chunk) => chunk.buffer),
-	);
+	reply({ type: 'chunks', id, readBytes: reader.readBytes - before, failures });
+}
+
+/** Of the disk that this worker writes to: a task restores one. */
+let diskWriter: DiskWriter | null = null;
+
+async function writeBlocks({ target, blockSizeBytes, numbers, hashes }: Extract<RestoreRequest, { type: 'blocks' }>): Promise<void> {
+	diskWriter ??= attachDiskWriter(target, platform);
+	const writer = diskWriter;
+	const before = reader.readBytes;
+	let writtenBytes = 0;
+	let failure: ErrorShape | null = null;
+	try {
+		for (const [i, number] of numbers.entries()) {
+			const block = await readChunk(hashes.subarray(i * hashBytes, (i + 1) * hashBytes));
+			const offset = number * blockSizeBytes;
+			if (block.byteLength !== Math.min(blockSizeBytes, target.sizeBytes - offset))
+				throw new EngineError('repository.damaged', `Block ${number} has the wrong length.`);
+			timedWrite(() => {
+				writer.write(offset, block);
+				writer.startWriteback(offset, block.byteLength);
+			});
+			writtenBytes += block.byteLength;
+		}
+	} catch (error) {
+		if (!isEngineError(error)) throw error;
+		failure = error.shape;
+	}
+	reply({ type: 'blocks', writtenBytes, readBytes: reader.readBytes - before, failure });
 }
 
 let last: Promise<void> = Promise.resolve();

@@ -74,7 +74,7 @@ export async function verifyPoint(
 	const give = async (): Promise<void> => {
 		if (hashes.length === 0) return;
 		requested.set(id, paths);
-		await pool.give({ type: 'chunks', id: id++, hashes: Buffer.concat(hashes), wantBytes: false }, signal);
+		await pool.give({ type: 'chunks', id: id++, hashes: Buffer.concat(hashes) }, signal);
 		hashes = [];
 		paths = [];
 	};
