@@ -35,7 +35,12 @@ export function isoTime(epochMs: number): string {
 }
 export const isoTimeOrNull = (epochMs: number | null): string | null => (epochMs === null ? null : isoTime(epochMs));
 
-const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+/** Not made before it is needed: it loads the names of all languages. */
+let relative: Intl.RelativeTimeFormat | undefined;
+const inWords = (value: number, unit: Intl.RelativeTimeFormatUnit): string => {
+	relative ??= new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+	return relative.format(value, unit);
+};
 const steps: readonly [Intl.RelativeTimeFormatUnit, number][] = [
 	['day', 86_400_000],
 	['hour', 3_600_000],
@@ -48,7 +53,7 @@ export function formatTime(epochMs: number | null, nowMs: number): string {
 	const absolute = isoTime(epochMs).slice(0, 16).replace('T', ' ');
 	const distance = epochMs - nowMs;
 	const [unit, size] = steps.find(([, step]) => Math.abs(distance) >= step) ?? ['second', 1000];
-	const words = unit === 'second' ? (distance > 0 ? 'in a moment' : 'just now') : relative.format(Math.trunc(distance / size), unit);
+	const words = unit === 'second' ? (distance > 0 ? 'in a moment' : 'just now') : inWords(Math.trunc(distance / size), unit);
 	return `${absolute} (${words})`;
 }
 

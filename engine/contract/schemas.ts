@@ -7,6 +7,9 @@
 import { z } from 'zod';
 import { errorCodes } from './errors.ts';
 
+/** Compiling a parser for each schema takes longer than all parsing of a command or a thread, and a page's policy forbids it. */
+z.config({ jitless: true });
+
 const epochMs = z.number().int();
 const size = z.number().int().nonnegative();
 
