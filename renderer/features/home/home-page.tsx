@@ -58,6 +58,7 @@ const Nothing = ({ imported }: { readonly imported: Overview['imported'] }): Rea
 /** A fresh installation that was given a repository with backups: what brought somebody here is most likely a disaster. */
 const Rescued = ({ imported }: { readonly imported: Overview['imported'] }): ReactNode => (
 	<div className={classes.nothing}>
+		<h1 className={classes.hidden}>Home</h1>
 		<div>
 			<EmptyState
 				icon={<IconHistory size={40} stroke={1.2} />}
@@ -76,7 +77,7 @@ const Rescued = ({ imported }: { readonly imported: Overview['imported'] }): Rea
 					</Group>
 				}
 			>
-				They were found in a repository, and need no job to come back. Nothing new is protected until there is a job. To let one go on with a chain that is
+				Found in a repository; nothing else is needed to bring them back. Nothing new is protected until there is a job. To let one go on with a chain that is
 				there, open the repository and choose “Import backups” among its actions.
 			</EmptyState>
 			<div className={importedClasses.found}>
@@ -88,6 +89,7 @@ const Rescued = ({ imported }: { readonly imported: Overview['imported'] }): Rea
 
 const Empty = (): ReactNode => (
 	<div className={classes.nothing}>
+		<h1 className={classes.hidden}>Home</h1>
 		<EmptyState
 			icon={<IconShieldCheck size={40} stroke={1.2} />}
 			title="Nothing is protected yet"

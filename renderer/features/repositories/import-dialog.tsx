@@ -10,9 +10,24 @@ import classes from './import-dialog.module.css';
 import { MapDialog } from './map-dialog.tsx';
 
 /** Looks for chains of other installations and of jobs that are gone, and says what was found and what could not be used. */
-export function ImportDialog({ repository, onClose }: { readonly repository: Repository; readonly onClose: () => void }): ReactNode {
+export function ImportDialog({
+	repository,
+	onClose,
+	isQuiet,
+}: {
+	readonly repository: Repository;
+	readonly onClose: () => void;
+	/** Shows itself only when there is something to say. */
+	readonly isQuiet: boolean;
+}): ReactNode {
 	const [mapping, setMapping] = useState<ImportedChain | null>(null);
 	const { run, report, failure, isRunning } = useImport(repository.id);
+	const isEmpty = report !== undefined && report.chains.length + report.problems.length === 0;
+	const isOver = isQuiet && isEmpty && failure === null;
+	useEffect(() => {
+		if (isOver) onClose();
+	}, [isOver, onClose]);
+	if (isOver || (isQuiet && !report && !failure)) return null;
 	return (
 		<>
 			<Modal opened={mapping === null} onClose={onClose} title={`Backups found in “${repository.settings.name}”`} size={980} centered>

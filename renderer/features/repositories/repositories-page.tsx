@@ -1,8 +1,8 @@
 import { Button } from '@mantine/core';
 import { IconDatabase, IconPlus } from '@tabler/icons-react';
-import { useMutation, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
-import type { ImportReport, Repository } from '../../../engine/contract/index.ts';
+import type { Repository } from '../../../engine/contract/index.ts';
 import type { PageProps } from '../../app/pages.tsx';
 import { Link, navigate, usePlace } from '../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../client.ts';
@@ -133,7 +133,6 @@ function RepositoryList({ isAdding }: { readonly isAdding: boolean }): ReactNode
 	const trpc = useTRPC();
 	const { data, error, refetch } = useQuery(trpc.repositories.list.queryOptions());
 	const [isOpen, setOpen] = useState(isAdding);
-	const importer = useMutation(trpc.repositories.import.mutationOptions());
 	const points = data?.reduce((sum, repository) => sum + repository.pointCount, 0) ?? 0;
 	return (
 		<>
@@ -177,15 +176,13 @@ function RepositoryList({ isAdding }: { readonly isAdding: boolean }): ReactNode
 					onClose={() => setOpen(false)}
 					onSaved={(repository) => {
 						setOpen(false);
-						// What lies in the folder already is looked at at once; an empty one needs no dialog.
-						importer.mutate({ id: repository.id }, { onSettled: (report) => navigate(`${placeOf(repository)}${isEmpty(report) ? '' : '?import=1'}`) });
+						// What lies in the folder already is looked at there; an empty one needs no word.
+						navigate(`${placeOf(repository)}?import=new`);
 					}}
 				/>
 			) : null}
 		</>
 	);
 }
-
-const isEmpty = (report: ImportReport | undefined): boolean => report === undefined || report.chains.length + report.problems.length === 0;
 
 const idOf = (repository: Repository): string => repository.id;

@@ -194,7 +194,7 @@ function RepositoryActions({ repository }: { readonly repository: Repository }):
 					</Menu.Item>
 				</Menu.Dropdown>
 			</Menu>
-			{importing === null ? null : <ImportDialog repository={repository} onClose={() => setImporting(null)} />}
+			{importing === null ? null : <ImportDialog repository={repository} isQuiet={importing === 'new'} onClose={() => setImporting(null)} />}
 			{dialog === 'storage' ? <StorageDialog repository={repository} onClose={() => setDialog(null)} /> : null}
 			{dialog === 'edit' ? <RepositoryDialog repository={repository} onClose={() => setDialog(null)} onSaved={() => setDialog(null)} /> : null}
 			<ConfirmDialog
