@@ -14,7 +14,7 @@ export const fileName = (path: string): string => path.slice(path.lastIndexOf('/
 export function chainMark({ isCurrent, adHoc, origin }: Chain): string | null {
 	if (adHoc) return adHoc.keepUntil === null ? 'ad-hoc full, kept until removed' : `ad-hoc full, kept until ${formatDate(adHoc.keepUntil)}`;
 	if (origin === 'removed-job') return 'its job was removed';
-	if (origin === 'elsewhere') return 'made elsewhere';
+	if (origin === 'elsewhere') return 'imported';
 	return isCurrent ? 'current' : null;
 }
 
