@@ -175,3 +175,20 @@ consoleTest(
 		assert.ok((await api.chains.list.query({})).every(({ id }) => id !== chain.id));
 	},
 );
+
+consoleTest('the palette takes the first letter that is typed, finds an object by words in any order, and gives the focus back', async (page, { url }) => {
+	await page.goto(`${url}#/`);
+	const opener = page.getByRole('button', { name: /^Search or run/ });
+	await opener.focus();
+	await page.keyboard.press('Enter');
+	await page.keyboard.type('finance restore');
+	const found = page.getByRole('button', { name: 'Restore /srv/shares/finance' });
+	await found.waitFor();
+	await page.keyboard.press('Escape');
+	await found.waitFor({ state: 'hidden' });
+	assert.ok(await opener.evaluate((element) => element === document.activeElement));
+	await page.keyboard.press('Control+k');
+	await page.keyboard.type('finance restore');
+	await found.click();
+	await page.getByRole('heading', { level: 1, name: '/srv/shares/finance' }).waitFor();
+});

@@ -106,6 +106,30 @@ const shots: readonly Shot[] = [
 	{ name: 'jobs-objects', place: '/jobs/job-design' },
 	{ name: 'job-from-chains', place: '/jobs/new?from=old-web&repository=repo-main' },
 	{ name: 'point-imported', place: '/restore?object=folder%3A%2Fsrv%2Fwww&job=old-web', act: (page) => page.waitForTimeout(800) },
+	{
+		name: 'chains',
+		place: '/repositories/repo-main',
+		act: async (page) => {
+			await page
+				.getByRole('button', { name: /Finance share/ })
+				.first()
+				.click();
+			await page.getByRole('row').nth(2).hover();
+		},
+	},
+	{
+		name: 'chain-removal',
+		place: '/repositories/repo-main',
+		act: async (page) => {
+			await page
+				.getByRole('button', { name: /Finance share/ })
+				.first()
+				.click();
+			await page.getByRole('button', { name: 'Remove…' }).last().click();
+		},
+	},
+	{ name: 'health', place: '/repositories/repo-vault?tab=health' },
+	{ name: 'point', place: '/restore?object=folder%3A%2Fsrv%2Fshares%2Ffinance' },
 	{ name: 'activity', place: '/activity' },
 	{
 		name: 'session',
@@ -130,7 +154,7 @@ const shots: readonly Shot[] = [
 /** What a look cannot show: nothing to click in an empty or a broken site. */
 const isPossible = ({ name }: Shot, { scenario }: Look): boolean =>
 	scenario === 'normal' ||
-	!/jobs-|wizard-(?!1)|below|edit|palette|session|import-map|storage/.test(name) ||
+	!/jobs-|chain|health|point|wizard-(?!1)|below|edit|palette|session|import-map|storage/.test(name) ||
 	(scenario === 'rescued' && /import|storage/.test(name)) ||
 	(scenario === 'crowded' && /jobs-details|jobs-selected|below|palette/.test(name));
 

@@ -33,7 +33,7 @@ export const theme = createTheme({
 		Checkbox: { defaultProps: { size: 'xs' } },
 		Radio: { defaultProps: { size: 'xs' } },
 		Switch: { defaultProps: { size: 'xs' } },
-		SegmentedControl: { defaultProps: { size: 'xs' } },
+		SegmentedControl: { defaultProps: { size: 'xs' }, styles: { label: { paddingInline: 12, fontWeight: 500 } } },
 		InputWrapper: { styles: { label: { fontSize: 13, fontWeight: 500, marginBottom: 3 }, description: { fontSize: 12 }, error: { fontSize: 12 } } },
 		Modal: { defaultProps: { radius: 8, overlayProps: { backgroundOpacity: 0.35 } }, styles: { title: { fontSize: 15, fontWeight: 600 } } },
 		Tooltip: { defaultProps: { openDelay: 350, withArrow: false }, styles: { tooltip: { fontSize: 12 } } },

@@ -47,12 +47,14 @@ export function formatTimeAgo(at: number, now: number): string {
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'long' });
 const dateTime = new Intl.DateTimeFormat(undefined, { year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' });
 const date = new Intl.DateTimeFormat(undefined, { year: 'numeric', month: 'short', day: 'numeric' });
+const dayMonth = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' });
 const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const hour = new Intl.DateTimeFormat(undefined, { hour: 'numeric' });
 const weekdayTime = new Intl.DateTimeFormat(undefined, { weekday: 'short', hour: '2-digit', minute: '2-digit' });
 export const formatFull = (at: number): string => full.format(at);
 export const formatDateTime = (at: number): string => dateTime.format(at);
 export const formatDate = (at: number): string => date.format(at);
+export const formatDayMonth = (at: number): string => dayMonth.format(at);
 export const formatHour = (at: number): string => hour.format(at);
 export const formatTime = (at: number): string => time.format(at);
 export const formatWeekdayTime = (at: number): string => weekdayTime.format(at);

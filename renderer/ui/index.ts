@@ -7,6 +7,7 @@ export {
 	formatBytes,
 	formatDate,
 	formatDateTime,
+	formatDayMonth,
 	formatDuration,
 	formatFull,
 	formatHour,

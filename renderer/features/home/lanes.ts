@@ -12,12 +12,14 @@ export function planLanes<T extends { readonly at: number; readonly expectedDura
 	const span = to - from;
 	const freeAt: number[] = [];
 	const bars = items
-		.toSorted((a, b) => a.at - b.at)
-		.map((item): Placed<T> => {
+		.map((item) => {
 			const start = (item.at - from) / span;
-			const end = Math.min(1, start + item.expectedDurationMs / span);
 			const isMirrored = start + minLength > 1 && start >= minLength;
-			const begin = isMirrored ? start - minLength : start;
+			return { item, start, isMirrored, begin: isMirrored ? start - minLength : start };
+		})
+		.sort((a, b) => a.begin - b.begin)
+		.map(({ item, start, isMirrored, begin }): Placed<T> => {
+			const end = Math.min(1, start + item.expectedDurationMs / span);
 			const found = freeAt.findIndex((free) => free <= begin);
 			const lane = found < 0 ? freeAt.length : found;
 			freeAt[lane] = Math.max(end, begin + minLength);

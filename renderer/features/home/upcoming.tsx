@@ -70,7 +70,9 @@ export function Upcoming({ runs }: { readonly runs: readonly Run[] }): ReactNode
 function Hours({ from, to }: { readonly from: number; readonly to: number }): ReactNode {
 	const first = new Date(from);
 	first.setMinutes(0, 0, 0);
-	const ticks = Array.from({ length: 25 }, (_, i) => first.getTime() + (i + 1) * 3_600_000).filter((at) => at < to && new Date(at).getHours() % 4 === 0);
+	const ticks = Array.from({ length: 25 }, (_, i) => first.getTime() + (i + 1) * 3_600_000).filter(
+		(at) => at < to - 5_400_000 && new Date(at).getHours() % 4 === 0,
+	);
 	return (
 		<div className={classes.hours} aria-hidden>
 			{ticks.map((at) => (

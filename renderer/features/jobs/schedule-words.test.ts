@@ -9,7 +9,7 @@ for (const cron of ['0 22 * * *', '30 6 * * 1-5', '15 1 * * 0,6', '0 * * * *', '
 		assert.equal(cronOf(plan), cron);
 	});
 
-for (const cron of ['0 22 1 * *', '*/10 * * * *', '0 0 22 * * *', '0 */5 * * *', '0 22 * 1 *', '61 22 * * *', '0 22 * * MON', 'nonsense'])
+for (const cron of ['0 22 1 * *', '*/10 * * * *', '0 0 22 * * *', '0 */5 * * *', '0 22 * 1 *', '61 22 * * *', '0 22 * * MON#1', 'nonsense'])
 	test(`“${cron}” is kept as an expression, since the builder cannot say it`, () => {
 		assert.deepEqual(parsePlan(cron), { kind: 'custom', cron });
 	});
@@ -20,6 +20,10 @@ test('seven days of the week are every day', () => {
 
 test('cron’s second name of Sunday is understood', () => {
 	assert.deepEqual(parsePlan('0 3 * * 7'), { kind: 'weekly', days: [0], hour: 3, minute: 0 });
+});
+
+test('names of days are understood', () => {
+	assert.deepEqual(parsePlan('0 3 * * Mon-Fri,sun'), { kind: 'weekly', days: [0, 1, 2, 3, 4, 5], hour: 3, minute: 0 });
 });
 
 test('a schedule of another time zone names it', () => {

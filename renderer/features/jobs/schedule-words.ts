@@ -14,7 +14,10 @@ export const workingDays: readonly number[] = [1, 2, 3, 4, 5];
 const number = (text: string | undefined, max: number): number | null =>
 	text !== undefined && /^\d{1,2}$/.test(text) && Number(text) <= max ? Number(text) : null;
 
-function parseDays(text: string): number[] | null {
+const cronNames = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
+
+function parseDays(names: string): number[] | null {
+	const text = cronNames.reduce((rest, name, day) => rest.replaceAll(name, String(day)), names.toLowerCase());
 	const days = new Set<number>();
 	for (const part of text.split(',')) {
 		const range = /^([0-7])(?:-([0-7]))?$/.exec(part);

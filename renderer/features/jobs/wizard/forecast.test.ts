@@ -56,3 +56,20 @@ test('points are counted once the retention has something to do', () => {
 	assert.deepEqual(pointRange(steps, 2), { fewest: 2, most: 3 });
 	assert.deepEqual(pointRange(steps.slice(0, 1), 2), { fewest: 1, most: 1 });
 });
+
+test('of several objects each has its own points, and the full that is renewed or merged into stands at its newest point', () => {
+	const of = (object: string, each: File): File => ({ ...each, object, chain: object });
+	const files = [
+		of('a', file('a', 'full', 1, 100, [5])),
+		of('a', file('a', 'reverse', 3, 7)),
+		of('b', file('b', 'full', 1, 50, [5])),
+		of('b', file('b', 'reverse', 2, 3)),
+	];
+	const [step] = readForecast({ runs: [run(5, 'increment', files)], isDailyAssumed: false });
+	assert.equal(step?.pointCount, 2);
+	assert.deepEqual(step?.files, [
+		{ at: 5, kind: 'full', bytes: 150 },
+		{ at: 3, kind: 'reverse', bytes: 7 },
+		{ at: 2, kind: 'reverse', bytes: 3 },
+	]);
+});

@@ -9,12 +9,18 @@ export type ForecastStep = {
 	readonly made: { readonly kind: BackupFileKind; readonly bytes: number };
 	/** Times of the points that are there after it, each with what keeps it as an archive. */
 	readonly points: ReadonlyMap<number, readonly GfsFlag[]>;
+	/** Of the object that has most. */
+	readonly pointCount: number;
+	/** The files that exist then, each at the time of the newest point that stands in it; those of several objects together. */
+	readonly files: readonly ForecastFile[];
 	readonly fileCount: number;
 	readonly removedCount: number;
 	/** A chain that was there before is not any more. */
 	readonly losesChain: boolean;
 	readonly totalBytes: number;
 };
+
+export type ForecastFile = { readonly at: number; readonly kind: BackupFileKind; readonly bytes: number };
 
 export function readForecast({ runs }: ChainPreview): ForecastStep[] {
 	let before: ReadonlySet<string> = new Set();
@@ -28,12 +34,26 @@ export function readForecast({ runs }: ChainPreview): ForecastStep[] {
 			reason: run.reason,
 			made: madeBy(run),
 			points: new Map(run.files.flatMap(({ points }) => points.map(({ createdAt, gfs }) => [createdAt, gfs] as const))),
+			pointCount: Math.max(0, ...[...Map.groupBy(run.files, ({ object }) => object).values()].map(countPoints)),
+			files: placeFiles(run),
 			fileCount: run.files.length,
 			removedCount: run.removed.length,
 			losesChain,
 			totalBytes: run.storedBytes,
 		};
 	});
+}
+
+const countPoints = (files: PreviewRun['files']): number => new Set(files.flatMap(({ points }) => points.map(({ createdAt }) => createdAt))).size;
+
+function placeFiles({ files }: PreviewRun): ForecastFile[] {
+	const placed = new Map<string, ForecastFile>();
+	for (const { kind, sizeBytes, createdAt, points } of files) {
+		const at = points.length === 0 ? createdAt : Math.max(...points.map((point) => point.createdAt));
+		const key = `${at} ${kind}`;
+		placed.set(key, { at, kind, bytes: (placed.get(key)?.bytes ?? 0) + sizeBytes });
+	}
+	return [...placed.values()];
 }
 
 function madeBy({ at, mode, files }: PreviewRun): ForecastStep['made'] {
@@ -50,7 +70,7 @@ function madeBy({ at, mode, files }: PreviewRun): ForecastStep['made'] {
 
 /** The fewest and the most points of an object once the retention has something to do. */
 export function pointRange(steps: readonly ForecastStep[], retainPoints: number): { readonly fewest: number; readonly most: number } {
-	const counts = steps.map(({ points }) => points.size);
+	const counts = steps.map(({ pointCount }) => pointCount);
 	const full = counts.findIndex((count) => count >= retainPoints);
 	const most = Math.max(0, ...counts);
 	return { fewest: full < 0 ? most : Math.min(...counts.slice(full)), most };

@@ -106,7 +106,11 @@ function Wizard({
 
 	// biome-ignore lint/correctness/useExhaustiveDependencies: a new step puts the focus into its first field
 	useEffect(() => {
-		form.current?.querySelector<HTMLElement>('[data-autofocus], [data-step-content] input, [data-step-content] [tabindex="0"]')?.focus({ preventScroll: true });
+		form.current
+			?.querySelector<HTMLElement>(
+				'[data-autofocus], [data-step-content] input, [data-step-content] [role="radio"][aria-checked="true"], [data-step-content] [tabindex="0"]',
+			)
+			?.focus({ preventScroll: true });
 	}, [step]);
 
 	const change: Change = (changes) => {
@@ -182,6 +186,7 @@ function Wizard({
 		if (chainIds.length > 0) for (const filter of [trpc.chains.pathFilter(), trpc.points.pathFilter()]) void queryClient.invalidateQueries(filter);
 	};
 
+	const nameOfRepository = (id: string): string => repositories.data?.find((each) => each.id === id)?.settings.name ?? '';
 	const position = stepIds.indexOf(step);
 	const isLast = position === stepIds.length - 1;
 	const next = stepIds[position + 1];
@@ -201,7 +206,14 @@ function Wizard({
 				back={{ title: 'Jobs', href: base ? `#/jobs/${encodeURIComponent(base.id)}` : '#/jobs' }}
 			/>
 			<div className={classes.middle}>
-				<StepList current={step} visited={visited} problems={problems} draft={draft} onStep={(wanted) => void goTo(wanted)} />
+				<StepList
+					current={step}
+					visited={visited}
+					problems={problems}
+					draft={draft}
+					repositoryName={nameOfRepository(draft.repositoryId)}
+					onStep={(wanted) => void goTo(wanted)}
+				/>
 				<div className={classes.content} data-step-content data-fill={step === 'what' || undefined}>
 					{step === 'name' && <StepName {...props} />}
 					{step === 'what' && <StepWhat {...props} />}
@@ -241,7 +253,7 @@ function Wizard({
 				<StaleDialog
 					mine={draft}
 					current={newer}
-					repositoryName={(id) => repositories.data?.find((each) => each.id === id)?.settings.name ?? id}
+					repositoryName={(id) => nameOfRepository(id) || id}
 					isBusy={isSaving}
 					onKeepMine={() => {
 						setRevision(newer.revision);

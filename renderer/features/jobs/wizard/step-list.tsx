@@ -7,12 +7,14 @@ import { describeSchedule } from '../schedule-words.ts';
 import { type Draft, errorsOf, type StepId, stepIds, stepTitles } from './draft.ts';
 import classes from './wizard.module.css';
 
-function digest(step: StepId, draft: Draft): string {
+function digest(step: StepId, draft: Draft, repositoryName: string): string {
 	switch (step) {
 		case 'name':
 			return draft.name;
 		case 'what':
 			return sourcesText(draft.sources);
+		case 'where':
+			return repositoryName;
 		case 'chain':
 			return `${methodWords[draft.method]}, ${plural(draft.retainPoints, 'point')}`;
 		case 'schedule':
@@ -27,12 +29,15 @@ export function StepList({
 	visited,
 	problems,
 	draft,
+	repositoryName,
 	onStep,
 }: {
 	readonly current: StepId;
 	readonly visited: ReadonlySet<StepId>;
 	readonly problems: DraftProblems | null;
 	readonly draft: Draft;
+	/** Empty while it is not known. */
+	readonly repositoryName: string;
 	readonly onStep: (step: StepId) => void;
 }): ReactNode {
 	return (
@@ -55,7 +60,9 @@ export function StepList({
 								</span>
 								<span className={classes.stepText}>
 									<span>{stepTitles[step]}</span>
-									{visited.has(step) && digest(step, draft) !== '' && <span className={classes.digest}>{digest(step, draft)}</span>}
+									{visited.has(step) && digest(step, draft, repositoryName) !== '' && (
+										<span className={classes.digest}>{digest(step, draft, repositoryName)}</span>
+									)}
 								</span>
 							</button>
 						</li>
