@@ -8,6 +8,7 @@ import { createApi } from './api/index.ts';
 import { type Clock, type Log, systemClock } from './base/index.ts';
 import { type DataFolder, defaultDataFolder, type LogFile, openConfiguration, openDataFolder, openLogFile, type SessionStore } from './config/index.ts';
 import type { Downloads, EngineApi, RouterContext } from './contract/index.ts';
+import type { PasswordCost } from './format/index.ts';
 import {
 	type ChainRecord,
 	type ChainStore,
@@ -15,11 +16,13 @@ import {
 	createChainUse,
 	createEventBus,
 	createJobRunner,
+	createKeys,
 	createMaintenanceSessions,
 	createReadingSessions,
 	createSessions,
 	createTaskSlots,
 	type DataPlane,
+	HeldKeys,
 	startScheduler,
 } from './jobs/index.ts';
 import { backUp, maintainChain } from './mover/index.ts';
@@ -29,9 +32,12 @@ import {
 	cleanUpJob,
 	finishChain,
 	importChains as importRepository,
+	type KeyedFolder,
 	LocalFolder,
 	listChains,
 	prepareRepository,
+	readLocks,
+	relockChain,
 	removeChain,
 	removeFile,
 	storageAt,
@@ -50,6 +56,8 @@ export type EngineOptions = {
 	/** False for an engine that lives for one command: what a schedule began in it would be cut off. Default: true. */
 	readonly runSchedules?: boolean;
 	/** Instead of the real ones, for tests of what stands above them. */
+	/** Cheap passwords, for tests of everything but their cost. */
+	readonly passwordCost?: PasswordCost;
 	readonly plane?: DataPlane;
 	readonly chainStore?: ChainStore;
 };
@@ -83,14 +91,17 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	const folder = stack.use(await openDataFolder(options.dataFolder, platform.locks, startedAt));
 	const log = options.logger ?? createLogger(folder, stack);
 	const config = stack.use(await openConfiguration<ChainRecord>(folder.databasePath, clock));
-	const plane = options.plane ?? createDataPlane(stack.use(new Look()));
-	const chainStore = options.chainStore ?? localChains;
+	const heldKeys = new HeldKeys();
+	await heldKeys.load(config);
+	const plane = options.plane ?? createDataPlane(stack.use(new Look()), heldKeys);
+	const chainStore = options.chainStore ?? createChainStore(heldKeys);
 
 	const bus = createEventBus();
 	const sessions = createSessions({ store: config.sessions, clock, bus, log });
 	const catalogue = createCatalogue({ ...config, cache: config.catalogue, chainStore, clock, bus, log });
 	const chainUse = createChainUse();
 	const slots = createTaskSlots();
+	const keys = createKeys(heldKeys, { config, catalogue, chainStore, chainUse, bus, clock, passwordCost: options.passwordCost });
 	const runner = createJobRunner({ config, sessions, catalogue, chainUse, slots, plane, chainStore, clock, log });
 	const reading = createReadingSessions({ sessions, plane, catalogue, chainUse, slots, verifications: config.verifications, clock });
 
@@ -131,6 +142,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		catalogue,
 		plane,
 		chainStore,
+		keys,
+		heldKeys,
 		bus,
 		platform,
 		clock,
@@ -179,29 +192,43 @@ function createLogger(folder: DataFolder, stack: AsyncDisposableStack): Log {
 	return pino({ base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }, file);
 }
 
-const localChains: ChainStore = {
-	prepare: prepareRepository,
-	space: (repositoryPath) => new LocalFolder(repositoryPath).space(),
-	checkStorage: (repositoryPath) => checkStorage(storageAt(repositoryPath)),
-	list: listChains,
-	cleanUp: cleanUpJob,
-	importChains: importRepository,
-	finishChain,
-	takeOver: takeOverChain,
-	removeFile,
-	removeChain,
-};
-
-const createDataPlane = (look: Look): DataPlane => ({
-	backUp,
-	restoreFiles,
-	restoreDisk,
-	verifyPoint,
-	checkChain,
-	runStep: maintainChain,
-	planRestore: (input, options) => look.plan(input, options),
-	browse: (input, options) => look.browse(input, options),
-	stat: (input, options) => look.stat(input, options),
-	openDownload: (input, options) => look.openDownload(input, options),
-	measure: (input, options) => look.measure(input, options),
+/** Jobs say where; here it gets the keys that open what lies there. */
+const openedWith = (held: HeldKeys) => ({
+	keyed: (path: string): KeyedFolder => ({ path, keys: held.ring }),
+	at: <Input extends { readonly repositoryPath: string }>(input: Input) => ({ ...input, repositoryPath: { path: input.repositoryPath, keys: held.ring } }),
 });
+
+function createChainStore(held: HeldKeys): ChainStore {
+	const { keyed } = openedWith(held);
+	return {
+		prepare: prepareRepository,
+		space: (path) => new LocalFolder(path).space(),
+		checkStorage: (path) => checkStorage(storageAt(path)),
+		list: (path) => listChains(keyed(path)),
+		cleanUp: (path, job) => cleanUpJob(keyed(path), job),
+		importChains: (path, options) => importRepository(keyed(path), options),
+		finishChain: (path, chainId) => finishChain(keyed(path), chainId),
+		takeOver: (path, chainId, job) => takeOverChain(keyed(path), chainId, job),
+		relock: (path, chainId) => relockChain(keyed(path), chainId),
+		locks: readLocks,
+		removeFile: (path, chainId, file) => removeFile(keyed(path), chainId, file),
+		removeChain: (path, chainId) => removeChain(keyed(path), chainId),
+	};
+}
+
+function createDataPlane(look: Look, held: HeldKeys): DataPlane {
+	const { at } = openedWith(held);
+	return {
+		backUp: (run, observers, options) => backUp(at(run), observers, options),
+		restoreFiles: (input, observer, options) => restoreFiles(at(input), observer, options),
+		restoreDisk: (input, observer, options) => restoreDisk(at(input), observer, options),
+		verifyPoint: (input, observer, options) => verifyPoint(at(input), observer, options),
+		checkChain: (input, observer, options) => checkChain(at(input), observer, options),
+		runStep: (input, observer, options) => maintainChain(at(input), observer, options),
+		planRestore: (input, options) => look.plan(at(input), options),
+		browse: (input, options) => look.browse(at(input), options),
+		stat: (input, options) => look.stat(at(input), options),
+		openDownload: (input, options) => look.openDownload(at(input), options),
+		measure: (input, options) => look.measure(input, options),
+	};
+}

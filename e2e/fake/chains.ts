@@ -94,6 +94,7 @@ export function chainsOfJob({
 			method: settings.method,
 			isCurrent,
 			encrypted: false,
+			keyId: null,
 			adHoc: null,
 			files: own.map((point, i) => ({
 				path: point.file,
@@ -129,10 +130,22 @@ export function previewOf(query: PreviewQuery, base: JobSettings | null, present
 		const own = points.filter(({ chainId }) => chainId === chain.id).map((point) => ({ ...point, object: source ?? { kind: 'folder', path: '/' } }));
 		if (source === undefined || own.length === 0) return [];
 		return [
-			{ id: chain.id, createdAt: Math.min(...own.map(({ createdAt }) => createdAt)), method: chain.method, objects: [source], files: chain.files, points: own },
+			{
+				id: chain.id,
+				createdAt: Math.min(...own.map(({ createdAt }) => createdAt)),
+				method: chain.method,
+				keyId: chain.keyId,
+				objects: [source],
+				files: chain.files,
+				points: own,
+			},
 		];
 	});
-	const runs = forecastRuns(chains, { settings, singleFile: false, fullBytes: query.fullBytes, incrementBytes: query.incrementBytes }, times);
+	const runs = forecastRuns(
+		chains,
+		{ settings, singleFile: false, keyId: settings.encryptionKeyId, fullBytes: query.fullBytes, incrementBytes: query.incrementBytes },
+		times,
+	);
 	return {
 		isDailyAssumed: settings.schedule === null,
 		runs: runs.map(({ at, mode, chains: after, plan, removed }) => {

@@ -20,6 +20,7 @@ import { FakeState } from './fake-state.ts';
 import { browseFolder, findEntry, listPlaces } from './folders.ts';
 import { logOf, makeSession } from './history.ts';
 import { importedChains, importedPoints, importReportOf } from './imported.ts';
+import { createFakeKeys } from './keys.ts';
 import { createRandom, hashOf } from './random.ts';
 import { type Scenario, timeZone } from './site.ts';
 
@@ -423,6 +424,11 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 			},
 			disk: async ({ point }) => maintenance('restore-disk', `Restore a disk of ${findPoint(point).job}`, findPoint(point).sourceBytes, { lengthMs: 40_000 }),
 		},
+		keys: createFakeKeys(
+			() => [...state.jobs.keys()].map((id) => state.summary(id)),
+			() => [...state.repositories.keys()].map((id) => state.repositoryState(id)),
+			startedAt,
+		),
 		places: {
 			async list({ path }) {
 				await pause(60);
@@ -474,6 +480,7 @@ function broken(api: EngineApi): EngineApi {
 		sessions: { ...group(api.sessions), follow: api.sessions.follow },
 		repositories: group(api.repositories),
 		chains: group(api.chains),
+		keys: group(api.keys),
 		points: group(api.points),
 		restore: group(api.restore),
 		places: group(api.places),

@@ -7,6 +7,7 @@
  */
 import type { Downloads, EngineApi } from '../contract/index.ts';
 import { createJobsApi } from './jobs-api.ts';
+import { createKeysApi } from './keys-api.ts';
 import type { ApiParts } from './parts.ts';
 import { createPlacesApi } from './places-api.ts';
 import { createPointsApi } from './points-api.ts';
@@ -18,12 +19,14 @@ export type { ApiParts } from './parts.ts';
 
 export function createApi(parts: ApiParts): EngineApi & Downloads {
 	const { downloads, ...points } = createPointsApi(parts);
+	const repositories = createRepositoriesApi(parts);
 	return {
 		...points,
 		system: createSystemApi(parts),
 		jobs: createJobsApi(parts),
 		sessions: createSessionsApi(parts, points),
-		repositories: createRepositoriesApi(parts),
+		repositories,
+		keys: createKeysApi(parts, repositories),
 		places: createPlacesApi(parts),
 		open: downloads.open,
 	};

@@ -36,7 +36,7 @@ export async function loadInventory({ config, catalogue, clock }: Reads): Promis
 		const repository = repositories.find(({ id }) => id === view.repositoryId);
 		const repositoryName = repository?.settings.name ?? '';
 		const ofRepository = jobs.filter(({ settings }) => settings.repositoryId === view.repositoryId);
-		const outlook = planOutlook(view.chains, ofRepository, { singleFile: repository?.settings.singleFile ?? false }, clock.now());
+		const outlook = planOutlook(view.chains, ofRepository, repository?.settings ?? { singleFile: false, encryptionKeyId: null }, clock.now());
 		const jobsHere = new Set(ofRepository.map(({ id }) => id));
 		const context: PointContext = { repositoryName, jobNames, jobsHere, formerJobs, outlook, verifiedAt: verificationTimes(view, verifications), lastChecks };
 		chains.push(...toChains(view, context));

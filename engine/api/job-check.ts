@@ -11,11 +11,13 @@ import { isInside, realPathOf } from './paths.ts';
 type Findings = { readonly errors: Map<string, EngineError>; readonly warnings: Map<string, string> };
 
 /** Checks the fields that the draft has; what is not there yet is no error. `saved`: the job as it was before, whose sources may be away for a while. */
-export async function checkJobDraft(parts: Pick<ApiParts, 'config' | 'clock'>, draft: JobDraft, saved?: JobSettings): Promise<Findings> {
+export async function checkJobDraft(parts: Pick<ApiParts, 'config' | 'clock' | 'heldKeys'>, draft: JobDraft, saved?: JobSettings): Promise<Findings> {
 	const findings: Findings = { errors: new Map(), warnings: new Map() };
 	checkShape(draft, findings);
 	await checkName(parts, draft, findings);
 	const repositoryPath = await checkRepository(parts, draft, findings);
+	const { encryptionKeyId } = draft;
+	if (encryptionKeyId) attempt(findings, 'encryptionKeyId', () => void parts.heldKeys.get(encryptionKeyId));
 	await checkSources(draft.sources ?? [], repositoryPath, saved, findings);
 	for (const field of ['schedule', 'activeFull', 'syntheticFull'] as const) {
 		const value = draft[field];

@@ -7,7 +7,9 @@ import type {
 	ChainUse,
 	DataPlane,
 	EventBus,
+	HeldKeys,
 	JobRunner,
+	Keys,
 	MaintenanceSessions,
 	ReadingSessions,
 	Scheduler,
@@ -27,6 +29,8 @@ export type ApiParts = {
 	readonly catalogue: Catalogue;
 	readonly plane: DataPlane;
 	readonly chainStore: ChainStore;
+	readonly keys: Keys;
+	readonly heldKeys: Pick<HeldKeys, 'get'>;
 	readonly bus: EventBus;
 	readonly platform: Platform;
 	readonly clock: Clock;

@@ -1,6 +1,6 @@
 import { EngineError } from '../base/index.ts';
 import { type ChainPreview, type JobSettings, jobSettings, type PreviewQuery, type SourceSpec } from '../contract/index.ts';
-import { type ForecastStep, forecastRuns, nextOccurrences, parseSchedule, type RetentionChain, sourceKey } from '../jobs/index.ts';
+import { type ForecastStep, forecastRuns, keyIdFor, nextOccurrences, parseSchedule, type RetentionChain, sourceKey } from '../jobs/index.ts';
 import type { ApiParts } from './parts.ts';
 
 const DAY_MS = 86_400_000;
@@ -25,7 +25,8 @@ export async function previewChains({ config, catalogue, clock }: ApiParts, quer
 		settings.schedule === null
 			? Array.from({ length: runs }, (_value, i) => now + (i + 1) * DAY_MS)
 			: nextOccurrences(parseSchedule(settings.schedule, now), now, runs);
-	const rules = { settings: { ...settings, sources }, singleFile: repository?.settings.singleFile ?? false, fullBytes, incrementBytes };
+	const place = repository?.settings ?? { singleFile: false, encryptionKeyId: null };
+	const rules = { settings: { ...settings, sources }, singleFile: place.singleFile, keyId: keyIdFor(settings, place), fullBytes, incrementBytes };
 	return { runs: forecastRuns(present, rules, times).map(describeStep), isDailyAssumed: settings.schedule === null };
 }
 

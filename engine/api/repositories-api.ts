@@ -51,7 +51,7 @@ export async function describeRepository(
 }
 
 export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'] {
-	const { config, catalogue, chainStore, sessions, platform, bus, clock, dataFolder } = parts;
+	const { config, catalogue, chainStore, heldKeys, sessions, platform, bus, clock, dataFolder } = parts;
 
 	async function get(id: string): Promise<Repository> {
 		return describeRepository(parts, await config.repositories.get(id), await loadInventory(parts));
@@ -108,6 +108,7 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 		async add(settings) {
 			const path = requireAbsolute(settings.path, 'path');
 			await refuseTakenName(settings.name);
+			if (settings.encryptionKeyId !== null) heldKeys.get(settings.encryptionKeyId);
 			await checkPlace(path, null);
 			await chainStore.prepare(path);
 			const repository = await config.repositories.insert({ ...settings, path });
@@ -119,6 +120,7 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 		async update({ id, revision, settings }) {
 			const saved = await config.repositories.get(id);
 			const path = requireAbsolute(settings.path, 'path');
+			if (settings.encryptionKeyId !== null) heldKeys.get(settings.encryptionKeyId);
 			if (saved.revision === revision && path !== saved.settings.path) {
 				if (await isInUse(id))
 					throw new EngineError('busy.repository', `The repository “${saved.settings.name}” is in use.`, { hint: 'Wait until its sessions have ended.' });

@@ -14,7 +14,7 @@ const DAY_MS = 86_400_000;
 const RECENT_SESSIONS = 5;
 
 export function createSystemApi(parts: ApiParts): EngineApi['system'] {
-	const { config, sessions, scheduler, bus, clock, platform } = parts;
+	const { config, sessions, scheduler, bus, clock, platform, keys } = parts;
 
 	/** The tasks that tell the last result of each object, newest first. `backups`: those of the job that have ended, newest first. */
 	async function recentTasks({ settings }: Entity<JobSettings>, backups: readonly SessionListItem[]): Promise<SessionTask[]> {
@@ -56,6 +56,7 @@ export function createSystemApi(parts: ApiParts): EngineApi['system'] {
 					objects,
 					repositories,
 					chains: inventory.chains,
+					keys: await keys.list(),
 					points: inventory.points,
 				},
 				now,

@@ -180,8 +180,6 @@ test('what this version cannot do yet says so', async (t) => {
 	const site = await openSiteWithJob(t);
 	const add = ['job', 'add', 'X', '--source', 'folder:documents', '--repository', 'Main'];
 	for (const args of [
-		[...add, '--encrypt', '--password-file', 'x'],
-		[...add, '--encrypt'],
 		[...add, '--snapshot', 'auto'],
 		['job', 'add', 'X', '--source', 'vm:host/name', '--repository', 'Main'],
 		['repository', 'add', 'X', '--path', 'x', '--on', 'machine'],
@@ -258,7 +256,7 @@ test('every command explains itself with an example', async (t) => {
 		return stdout;
 	};
 	const subcommands = (text: string): string[] =>
-		[...(text.split('\nCommands:\n')[1] ?? '').matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name ?? '').filter((name) => name !== 'help');
+		[...(text.split('\nCommands:\n')[1] ?? '').matchAll(/^ {2}([\w-]+)/gm)].map(([, name]) => name ?? '').filter((name) => name !== 'help');
 	let count = 0;
 	for (const group of subcommands(await help())) {
 		const names = subcommands(await help(group));

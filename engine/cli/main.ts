@@ -14,6 +14,7 @@ import { addJobMap } from './commands/job-map.ts';
 import { addJobRemove } from './commands/job-remove.ts';
 import { addJobRun } from './commands/job-run.ts';
 import { addJobShow } from './commands/job-show.ts';
+import { addKeyCommands } from './commands/key.ts';
 import { addPointBrowse } from './commands/point-browse.ts';
 import { addPointList } from './commands/point-list.ts';
 import { addPointShow } from './commands/point-show.ts';
@@ -97,6 +98,8 @@ function createProgram(line: CommandLine, version: string): Command {
 	addRestoreFiles(restore, line);
 	addRestoreDisk(restore, line);
 	addLaterCommand(restore, line, 'vm');
+
+	addKeyCommands(group('key', 'Encryption: passwords, recovery keys, and what they open.'), line);
 
 	const chain = group('chain', 'Chains of backup files.');
 	addChainList(chain, line);

@@ -5,6 +5,7 @@
  * a database that is damaged or from a newer version is named and never changed.
  * Does not: know what settings mean, read repositories, or keep secrets from the owner of the folder.
  */
+import { dirname, join } from 'node:path';
 import { type Clock, systemClock } from '../base/index.ts';
 import { type JobSettings, jobSettings, type RepositorySettings, repositorySettings } from '../contract/index.ts';
 import { type CachedChain, type CatalogueStore, createCatalogueStore } from './catalogue-store.ts';
@@ -19,6 +20,7 @@ import {
 	type UsageStore,
 	type VerificationStore,
 } from './history-stores.ts';
+import { createKeyStore, type KeyStore } from './key-store.ts';
 import { createSessionStore, type SessionStore } from './session-store.ts';
 
 export type { CachedCatalogue, CatalogueProblem, CatalogueStore } from './catalogue-store.ts';
@@ -26,6 +28,7 @@ export { type DataFolder, type DataFolderHolder, defaultDataFolder, openDataFold
 export type { Entity, EntityStore } from './entity-store.ts';
 export type { FormerJobStore } from './former-jobs.ts';
 export type { ScheduleState, ScheduleStateStore, UsageSample, UsageStore, Verification, VerificationStore } from './history-stores.ts';
+export type { KeyStore, StoredKey } from './key-store.ts';
 export { type LogFile, openLogFile } from './log-file.ts';
 export type { SessionOutcome, SessionQuery, SessionStore, StoredSession, StoredSessionItem } from './session-store.ts';
 
@@ -38,10 +41,15 @@ export interface Configuration<Chain extends CachedChain> extends AsyncDisposabl
 	readonly usage: UsageStore;
 	readonly schedules: ScheduleStateStore;
 	readonly formerJobs: FormerJobStore;
+	readonly keys: KeyStore;
 }
 
-/** Opens or creates the database at `path`. `database.newer`, `database.damaged`, `data-folder.unusable`. */
-export async function openConfiguration<Chain extends CachedChain>(path: string, clock: Pick<Clock, 'now'> = systemClock): Promise<Configuration<Chain>> {
+/** Opens or creates the database at `path`; what guards its keys lies in `secretPath`, made with the first of them. `database.newer`, `database.damaged`, `data-folder.unusable`. */
+export async function openConfiguration<Chain extends CachedChain>(
+	path: string,
+	clock: Pick<Clock, 'now'> = systemClock,
+	secretPath: string = join(dirname(path), 'secrets.key'),
+): Promise<Configuration<Chain>> {
 	const db = await openDatabase(path);
 	const now = () => clock.now();
 	return {
@@ -53,6 +61,7 @@ export async function openConfiguration<Chain extends CachedChain>(path: string,
 		usage: createUsageStore(db),
 		schedules: createScheduleStateStore(db),
 		formerJobs: createFormerJobStore(db),
+		keys: createKeyStore(db, secretPath),
 		[Symbol.asyncDispose]: () => db.destroy(),
 	};
 }

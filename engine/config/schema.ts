@@ -35,5 +35,6 @@ export type Tables = {
 	verifications: { target: 'point' | 'chain'; target_id: string; session_id: string; at: number; damaged_count: number; unreadable_count: number };
 	usage_samples: { repository_id: string; day_at: number; used_bytes: number };
 	former_jobs: { id: string; name: string; removed_at: number };
+	encryption_keys: { id: string; created_at: number; sealed_secret: Uint8Array; slots: string; recovery_confirmed_at: number | null };
 	schedule_state: { job_id: string; schedule: string; handled_at: number; retry: string | null };
 };

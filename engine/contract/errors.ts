@@ -15,6 +15,7 @@ export const errorCodes = [
 	'not-found.session',
 	'not-found.point',
 	'not-found.chain',
+	'not-found.key',
 	'not-found.path',
 	'not-found.disk',
 	'exists.name', // a job or repository of that name exists

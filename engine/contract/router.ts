@@ -4,6 +4,7 @@
  */
 import { initTRPC, TRPCError } from '@trpc/server';
 import { z } from 'zod';
+import { type EncryptionKey, newPassword, type Relocking, secret } from './encryption.ts';
 import type { ErrorShape } from './errors.ts';
 import type { ChainMapping, ImportReport } from './import-report.ts';
 import {
@@ -82,6 +83,11 @@ const mapQuery = z.object({ id: z.string().min(1), chainId: z.string().min(1) })
 const importQuery = id.extend({ finish: z.boolean().default(false) });
 const heatMapQuery = z.object({ timeZone: z.string().default('UTC') });
 
+const keyReference = z.object({ keyId: z.string().min(1) });
+const passwordChange = keyReference.extend({ password: newPassword });
+const recoveryKeyProof = keyReference.extend({ recoveryKey: z.string().min(1).max(200) });
+const unlockQuery = z.object({ repositoryId: z.string().min(1), secret });
+
 /** Steps of the job wizard: each is checked when it is left. */
 export const jobDraft = jobSettings.partial().extend({ id: z.string().optional() });
 export type JobDraft = z.infer<typeof jobDraft>;
@@ -155,6 +161,22 @@ export interface EngineApi {
 		import(input: z.infer<typeof importQuery>, options: CallOptions): Promise<ImportReport>;
 		/** Tries out what backups rest on: a few small files, which are gone afterwards. What is broken is in the report, not an error. */
 		checkStorage(input: { id: string }, options: CallOptions): Promise<StorageReport>;
+	};
+	/** What chains are encrypted with. Secrets go in; none but a new recovery key, once, comes out. */
+	keys: {
+		list(options: CallOptions): Promise<EncryptionKey[]>;
+		/** A new key that the password and the recovery key open. Give its id to a job or a repository. */
+		create(input: { password: string }, options: CallOptions): Promise<{ keyId: string; recoveryKey: string }>;
+		/** No data is written anew; the password before opens none of the files that were reached. */
+		changePassword(input: z.infer<typeof passwordChange>, options: CallOptions): Promise<Relocking>;
+		/** Makes another recovery key, as for a password. */
+		newRecoveryKey(input: { keyId: string }, options: CallOptions): Promise<Relocking & { recoveryKey: string }>;
+		/** Proves that the user has it. `auth.wrong-secret`. */
+		confirmRecoveryKey(input: z.infer<typeof recoveryKeyProof>, options: CallOptions): Promise<void>;
+		/** Opens chains that another installation made, or this one before it lost its data folder. `auth.wrong-secret` when none opens. */
+		unlock(input: z.infer<typeof unlockQuery>, options: CallOptions): Promise<{ keyIds: string[]; repository: Repository }>;
+		/** Forgets a key that no job and no repository uses: its chains then need to be unlocked again. `usage.conflict`. */
+		remove(input: { keyId: string }, options: CallOptions): Promise<void>;
 	};
 	chains: {
 		list(input: z.infer<typeof pointFilter>, options: CallOptions): Promise<Chain[]>;
@@ -285,6 +307,15 @@ export const appRouter = t.router({
 		rescan: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.repositories.rescan(input, { signal })),
 		import: call.input(importQuery).mutation(({ ctx, input, signal }) => ctx.api.repositories.import(input, { signal })),
 		checkStorage: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.repositories.checkStorage(input, { signal })),
+	}),
+	keys: t.router({
+		list: call.query(({ ctx, signal }) => ctx.api.keys.list({ signal })),
+		create: call.input(z.object({ password: newPassword })).mutation(({ ctx, input, signal }) => ctx.api.keys.create(input, { signal })),
+		changePassword: call.input(passwordChange).mutation(({ ctx, input, signal }) => ctx.api.keys.changePassword(input, { signal })),
+		newRecoveryKey: call.input(keyReference).mutation(({ ctx, input, signal }) => ctx.api.keys.newRecoveryKey(input, { signal })),
+		confirmRecoveryKey: call.input(recoveryKeyProof).mutation(({ ctx, input, signal }) => ctx.api.keys.confirmRecoveryKey(input, { signal })),
+		unlock: call.input(unlockQuery).mutation(({ ctx, input, signal }) => ctx.api.keys.unlock(input, { signal })),
+		remove: call.input(keyReference).mutation(({ ctx, input, signal }) => ctx.api.keys.remove(input, { signal })),
 	}),
 	chains: t.router({
 		list: call.input(pointFilter).query(({ ctx, input, signal }) => ctx.api.chains.list(input, { signal })),

@@ -82,6 +82,8 @@ export const jobSettings = z.object({
 	activeFull: schedule.nullable().default(null),
 	/** Forward incremental only: when to begin a new chain with a full that is put together from the present one, reading only changes from the source. */
 	syntheticFull: schedule.nullable().default(null),
+	/** Chains are encrypted with this key; null: with that of the repository, if it has one. */
+	encryptionKeyId: z.string().min(1).nullable().default(null),
 	blockSize: blockSize.default('1m'),
 	compression: compression.default('optimal'),
 	/** Null: only when started by hand. */
@@ -233,6 +235,8 @@ export const repositorySettings = z.object({
 	/** Bytes per second; null: no limit. */
 	readLimit: z.number().int().positive().nullable().default(null),
 	writeLimit: z.number().int().positive().nullable().default(null),
+	/** Chains of jobs without a key of their own are encrypted with this key; null: they are not encrypted. */
+	encryptionKeyId: z.string().min(1).nullable().default(null),
 });
 export type RepositorySettings = z.infer<typeof repositorySettings>;
 export type RepositorySettingsInput = z.input<typeof repositorySettings>;
@@ -284,6 +288,8 @@ export const chain = z.object({
 	method: chainMethod,
 	isCurrent: z.boolean(),
 	encrypted: z.boolean(),
+	/** Key that opens it; null when it is not encrypted. */
+	keyId: z.string().nullable(),
 	adHoc: adHocFull.nullable(),
 	files: z.array(
 		z.object({
@@ -453,7 +459,18 @@ export const attentionItem = z.object({
 	at: epochMs,
 	/** The button that mends it. */
 	action: z.object({
-		kind: z.enum(['run-job', 'retry-session', 'open-session', 'open-job', 'open-repository', 'check-chain', 'enable-job', 'verify-point', 'create-job']),
+		kind: z.enum([
+			'run-job',
+			'retry-session',
+			'open-session',
+			'open-job',
+			'open-repository',
+			'check-chain',
+			'enable-job',
+			'verify-point',
+			'create-job',
+			'open-key',
+		]),
 		label: z.string(),
 		targetId: z.string(),
 	}),
@@ -507,7 +524,7 @@ export type PlaceEntry = z.infer<typeof placeEntry>;
 
 /** Something changed: the face asks again for what it shows. Bursts are merged by the engine to at most 4 a second per kind and id. */
 export const engineEvent = z.object({
-	kind: z.enum(['job', 'session', 'repository', 'chain', 'point', 'overview']),
+	kind: z.enum(['job', 'session', 'repository', 'chain', 'point', 'key', 'overview']),
 	id: z.string().nullable(),
 });
 export type EngineEvent = z.infer<typeof engineEvent>;

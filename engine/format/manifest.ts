@@ -143,6 +143,13 @@ function sealJson(json: Uint8Array, head: Uint8Array, { lock, cipher }: ChainSea
 	return Buffer.concat([lockPart, nonce, sealed, tag]);
 }
 
+/** The lock of a `.hbm` from its first bytes; null when it is not encrypted. @throws `repository.damaged` */
+export function lockIn(head: Uint8Array, where: string): ChainLock | null {
+	const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength);
+	const isEncrypted = bytes.byteLength >= metadataHeadBytes && bytes.subarray(0, 8).equals(metadataMagic) && bytes.readUInt32LE(12) === metadataEncrypted;
+	return isEncrypted ? parseLock(bytes.subarray(metadataHeadBytes), where) : null;
+}
+
 /** @throws `repository.foreign`, `repository.newer-format`, `repository.damaged`, `repository.locked` */
 export function parseChainMetadata(bytes: Uint8Array, where: string, ring: KeyRing): { metadata: ChainMetadata; seal: ChainSeal | null } {
 	const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,5 +1,5 @@
 /** What somebody should look at, each with the step that mends it. Pure. */
-import type { AttentionItem, Chain, ErrorShape, Point, ProtectedObject, Repository, Session } from '../contract/index.ts';
+import type { AttentionItem, Chain, EncryptionKey, ErrorShape, Point, ProtectedObject, Repository, Session } from '../contract/index.ts';
 
 export type AttentionFacts = {
 	readonly jobs: readonly {
@@ -13,6 +13,7 @@ export type AttentionFacts = {
 	readonly objects: readonly ProtectedObject[];
 	readonly repositories: readonly Pick<Repository, 'id' | 'settings' | 'state' | 'problem' | 'fullAt'>[];
 	readonly chains: readonly Pick<Chain, 'id' | 'job' | 'object' | 'lastCheck'>[];
+	readonly keys: readonly Pick<EncryptionKey, 'id' | 'createdAt' | 'recoveryKeyConfirmedAt' | 'usedBy'>[];
 	readonly points: readonly Pick<Point, 'id' | 'jobId' | 'object' | 'createdAt' | 'restorable'>[];
 };
 
@@ -24,7 +25,13 @@ const VERIFY_EVERY_MS = 30 * DAY_MS;
 
 /** Errors first, then the newest. */
 export function planAttention(facts: AttentionFacts, nowMs: number): AttentionItem[] {
-	const items = [...jobItems(facts, nowMs), ...objectItems(facts, nowMs), ...repositoryItems(facts, nowMs), ...verificationItems(facts, nowMs)];
+	const items = [
+		...jobItems(facts, nowMs),
+		...objectItems(facts, nowMs),
+		...repositoryItems(facts, nowMs),
+		...verificationItems(facts, nowMs),
+		...keyItems(facts),
+	];
 	return items.toSorted((a, b) => (a.severity === b.severity ? b.at - a.at : a.severity === 'error' ? -1 : 1));
 }
 
@@ -124,6 +131,16 @@ function repositoryItems({ repositories }: AttentionFacts, nowMs: number): Atten
 			return [{ id: `filling-${id}`, severity: 'warning', title: `Repository ${settings.name} runs full soon`, detail, at: nowMs, action }];
 		}
 		return [];
+	});
+}
+
+/** A key that only this machine has is lost with it. */
+function keyItems({ keys }: AttentionFacts): AttentionItem[] {
+	return keys.flatMap(({ id, createdAt, recoveryKeyConfirmedAt, usedBy }): AttentionItem[] => {
+		if (recoveryKeyConfirmedAt !== null || usedBy.length === 0) return [];
+		const title = `The recovery key of ${usedBy.map(({ name }) => name).join(', ')} may not be stored`;
+		const detail = 'Without it and without the password nobody can ever open these backups. Type it in to show that you have it, or make a new one.';
+		return [{ id: `recovery-key-${id}`, severity: 'warning', title, detail, at: createdAt, action: { kind: 'open-key', label: 'Confirm', targetId: id } }];
 	});
 }
 

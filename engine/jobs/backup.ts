@@ -7,6 +7,7 @@ import { applyRetention } from './apply-retention.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { ChainSeat, ChainUse } from './chain-use.ts';
 import { type AskedAdHoc, type AskedFull, findCurrentChain, type PlannedMode, planMode, refuseConflicts, renewAfterPoints } from './full-or-increment.ts';
+import { keyIdFor } from './keys.ts';
 import type { LiveSession } from './live-session.ts';
 import type { LiveTask } from './live-task.ts';
 import type { BackupRun, ChainRecord, ChainStore, DataPlane } from './ports.ts';
@@ -162,7 +163,7 @@ function planRun({ clock }: BackupParts, request: BackupRequest, { objects }: Ru
 	}
 	const current = findCurrentChain(jobChains, objects, { singleFile });
 	const isPartial = request.objects.length < settings.sources.length;
-	const mode = planMode({ settings, current, objects, singleFile, isPartial, askedFull: full, nowMs });
+	const mode = planMode({ settings, keyId: keyIdFor(settings, repository.settings), current, objects, singleFile, isPartial, askedFull: full, nowMs });
 	// Of a single-file chain, some objects alone begin no new one: the next whole run does.
 	return { current, mode, renewAfterPoints: singleFile && isPartial ? null : renewAfterPoints(settings, current, nowMs) };
 }
@@ -181,7 +182,7 @@ async function performRun(parts: BackupParts, request: BackupRequest, run: Run, 
 
 	const backupRun: BackupRun = {
 		repositoryPath: repository.settings.path,
-		keyId: null,
+		keyId: keyIdFor(settings, repository.settings),
 		job: { id: job.id, name: settings.name },
 		sessionId: session.id,
 		objects: run.objects,

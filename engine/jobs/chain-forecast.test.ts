@@ -29,11 +29,11 @@ for (const settings of [
 			await runToEnd(site, job.id);
 		}
 		const times = Array.from({ length: 16 }, (_, i) => begin + (4 + i) * DAY_MS);
-		const rules = { settings: job.settings, singleFile: false, fullBytes: null, incrementBytes: null };
+		const rules = { settings: job.settings, singleFile: false, keyId: null, fullBytes: null, incrementBytes: null };
 		for (const expected of forecastRuns(await present(), rules, times)) {
 			await site.clock.advance(DAY_MS);
 			const before = await present();
-			const { expiringFiles } = planOutlook(before, [job], { singleFile: false }, site.clock.now());
+			const { expiringFiles } = planOutlook(before, [job], { singleFile: false, encryptionKeyId: null }, site.clock.now());
 			await runToEnd(site, job.id);
 			const after = await present();
 			assert.deepEqual(shapeOf(after), shapeOf(expected.chains), new Date(expected.at).toISOString());

@@ -12,6 +12,8 @@ export type ForecastRules = {
 		'method' | 'differential' | 'activeFull' | 'syntheticFull' | 'schedule' | 'retainPoints' | 'retainDays' | 'gfs' | 'sources'
 	>;
 	readonly singleFile: RepositorySettings['singleFile'];
+	/** The key that the job's chains get; null: not encrypted. */
+	readonly keyId: string | null;
 	/** Bytes of what a run writes for one object; null: those of earlier runs. */
 	readonly fullBytes: number | null;
 	readonly incrementBytes: number | null;
@@ -50,13 +52,13 @@ export function forecastRuns(chains: readonly RetentionChain[], rules: ForecastR
 }
 
 function simulateRun(chains: readonly RetentionChain[], rules: ForecastRules, at: number): { after: RetentionChain[]; mode: PlannedMode } {
-	const { settings, singleFile } = rules;
+	const { settings, singleFile, keyId } = rules;
 	const runs = singleFile ? [settings.sources] : settings.sources.map((source) => [source]);
 	let after = [...chains];
 	let first: PlannedMode | undefined;
 	for (const [i, objects] of runs.entries()) {
 		const current = findCurrentChain(after, objects, rules);
-		const planned = planMode({ settings, current, objects, singleFile, askedFull: null, nowMs: at });
+		const planned = planMode({ settings, keyId, current, objects, singleFile, askedFull: null, nowMs: at });
 		const renewAt = renewAfterPoints(settings, current, at);
 		const mode: PlannedMode =
 			current === undefined
@@ -66,7 +68,7 @@ function simulateRun(chains: readonly RetentionChain[], rules: ForecastRules, at
 					: planned;
 		first ??= mode;
 		const made = { at, objects, sizeBytes: estimate(after, mode, objects, rules), name: `${at}-${i}` };
-		if (mode.requested !== 'increment' || current === undefined) after.push(newChain(made, settings.method));
+		if (mode.requested !== 'increment' || current === undefined) after.push(newChain(made, settings.method, keyId));
 		else after = after.map((chain) => (chain === current ? grow(chain, made, settings) : chain));
 	}
 	return { after, mode: first ?? { requested: 'increment', reason: '' } };
@@ -77,10 +79,10 @@ type Made = { readonly at: number; readonly objects: readonly SourceSpec[]; read
 const mostPoints = (chain: RetentionChain, objects: readonly SourceSpec[]): number =>
 	Math.max(0, ...objects.map((object) => chain.points.filter((point) => sourceKey(point.object) === sourceKey(object)).length));
 
-function newChain(made: Made, method: RetentionChain['method']): RetentionChain {
+function newChain(made: Made, method: RetentionChain['method'], keyId: string | null): RetentionChain {
 	const id = `next-${made.name}`;
 	const file = newFile(made, 'full', null);
-	return { id, createdAt: made.at, method, objects: made.objects, files: [file], points: newPoints(made, id, 'full', file.path) };
+	return { id, createdAt: made.at, method, keyId, objects: made.objects, files: [file], points: newPoints(made, id, 'full', file.path) };
 }
 
 function grow(chain: RetentionChain, made: Made, { method, differential }: Pick<JobSettings, 'method' | 'differential'>): RetentionChain {

@@ -22,7 +22,7 @@ async function protect(site: JobSite, settings: Partial<JobSettingsInput>, runs:
 	const chains = async () => (await site.plane.list('/repositories/Local')).chains;
 	const points = async (): Promise<Point[]> => {
 		const view = await site.catalogue.refresh(repository.id);
-		const outlook = planOutlook([], [], { singleFile: false }, 0);
+		const outlook = planOutlook([], [], { singleFile: false, encryptionKeyId: null }, 0);
 		const context = {
 			repositoryName: 'Local',
 			jobNames: new Map([[job.id, 'Office']]),

@@ -42,7 +42,9 @@ export function findCurrentChain<Chain extends Pick<ChainRecord, 'id' | 'created
 export type ModeFacts = {
 	readonly settings: Pick<JobSettings, 'method' | 'activeFull' | 'syntheticFull'>;
 	/** The newest chain of the run's objects, if there is one. */
-	readonly current: Pick<ChainRecord, 'createdAt' | 'method' | 'objects'> | undefined;
+	readonly current: Pick<ChainRecord, 'createdAt' | 'method' | 'objects' | 'keyId'> | undefined;
+	/** The key that the job's chains get; null: not encrypted. */
+	readonly keyId: string | null;
 	readonly objects: readonly SourceSpec[];
 	readonly singleFile: boolean;
 	/** Only some objects of the job run: in a single-file chain that begins no new chain for the sake of a schedule, which would leave the others out. */
@@ -51,10 +53,11 @@ export type ModeFacts = {
 	readonly nowMs: number;
 };
 
-export function planMode({ settings, current, objects, singleFile, isPartial = false, askedFull, nowMs }: ModeFacts): PlannedMode {
+export function planMode({ settings, keyId, current, objects, singleFile, isPartial = false, askedFull, nowMs }: ModeFacts): PlannedMode {
 	if (askedFull === 'active') return { requested: 'full', reason: 'A full was asked for.' };
 	if (current !== undefined && current.method !== settings.method)
 		return { requested: 'full', reason: `The method of the job was changed from ${current.method} to ${settings.method}.` };
+	if (current !== undefined && current.keyId !== keyId) return { requested: 'full', reason: encryptionReason(current.keyId, keyId) };
 	const fits = current === undefined || (singleFile ? current.objects.length > 1 || objects.length === 1 : current.objects.length === 1);
 	if (!fits) return { requested: 'full', reason: `The repository keeps ${singleFile ? 'all objects in one chain' : 'a chain per object'} now.` };
 	if (askedFull === 'synthetic') return { requested: 'synthetic', reason: 'A synthetic full was asked for.' };
@@ -65,6 +68,9 @@ export function planMode({ settings, current, objects, singleFile, isPartial = f
 	if (syntheticDue !== null) return { requested: 'synthetic', reason: `The synthetic full planned for ${new Date(syntheticDue).toISOString()} was due.` };
 	return { requested: 'increment', reason: '' };
 }
+
+const encryptionReason = (before: string | null, now: string | null): string =>
+	now === null ? 'Encryption was switched off.' : before === null ? 'Encryption was switched on.' : 'The job has another encryption key now.';
 
 function dueSince(schedule: Schedule | null, sinceMs: number, nowMs: number): number | null {
 	if (schedule === null) return null;

@@ -5,6 +5,7 @@ import type { Catalogue } from './catalogue.ts';
 import { forecastRuns } from './chain-forecast.ts';
 import type { ChainUse } from './chain-use.ts';
 import { findCurrentChain, planMode, renewAfterPoints } from './full-or-increment.ts';
+import { keyIdFor } from './keys.ts';
 import type { ChainRecord, ChainStore } from './ports.ts';
 import type { Sessions } from './sessions.ts';
 import { sourceKey } from './source-key.ts';
@@ -36,14 +37,15 @@ export function planMapping(facts: MappingFacts): ChainMapping {
 			`Map a job before its first run, or remove the newer chain first with "holdfast chain remove ${current?.id}".`,
 		);
 	}
-	const planned = planMode({ settings, current, objects, singleFile, askedFull: null, nowMs });
+	const keyId = keyIdFor(settings, repository.settings);
+	const planned = planMode({ settings, keyId, current, objects, singleFile, askedFull: null, nowMs });
 	const renewAt = renewAfterPoints(settings, current, nowMs);
 	const most = Math.max(0, ...objects.map((object) => chain.points.filter((point) => sourceKey(point.object) === sourceKey(object)).length));
 	const next =
 		planned.requested === 'increment' && renewAt !== null && most >= renewAt
 			? ({ mode: 'full', reason: `The chain holds ${most} restore points already and the job keeps ${settings.retainPoints}: a new one begins.` } as const)
 			: { mode: planned.requested, reason: planned.reason };
-	const [after] = forecastRuns(present, { settings, singleFile, fullBytes: null, incrementBytes: null }, [nowMs]);
+	const [after] = forecastRuns(present, { settings, singleFile, keyId, fullBytes: null, incrementBytes: null }, [nowMs]);
 	const left = new Set(after?.chains.flatMap(({ points }) => points.map(({ id }) => id)));
 	return {
 		chainId: chain.id,
@@ -82,6 +84,15 @@ function refuseUnfit({ job, repository, chain, jobNames }: MappingFacts): void {
 		throw refusal(
 			`${name} grows by the method ${chain.method}, and the job “${settings.name}” uses ${settings.method}: its next run would begin a new chain with a full.`,
 			`Give the job that method first (holdfast job edit "${settings.name}" --method ${chain.method}), then map it.`,
+		);
+	}
+	const keyId = keyIdFor(settings, repository.settings);
+	if (chain.keyId !== keyId) {
+		throw refusal(
+			`${name} is ${chain.keyId === null ? 'not encrypted' : `encrypted with the key ${chain.keyId}`}, and chains of the job “${settings.name}” are ${keyId === null ? 'not' : 'encrypted with another one'}.`,
+			chain.keyId === null
+				? `Switch the encryption of the job off first (holdfast job edit "${settings.name}" --no-encrypt), then map it.`
+				: `Give the job that key first (holdfast job edit "${settings.name}" --key ${chain.keyId}), then map it.`,
 		);
 	}
 	const wanted = new Set(settings.sources.map(sourceKey));

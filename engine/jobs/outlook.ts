@@ -1,6 +1,7 @@
 /** What the next run of each job will take from a repository, and what keeps what stays. Pure. */
 import type { GfsFlag, JobSettings, RepositorySettings } from '../contract/index.ts';
 import { forecastRuns } from './chain-forecast.ts';
+import { keyIdFor } from './keys.ts';
 import type { ChainRecord } from './ports.ts';
 import { DAY_MS, type RetentionChain } from './retention.ts';
 import { parseSchedule } from './schedule.ts';
@@ -22,7 +23,7 @@ type OutlookJob = { readonly id: string; readonly settings: JobSettings };
 export function planOutlook(
 	chains: readonly ChainRecord[],
 	jobs: readonly OutlookJob[],
-	{ singleFile }: Pick<RepositorySettings, 'singleFile'>,
+	repository: Pick<RepositorySettings, 'singleFile' | 'encryptionKeyId'>,
 	nowMs: number,
 ): Outlook {
 	const gfs = new Map<string, readonly GfsFlag[]>();
@@ -33,7 +34,9 @@ export function planOutlook(
 	for (const { id, settings } of jobs) {
 		const present = byJob.get(id) ?? [];
 		if (present.length === 0) continue;
-		const [step] = forecastRuns(present, { settings, singleFile, fullBytes: null, incrementBytes: null }, [nextRunAt(settings, nowMs)]);
+		const { singleFile } = repository;
+		const rules = { settings, singleFile, keyId: keyIdFor(settings, repository), fullBytes: null, incrementBytes: null };
+		const [step] = forecastRuns(present, rules, [nextRunAt(settings, nowMs)]);
 		if (step === undefined) continue;
 		const [pointsAfter, filesAfter] = [pointIdsOf(step.chains), pathsOf(step.chains)];
 		for (const point of pointIdsOf(present)) if (!pointsAfter.has(point)) expiringPoints.add(point);

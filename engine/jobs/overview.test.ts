@@ -117,7 +117,7 @@ test('a job that runs every minute does not fill the list', () => {
 	assert.equal(planUpcoming([job], now).length, 48);
 });
 
-const quiet: AttentionFacts = { jobs: [], objects: [], repositories: [], chains: [], points: [] };
+const quiet: AttentionFacts = { jobs: [], objects: [], repositories: [], chains: [], keys: [], points: [] };
 const job = { id: 'j', name: 'Office', enabled: true, hasSchedule: true, lastBackup: null, isRunning: false };
 const last = (state: 'failed' | 'warning' | 'success' | 'interrupted') =>
 	({ id: 's', state, queuedAt: 1, endedAt: 2, error: { code: 'source.missing', message: 'It is gone.', hint: 'Bring it back.' } }) as const;

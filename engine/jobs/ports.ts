@@ -3,6 +3,7 @@
  * All paths of objects are `SourceSpec`s; all sizes bytes; all times epoch milliseconds.
  */
 import type { BrowsePage, CheckResult, Download, ErrorShape, OverwriteRule, RestorePlan, SourceSpec } from '../contract/index.ts';
+import type { ChainLock } from '../format/index.ts';
 import type { BackupRun as MoverRun, ObjectOutcome, TaskOptions as RunOptions, TaskObserver } from '../mover/index.ts';
 import type { ChainRecord, ChainStep, ImportFindings, ImportOptions, StepOutcome, StorageFinding } from '../repository/index.ts';
 
@@ -76,6 +77,10 @@ export interface ChainStore {
 	finishChain(repositoryPath: string, chainId: string): Promise<void>;
 	/** Makes a chain another job's, put right first. The caller has the chain alone. `not-found.chain`, `repository.*` */
 	takeOver(repositoryPath: string, chainId: string, job: { readonly id: string; readonly name: string }): Promise<void>;
+	/** Gives every file of an encrypted chain the slots that its key has now. The caller has the chain alone. `not-found.chain`, `repository.*` */
+	relock(repositoryPath: string, chainId: string): Promise<void>;
+	/** Of all encrypted chains, whether their keys are at hand or not. */
+	locks(repositoryPath: string): Promise<readonly { readonly path: string; readonly lock: ChainLock }[]>;
 	/** Deletes one file that nothing builds on. `usage.conflict` when something does, `not-found.chain`. */
 	removeFile(repositoryPath: string, chainId: string, path: string): Promise<void>;
 	/** Deletes a chain with its files: metadata last, so that a crash leaves a chain that is still known. */

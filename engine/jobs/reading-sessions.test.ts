@@ -19,7 +19,7 @@ async function protect(site: JobSite) {
 			jobNames: new Map([[job.id, 'Office']]),
 			jobsHere: new Set([job.id]),
 			formerJobs: new Set<string>(),
-			outlook: planOutlook([], [], { singleFile: false }, 0),
+			outlook: planOutlook([], [], { singleFile: false, encryptionKeyId: null }, 0),
 			verifiedAt: new Map(),
 			lastChecks: new Map(),
 		};

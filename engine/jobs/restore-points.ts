@@ -78,6 +78,7 @@ export function toChains(view: CatalogueView, context: PointContext): Chain[] {
 				method: chain.method,
 				isCurrent: context.jobsHere.has(jobId) && current.has(chain.id),
 				encrypted: chain.encrypted,
+				keyId: chain.keyId,
 				adHoc: chain.adHoc ?? null,
 				files: chain.files.map((file) => ({
 					path: file.path,

@@ -32,7 +32,7 @@ function chain(id: string, { method = 'forward', objects = [a], at, files }: Cha
 		const dependsOn = i === 0 ? null : `${id}/${file.dependsOn ?? i - 1}`;
 		return { path: `${id}/${i}`, dependsOn, kind, sizeBytes: 1, createdAt: file.at, pointIds: ofFile.map((point) => point.id), problem: null };
 	});
-	return { id, method, objects, createdAt: at ?? files[0]?.at ?? 0, files: described, points };
+	return { id, method, keyId: null, objects, createdAt: at ?? files[0]?.at ?? 0, files: described, points };
 }
 
 /** Increments one after the other, from `from` on, one per unit of time. */

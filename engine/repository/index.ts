@@ -10,6 +10,7 @@ export * from './chain-store.ts';
 export * from './clean-up.ts';
 export * from './import.ts';
 export type { StepOptions } from './methods/merge-oldest.ts';
+export { readLocks, relockChain } from './relock.ts';
 export * from './steps.ts';
 export { checkStorage, type StorageFinding } from './storage/check-storage.ts';
 export * from './storage/local-folder.ts';

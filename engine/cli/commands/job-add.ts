@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { JobSettingsInput } from '../../contract/index.ts';
 import type { CommandLine } from '../command-line.ts';
 import { jobJson } from '../json.ts';
+import { saveWithEncryption } from './encryption-options.ts';
 import { withExample } from './group.ts';
 import { addJobOptions, type JobOptions, jobChanges } from './job-options.ts';
 import { jobLines } from './job-show.ts';
@@ -19,6 +20,7 @@ export function addJobAdd(group: Command, line: CommandLine): void {
 			'job add Web --source folder:/etc folder:/srv/www --repository Main --schedule "0 22 * * *" --retain 30',
 			'job add Mail --source folder:/var/vmail --repository Main --method reverse --retain-days 30',
 			'job add Files --source folder:/srv --repository Main --synthetic-full "0 20 * * sat" --gfs weekly:4,monthly:12',
+			'job add Private --source folder:/srv/private --repository Main --encrypt --password-file /root/password',
 			"job add Database --source disk:/vm/db.qcow2 --repository Main --exclude '*.tmp' --compression fast",
 		),
 	);
@@ -28,9 +30,12 @@ export function addJobAdd(group: Command, line: CommandLine): void {
 			const changes = await jobChanges(engine, { ...options, name }, { workingFolder: surroundings.workingFolder });
 			// Both are required options; the contract has the last word on everything.
 			const settings: JobSettingsInput = { name, sources: [], repositoryId: '', ...changes, enabled: !options.disabled };
-			const job = await engine.jobs.create.mutate(settings);
+			const { workingFolder } = surroundings;
+			const { saved: job, recoveryKey } = await saveWithEncryption(options, { engine, output, workingFolder }, (encryption) =>
+				engine.jobs.create.mutate({ ...settings, ...encryption }),
+			);
 			output.result(
-				() => ({ job: jobJson(job) }),
+				() => ({ job: jobJson(job), ...(recoveryKey !== null && { recoveryKey }) }),
 				() => jobLines(job, surroundings.clock.now()),
 			);
 			return undefined;

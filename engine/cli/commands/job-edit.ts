@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { CommandLine } from '../command-line.ts';
 import { jobJson } from '../json.ts';
 import { findJob } from '../lookup.ts';
+import { saveWithEncryption } from './encryption-options.ts';
 import { withExample } from './group.ts';
 import { addJobOptions, type JobOptions, jobChanges } from './job-options.ts';
 import { jobLines } from './job-show.ts';
@@ -25,15 +26,19 @@ export function addJobEdit(group: Command, line: CommandLine): void {
 		.option('--no-synthetic-full', 'no synthetic fulls by schedule')
 		.option('--no-differential', 'increments build on each other')
 		.option('--no-retain-days', 'the number of points alone decides')
-		.option('--no-gfs', 'no archive fulls');
+		.option('--no-gfs', 'no archive fulls')
+		.option('--no-encrypt', 'no key of its own: encrypted like its repository, or not at all');
 	command.action((name: string, options: JobOptions) =>
 		line.run(command, async ({ client, output, surroundings }) => {
 			const engine = await client();
 			const { id, revision, settings } = await findJob(engine, name);
 			const changes = await jobChanges(engine, options, { workingFolder: surroundings.workingFolder, present: settings });
-			const job = await engine.jobs.update.mutate({ id, revision, settings: { ...settings, ...changes } });
+			const { workingFolder } = surroundings;
+			const { saved: job, recoveryKey } = await saveWithEncryption(options, { engine, output, workingFolder }, (encryption) =>
+				engine.jobs.update.mutate({ id, revision, settings: { ...settings, ...changes, ...encryption } }),
+			);
 			output.result(
-				() => ({ job: jobJson(job) }),
+				() => ({ job: jobJson(job), ...(recoveryKey !== null && { recoveryKey }) }),
 				() => jobLines(job, surroundings.clock.now()),
 			);
 			return undefined;

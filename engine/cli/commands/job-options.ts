@@ -14,8 +14,9 @@ import type { Client } from '../connection.ts';
 import { addLaterOptions } from '../later.ts';
 import { findRepository } from '../lookup.ts';
 import { localTimeZone, parseCount, parseDuration, parseGfs, parseSource, parseTimeZone } from '../parse.ts';
+import { addEncryptionOptions, type EncryptionOptions } from './encryption-options.ts';
 
-export type JobOptions = {
+export type JobOptions = EncryptionOptions & {
 	readonly name?: string;
 	readonly source?: readonly string[];
 	readonly repository?: string;
@@ -58,9 +59,8 @@ export function addJobOptions(command: Command): Command {
 		.option('--retries <n>', 'attempts after a failed scheduled run (default: 3)')
 		.option('--retry-wait <minutes>', 'pause before each of them (default: 10)')
 		.option('--objective <hours>', 'age at which the newest point counts as too old (default: from the schedule)');
+	addEncryptionOptions(command);
 	addLaterOptions(command, [
-		'--encrypt',
-		'--password-file <file>',
 		'--proxy <machine>',
 		'--mode <mode>',
 		'--connections <n>',

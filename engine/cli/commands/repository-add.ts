@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { CommandLine } from '../command-line.ts';
 import { repositoryJson } from '../json.ts';
+import { saveWithEncryption } from './encryption-options.ts';
 import { withExample } from './group.ts';
 import { importExitCode, importJson, importLines } from './repository-import.ts';
 import { addRepositoryOptions, type RepositoryOptions, repositoryChanges } from './repository-options.ts';
@@ -25,12 +26,20 @@ export function addRepositoryAdd(group: Command, line: CommandLine): void {
 			const path = resolve(surroundings.workingFolder, options.path);
 			const settings = { name, path, ...repositoryChanges(options, surroundings.workingFolder) };
 			const engine = await client();
-			const { id } = await engine.repositories.add.mutate(settings);
+			const { workingFolder } = surroundings;
+			const { saved, recoveryKey } = await saveWithEncryption(options, { engine, output, workingFolder }, (encryption) =>
+				engine.repositories.add.mutate({ ...settings, ...encryption }),
+			);
+			const { id } = saved;
 			const report = await engine.repositories.import.mutate({ id });
 			const repository = await engine.repositories.get.query({ id });
 			const isEmpty = report.chains.length + report.problems.length === 0;
 			output.result(
-				() => ({ repository: repositoryJson(repository), ...(!isEmpty && { import: importJson(repository, report) }) }),
+				() => ({
+					repository: repositoryJson(repository),
+					...(recoveryKey !== null && { recoveryKey }),
+					...(!isEmpty && { import: importJson(repository, report) }),
+				}),
 				() => [...repositoryLines(repository), ...(isEmpty ? [] : ['', ...importLines(repository, report, surroundings.clock.now())])],
 			);
 			return importExitCode(report);

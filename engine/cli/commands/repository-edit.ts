@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { CommandLine } from '../command-line.ts';
 import { repositoryJson } from '../json.ts';
 import { findRepository } from '../lookup.ts';
+import { saveWithEncryption } from './encryption-options.ts';
 import { withExample } from './group.ts';
 import { addRepositoryOptions, type RepositoryOptions, repositoryChanges } from './repository-options.ts';
 import { repositoryLines } from './repository-show.ts';
@@ -15,7 +16,8 @@ export function addRepositoryEdit(group: Command, line: CommandLine): void {
 				.argument('<NAME>', 'name or id')
 				.option('--name <new>', 'a new name')
 				.option('--path <dir>', 'where the folder lies now; its files are not moved')
-				.option('--no-single-file', 'one chain per object'),
+				.option('--no-single-file', 'one chain per object')
+				.option('--no-encrypt', 'chains of jobs without a key of their own are not encrypted from now on'),
 			'repository edit Main --max-tasks 8 --write-limit 0',
 		),
 	);
@@ -24,9 +26,12 @@ export function addRepositoryEdit(group: Command, line: CommandLine): void {
 			const engine = await client();
 			const { id, revision, settings } = await findRepository(engine, name);
 			const changes = { ...repositoryChanges(options, surroundings.workingFolder), ...(options.name !== undefined && { name: options.name }) };
-			const repository = await engine.repositories.update.mutate({ id, revision, settings: { ...settings, ...changes } });
+			const { workingFolder } = surroundings;
+			const { saved: repository, recoveryKey } = await saveWithEncryption(options, { engine, output, workingFolder }, (encryption) =>
+				engine.repositories.update.mutate({ id, revision, settings: { ...settings, ...changes, ...encryption } }),
+			);
 			output.result(
-				() => ({ repository: repositoryJson(repository) }),
+				() => ({ repository: repositoryJson(repository), ...(recoveryKey !== null && { recoveryKey }) }),
 				() => repositoryLines(repository),
 			);
 			if (repository.settings.singleFile !== settings.singleFile && repository.chainCount > 0)

@@ -3,8 +3,9 @@ import type { Command } from 'commander';
 import type { RepositorySettings } from '../../contract/index.ts';
 import { addLaterOptions } from '../later.ts';
 import { parseCount, parseRate } from '../parse.ts';
+import { addEncryptionOptions, type EncryptionOptions } from './encryption-options.ts';
 
-export type RepositoryOptions = {
+export type RepositoryOptions = EncryptionOptions & {
 	readonly path?: string;
 	readonly singleFile?: boolean;
 	readonly maxTasks?: string;
@@ -19,6 +20,7 @@ export function addRepositoryOptions(command: Command): Command {
 		.option('--max-tasks <n>', 'tasks that may write at the same time (1 to 64)')
 		.option('--read-limit <MB/s>', 'read at most this much from it; 0 removes the limit')
 		.option('--write-limit <MB/s>', 'write at most this much to it; 0 removes the limit');
+	addEncryptionOptions(command);
 	addLaterOptions(command, ['--on <machine>']);
 	return command;
 }

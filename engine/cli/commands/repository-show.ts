@@ -48,6 +48,7 @@ export function repositoryLines({
 		['Used', `${formatSize(usedBytes)} for ${formatSize(sourceBytes)} of protected data`],
 		['Holds', [formatCount(chainCount, 'chain'), formatCount(pointCount, 'restore point'), `used by ${formatCount(jobCount, 'job')}`].join(', ')],
 		['Chains', settings.singleFile ? 'one per job' : 'one per object'],
+		...(settings.encryptionKeyId === null ? [] : ([['Encryption', `key ${settings.encryptionKeyId}, for jobs without one of their own`]] as const)),
 		['Tasks', `${settings.maxTasks} at the same time`],
 		['Read limit', limit(settings.readLimit)],
 		['Write limit', limit(settings.writeLimit)],

@@ -257,6 +257,12 @@ export class FakePlane implements DataPlane, ChainStore {
 		this.#refuseUnreachable(repositoryPath);
 	}
 
+	async relock(): Promise<void> {}
+
+	async locks() {
+		return [];
+	}
+
 	async takeOver(repositoryPath: string, chainId: string, job: { readonly id: string; readonly name: string }): Promise<void> {
 		this.#refuseUnreachable(repositoryPath);
 		this.#chains.set(

@@ -13,11 +13,13 @@ import {
 	type Session,
 	type SourceSpec,
 } from '../../contract/index.ts';
+import { testPasswordCost } from '../../format/index.ts';
 import { createCatalogue } from '../catalogue.ts';
 import { createChainUse } from '../chain-use.ts';
 import { createEventBus } from '../events.ts';
 import type { AskedFull } from '../full-or-increment.ts';
 import { createJobRunner, type RunWish } from '../job-runner.ts';
+import { createKeys, HeldKeys } from '../keys.ts';
 import type { LiveSession } from '../live-session.ts';
 import { createMaintenanceSessions } from '../maintenance-sessions.ts';
 import type { ChainRecord } from '../ports.ts';
@@ -41,10 +43,12 @@ export async function openJobSite(t: TestContext, options: { readonly clock?: Fa
 	const sessions = createSessions({ store: config.sessions, clock, bus, log: silentLog });
 	const catalogue = createCatalogue({ ...config, cache: config.catalogue, chainStore: plane, clock, bus, log: silentLog });
 	const parts = { plane, chainStore: plane, catalogue, chainUse: createChainUse(), slots: createTaskSlots(), clock, log: silentLog, sessions };
+	const heldKeys = new HeldKeys();
+	const keys = createKeys(heldKeys, { ...parts, config, bus, passwordCost: testPasswordCost });
 	const runner = createJobRunner({ ...parts, config });
 	const reading = createReadingSessions({ ...parts, verifications: config.verifications });
 	const maintenance = createMaintenanceSessions({ ...parts, cleanedUp: (jobId) => runner.cleanedUp(jobId) });
-	return { ...parts, config, bus, runner, reading, maintenance };
+	return { ...parts, keys, heldKeys, config, bus, runner, reading, maintenance };
 }
 export type JobSite = Awaited<ReturnType<typeof openJobSite>>;
 

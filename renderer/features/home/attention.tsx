@@ -71,6 +71,7 @@ function useMending({ title, action: { kind, targetId } }: AttentionItem): { men
 		'enable-job': () => enable.mutate({ ids: [targetId], enabled: true }),
 		'open-session': () => navigate(`/sessions/${encodeURIComponent(targetId)}`),
 		'open-job': () => navigate(`/jobs/${encodeURIComponent(targetId)}`),
+		'open-key': () => navigate('/repositories'),
 		'open-repository': () => navigate(`/repositories/${encodeURIComponent(targetId)}`),
 		'create-job': () => navigate('/jobs/new'),
 	};

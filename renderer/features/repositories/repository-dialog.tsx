@@ -29,7 +29,7 @@ export function RepositoryDialog({
 	);
 }
 
-const fresh: RepositorySettings = { name: '', path: '', singleFile: false, maxTasks: 4, readLimit: null, writeLimit: null };
+const fresh: RepositorySettings = { name: '', path: '', singleFile: false, maxTasks: 4, readLimit: null, writeLimit: null, encryptionKeyId: null };
 
 function Body({
 	repository,

@@ -15,6 +15,7 @@ const chain = (id: string, object: string, at: number, more: Partial<Chain> = {}
 	method: 'reverse',
 	isCurrent: false,
 	encrypted: false,
+	keyId: null,
 	adHoc: null,
 	files: [{ path: `${id}.hbk`, kind: 'full', sizeBytes: 1, createdAt: at, pointIds: ['p'], dependsOn: null, problem: null, expires: false }],
 	lastCheck: null,

@@ -20,6 +20,7 @@ const titles: Record<keyof Draft, string> = {
 	gfs: 'Archive fulls',
 	activeFull: 'Active full',
 	syntheticFull: 'Synthetic full',
+	encryptionKeyId: 'Encryption',
 	schedule: 'Schedule',
 	enabled: 'Enabled',
 	retryCount: 'Retries',
