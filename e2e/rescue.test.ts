@@ -13,7 +13,7 @@ import { assertSameTree, createFolder } from './test-data.ts';
 
 const program = join(import.meta.dirname, '..', 'engine', 'cli', 'holdfast.js');
 
-test('REPO-09: a repository that another installation filled is added, restored from, and gone on with', async (t) => {
+test('REPO-09: a repository that another installation filled is added, restored from, and gone on with; JOB-08: then an ad-hoc full', async (t) => {
 	if (!requireTool(t, 'chromium')) return;
 	await using folder = await temporaryFolder();
 	const [source, repository, lost] = [join(folder.path, 'source'), join(folder.path, 'disk'), join(folder.path, 'lost')];
@@ -71,5 +71,15 @@ test('REPO-09: a repository that another installation filled is added, restored 
 			.details()
 			.getByText(/current · 2 files/)
 			.waitFor();
+
+		await page.getByRole('button', { name: 'Other ways to run' }).click();
+		await page.getByRole('menuitem', { name: /^Ad-hoc full/ }).click();
+		const adHoc = page.getByRole('dialog', { name: /^Ad-hoc full/ });
+		await adHoc.getByLabel('until somebody removes it by hand').check();
+		await adHoc.getByRole('button', { name: 'Run now' }).click();
+		await console
+			.details()
+			.getByText(/ad-hoc, kept · 1 file/)
+			.waitFor({ timeout: 90_000 });
 	});
 });

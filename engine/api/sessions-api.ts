@@ -14,9 +14,9 @@ export function createSessionsApi({ sessions, runner }: ApiParts, api: Pick<Engi
 			case 'verify':
 				return api.points.verify({ point: input.pointId }, {});
 			case 'check':
-				return api.chains.check({ id: input.chainId }, {});
+				return api.chains.check({ id: input.chainId, repositoryId: input.repositoryId }, {});
 			case 'compact':
-				return api.chains.compact({ id: input.chainId }, {});
+				return api.chains.compact({ id: input.chainId, repositoryId: input.repositoryId }, {});
 		}
 	}
 

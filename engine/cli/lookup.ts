@@ -42,14 +42,14 @@ export async function findRepository(client: Client, name: string): Promise<Repo
 	return repository;
 }
 
-/** What belongs to a job, or is left of one that was removed (then it goes by the name that it had). */
-export async function ofJob<Item extends { readonly job: string; readonly jobId: string | null }>(
+/** What belongs to a job, or is left of one that is not here (then it goes by the name that it had, or by its id). */
+export async function ofJob<Item extends { readonly job: string; readonly jobId: string | null; readonly originJobId: string }>(
 	client: Client,
 	items: readonly Item[],
 	name: string | undefined,
 ): Promise<Item[]> {
 	if (name === undefined) return [...items];
-	const left = items.filter(({ job }) => job === name);
+	const left = items.filter(({ job, jobId, originJobId }) => originJobId === name || (jobId === null && job === name));
 	const job = await findJob(client, name).catch((error: unknown) => {
 		if (left.length > 0 && isEngineError(error, 'not-found.job')) return null;
 		throw error;

@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { EngineError } from '../base/index.ts';
 import type { ChainMethod } from '../contract/index.ts';
 import { cleanUpJob, finishChain, importChains, LocalFolder, listChains, removeFile, runChainStep, takeOverChain } from './index.ts';
 import { allFiles, Model, modelJob } from './testing/model.ts';
@@ -293,4 +294,19 @@ test('two imports at once make lost metadata once, and leave nothing else behind
 	assert.ok(both.every(({ problems }) => problems.length === 0));
 	assert.equal((await model.verify()).size, 9);
 	assert.deepEqual(await model.unowned(), []);
+});
+
+test('a repository that cannot be written to is imported as far as its metadata goes, and what is lost is named', async (t) => {
+	const { repository, files } = await makeModel(t, 'forward', { objects: 2 });
+	rmSync(join(repository, folder, files('.hbm')[0] ?? ''));
+	class WriteProtected extends LocalFolder {
+		override async open(path: string, mode: 'read' | 'update' | 'create') {
+			if (mode === 'create') throw new EngineError('repository.not-writable', `${path}: no permission to create.`, { hint: 'Give the account permission.' });
+			return super.open(path, mode);
+		}
+	}
+	const { rebuilt, problems } = await importChains(new WriteProtected(repository));
+	assert.deepEqual([rebuilt, problems.length], [[], 1]);
+	assert.match(problems[0]?.message ?? '', /list of a chain of “Model” cannot be written/);
+	assert.equal((await listChains(repository)).chains.length, 1);
 });

@@ -51,8 +51,16 @@ export async function importChains(place: RepositoryPlace, { signal, ownJobs = n
 		for (const stored of lost) {
 			if (untouchable.has(stored.path)) continue; // its metadata is a problem of its own
 			const placement = placeFiles(stored, unlisted);
-			if (await makeMetadata(storage, { ...stored, metadata: placement.metadata }, { mayReplace: damaged.has(stored.path) }))
-				rebuilt.push(stored.metadata.chain.id);
+			try {
+				if (await makeMetadata(storage, { ...stored, metadata: placement.metadata }, { mayReplace: damaged.has(stored.path) }))
+					rebuilt.push(stored.metadata.chain.id);
+			} catch (error) {
+				// A disk that is full or write-protected: what is listed already can be used all the same.
+				if (!isEngineError(error)) throw error;
+				problems.push(
+					problemOf(stored.path, { ...error.shape, message: `The list of a chain of “${stored.metadata.chain.job.name}” cannot be written: ${error.message}` }),
+				);
+			}
 			problems.push(...leftOver(folder, placement.left, lost));
 		}
 		for (const stored of known) {

@@ -22,7 +22,7 @@ class Site {
 	readonly model: Model;
 	readonly random: Random;
 	readonly path: string;
-	readonly #singleFile: boolean;
+	#singleFile: boolean;
 	#method: RunChoice['method'];
 	#differential = false;
 	retained = new Set<string>();
@@ -42,6 +42,7 @@ class Site {
 	async #runStep(): Promise<Step> {
 		const { model, random } = this;
 		if (random.chance(0.08)) this.#method = random.pick(['forward', 'forever-forward', 'reverse'] as const);
+		if (random.chance(0.06)) this.#singleFile = !this.#singleFile;
 		if (random.chance(0.2)) this.#differential = random.chance(0.5);
 		if (this.#method !== 'forward') this.#differential = false; // a way of forward incremental: jobs refuse anything else
 		const isAdHoc = random.chance(0.1);
@@ -163,7 +164,7 @@ class Site {
 	}
 }
 
-test(`CHAIN-01: ${only === undefined ? seeds : 1} seeded sequences of runs, ad-hoc fulls, method changes, merges, removals, compactions, lost installations and power failures keep every retained point`, async (t) => {
+test(`CHAIN-01: ${only === undefined ? seeds : 1} seeded sequences of runs, ad-hoc fulls, changes of the method and of chains per object, merges, removals, compactions, lost installations and power failures keep every retained point`, async (t) => {
 	const root = mkdtempSync(join(memoryFolder(), 'holdfast-model-'));
 	t.after(() => rmSync(root, { recursive: true, force: true }));
 	let deaths = 0;
