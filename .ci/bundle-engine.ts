@@ -26,12 +26,18 @@ export async function bundleEngine(folder: string = bundleFolder(root)): Promise
 			copyPublicDir: false,
 			target: 'node24',
 			minify: false, // stack traces keep the names of the sources
-			rolldownOptions: { output: { entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' } },
+			rolldownOptions: {
+				output: { entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },
+				// What a thread does not use of an index it need not load: the router, for one.
+				treeshake: { moduleSideEffects: (id) => !id.startsWith(join(root, 'engine')) || isEntry(id) },
+			},
 		},
 	});
 	const list = [...sources, 'package-lock.json'].map((path) => describeSource(root, path));
 	writeFileSync(join(folder, sourceList), JSON.stringify(list));
 }
+
+const isEntry = (id: string): boolean => /(program|-thread|-worker)\.ts$/.test(id);
 
 /** A module that runs in a thread is named by `new URL('./x.ts', import.meta.url)`: it becomes a file `x.js` beside the others. */
 const threadsAsEntries: Plugin = {
