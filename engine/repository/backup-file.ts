@@ -13,8 +13,6 @@ import {
 	firstRecordOffset,
 	IndexBuilder,
 	type KeyRing,
-	maxStoredBytes,
-	openRecord,
 	openSeal,
 	type PlacedChunk,
 	type PointManifest,
@@ -29,31 +27,13 @@ import {
 	slotOffset,
 } from '../format/index.ts';
 import { FreeRoom, type Span } from './free-room.ts';
+import { readRecord } from './read-record.ts';
 import type { Storage, StorageFile } from './storage/storage.ts';
 
 const indexPieceBytes = 4 * 1024 * 1024;
 
 /** A committed backup file: what it says of itself, and where its chunks lie. */
 export type CommittedFile = { readonly superblock: Superblock; readonly root: FileRoot; readonly seal: ChainSeal | null };
-
-export type RecordPlace = {
-	readonly offset: number /** With the header. */;
-	readonly bytes: number /** Of all its bytes, where it is known. */;
-	readonly crc?: number;
-};
-
-/** Reads exactly one record. @throws `repository.damaged` */
-export async function readRecord(
-	file: StorageFile,
-	{ offset, bytes, crc }: RecordPlace,
-	cipher: ChainCipher | null,
-): Promise<{ header: RecordHeader; raw: Uint8Array }> {
-	if (bytes > maxStoredBytes + recordHeaderBytes) throw damaged(file.path, offset, 'a record is larger than allowed');
-	const buffer = Buffer.allocUnsafeSlow(bytes);
-	if ((await file.read(buffer, offset)) < bytes) throw damaged(file.path, offset, 'the file ends inside a record');
-	if (crc !== undefined && crc32(buffer) !== crc) throw damaged(file.path, offset, 'the record is not the one that was committed');
-	return openRecord(buffer, file.path, offset, cipher);
-}
 
 /**
  * Opens a file at its last commit; null when it was never committed.

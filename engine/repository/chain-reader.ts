@@ -1,7 +1,18 @@
 import { EngineError, isEngineError } from '../base/index.ts';
-import { type ChainCipher, type ChainKeys, type ChunkLocation, cipherOf, FileIndex, hashText, nameChunk, sameHash } from '../format/index.ts';
-import { readCommittedFile, readIndex, readRecord } from './backup-file.ts';
-import { openVault, type RepositoryPlace, storageAt } from './storage/open-storage.ts';
+import {
+	type ChainCipher,
+	type ChainKeys,
+	type ChunkLocation,
+	cipherOf,
+	FileIndex,
+	hashText,
+	maxStoredBytes,
+	nameChunk,
+	recordHeaderBytes,
+	sameHash,
+} from '../format/index.ts';
+import { readRecord } from './read-record.ts';
+import { storageAt } from './storage/open-storage.ts';
 import type { Storage, StorageFile } from './storage/storage.ts';
 
 /** A chain up to one point, as it is passed between threads: the indexes are shared, not copied. */
@@ -21,23 +32,11 @@ export interface ChunkReader {
 
 /** Decoded records that are kept for the next chunk of the same record. */
 const cacheBytes = 24 * 1024 * 1024;
+/** A block of the usual size, or a group. */
+const leastScratchBytes = 1024 * 1024;
 
-/** Loads the indexes of the given files. @throws `repository.*` naming the file */
-export async function loadChain(place: RepositoryPlace, paths: readonly string[]): Promise<ChainHandle> {
-	const { storage, keys } = openVault(place);
-	let chainKeys: ChainKeys | null = null;
-	const files: { path: string; index: SharedArrayBuffer }[] = [];
-	for (const path of paths) {
-		await using file = await openChainFile(storage, path);
-		const committed = await readCommittedFile(file, keys);
-		if (!committed) throw new EngineError('repository.damaged', `${path} was never completed.`, { hint: 'Its session did not end. Run the job again.' });
-		chainKeys = committed.seal?.cipher.keys ?? null;
-		files.push({ path, index: (await readIndex(file, committed)).buffer });
-	}
-	return { repositoryPath: storage.properties.place, keys: chainKeys, files };
-}
-
-async function openChainFile(storage: Storage, path: string): Promise<StorageFile> {
+/** @throws `repository.damaged` when it is gone, `repository.io` */
+export async function openChainFile(storage: Storage, path: string): Promise<StorageFile> {
 	try {
 		return await storage.open(path, 'read');
 	} catch (cause) {
@@ -57,6 +56,8 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 	readonly #open = new Map<number, Promise<StorageFile>>();
 	readonly #records = new Map<string, Promise<Uint8Array>>();
 	#cachedBytes = 0;
+	/** What records are read into, one at a time: a new buffer for each would be most of what the collector of garbage has to do. */
+	#scratch: Uint8Array | null = null;
 	/** Bytes read from storage so far. */
 	readBytes = 0;
 
@@ -104,7 +105,9 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 			return cached;
 		}
 		const reading = this.#file(fileNumber).then(async (file) => {
-			const { raw } = await readRecord(file, { offset: location.recordOffset, bytes: location.recordBytes }, this.#cipher);
+			const scratch = this.#takeScratch(location.recordBytes);
+			const { raw } = await readRecord(file, { offset: location.recordOffset, bytes: location.recordBytes }, this.#cipher, scratch);
+			if (raw.buffer !== scratch.buffer) this.#scratch = scratch;
 			this.readBytes += location.recordBytes;
 			this.#cachedBytes += raw.byteLength;
 			for (const [oldest, value] of this.#records) {
@@ -117,6 +120,15 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 		this.#records.set(key, reading);
 		reading.catch(() => this.#records.delete(key)); // the caller sees the failure; the next one tries again
 		return reading;
+	}
+
+	/** It is the caller's until it is put back. What the index says is not trusted: `readRecord` refuses what is larger than any record. */
+	#takeScratch(bytes: number): Uint8Array {
+		const scratch = this.#scratch;
+		this.#scratch = null;
+		return scratch && scratch.byteLength >= bytes
+			? scratch
+			: Buffer.allocUnsafeSlow(Math.max(Math.min(bytes, maxStoredBytes + recordHeaderBytes), leastScratchBytes));
 	}
 
 	#file(fileNumber: number): Promise<StorageFile> {

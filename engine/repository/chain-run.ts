@@ -3,7 +3,7 @@ import { EngineError, isEngineError, newId } from '../base/index.ts';
 import type { BackupFileKind, ChainMethod, SourceSpec } from '../contract/index.ts';
 import { type ChainHead, type ChainSeal, keyFor, newChainSeal, type PointManifest, ringOf } from '../format/index.ts';
 import { BackupFileWriter } from './backup-file.ts';
-import { type ChainHandle, loadChain } from './chain-reader.ts';
+import type { ChainHandle } from './chain-reader.ts';
 import {
 	type AdHoc,
 	describeChain,
@@ -18,6 +18,7 @@ import {
 	writeMetadata,
 } from './chain-store.ts';
 import { putChainRight } from './clean-up.ts';
+import { loadChain } from './load-chain.ts';
 import type { StepOptions } from './methods/merge-oldest.ts';
 import { commitReverse } from './methods/reverse.ts';
 import { copyFromChain } from './methods/synthetic-full.ts';

@@ -4,12 +4,14 @@
  * Not here: when to run and what to keep (jobs), how content is cut and packed (mover).
  */
 export * from './backup-file.ts';
-export * from './chain-reader.ts';
+export { type ChainHandle, ChainReader, type ChunkReader } from './chain-reader.ts';
 export * from './chain-run.ts';
 export * from './chain-store.ts';
 export * from './clean-up.ts';
 export * from './import.ts';
+export * from './load-chain.ts';
 export type { StepOptions } from './methods/merge-oldest.ts';
+export * from './read-record.ts';
 export { readLocks, relockChain } from './relock.ts';
 export * from './steps.ts';
 export { checkStorage, type StorageFinding } from './storage/check-storage.ts';

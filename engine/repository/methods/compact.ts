@@ -1,8 +1,9 @@
 import { type FileIndex, recordHeaderBytes, ringOf } from '../../format/index.ts';
-import { BackupFileWriter, readCommittedFile, readIndex, readRecord } from '../backup-file.ts';
+import { BackupFileWriter, readCommittedFile, readIndex } from '../backup-file.ts';
 import { partName } from '../chain-store.ts';
 import { LiveMap, markLive } from '../liveness.ts';
 import type { OpenChain, StoredFile } from '../open-chain.ts';
+import { readRecord } from '../read-record.ts';
 import { copyChunks } from '../record-copier.ts';
 import type { StepOptions } from './merge-oldest.ts';
 

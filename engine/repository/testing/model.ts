@@ -22,9 +22,10 @@ import {
 	writeExtent,
 	zeroHash,
 } from '../../format/index.ts';
-import { ChainReader, type ChunkReader, loadChain } from '../chain-reader.ts';
+import { ChainReader, type ChunkReader } from '../chain-reader.ts';
 import { ChainRun } from '../chain-run.ts';
 import { type AdHoc, type ChainRecord, filesNeeded, listChains, readChains } from '../chain-store.ts';
+import { loadChain } from '../load-chain.ts';
 import { openVault, type RepositoryFolder } from '../storage/open-storage.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Random } from './random.ts';
