@@ -3,29 +3,24 @@ import assert from 'node:assert/strict';
 import { cp, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { addJob, makeFolder, makePlace, noise, type Place, sameTree } from './testing/program.ts';
+import { addJob, makeFolder, makeServedPlace, noise, type Place, sameTree } from './testing/program.ts';
 
-/** A repository with some points of a folder, and nothing else left of the installation that made them. */
-async function makeDisaster(t: TestContext, runs: number, ...options: string[]): Promise<{ place: Place; folder: string; repository: string }> {
-	const lost = await makePlace(t);
+/** A repository with some points of a folder, on another disk than the one of the installation that made them. */
+async function makeDisaster(t: TestContext, runs: number, ...options: string[]): Promise<{ place: ServedPlace; folder: string; repository: string }> {
+	const lost = await makeServedPlace(t);
 	const folder = join(lost.root, 'documents');
 	await makeFolder(folder);
-	const server = lost.start('server', 'start', '--listen', '127.0.0.1:0');
-	await server.stdout.hear(/#token=/);
 	await addJob(lost, 'folder:documents', ...options);
 	for (let i = 0; i < runs; i++) {
 		await writeFile(join(folder, 'changing'), noise(`${i}`, 100_000));
 		assert.equal((await lost.run('job', 'run', 'Web')).code, 0);
 	}
-	server.child.kill('SIGTERM');
-	await server.ended;
-	await rm(join(lost.root, 'data'), { recursive: true });
-	const place = await makePlace(t);
+	const place = await makeServedPlace(t);
 	const repository = join(place.root, 'disk');
 	await cp(join(lost.root, 'backup'), repository, { recursive: true });
-	await place.start('server', 'start', '--listen', '127.0.0.1:0').stdout.hear(/#token=/);
 	return { place, folder, repository };
 }
+type ServedPlace = Omit<Place, 'start'>;
 
 test('REPO-09: with nothing but the repository left, its points are found, restored, and gone on with by a new job', async (t) => {
 	const { place, folder, repository } = await makeDisaster(t, 3, '--method', 'reverse', '--retain', '2');

@@ -31,6 +31,7 @@ test('a job made from chains protects their objects by their method, and goes on
 			chain('ad-hoc', 'folder:/a', 9, { adHoc: { keepUntil: null } }),
 			chain('other', 'folder:/c', 9, { originJobId: 'another' }),
 			chain('older method', 'folder:/d', 2, { method: 'forward' }),
+			chain('other key', 'folder:/e', 2, { keyId: 'k1' }),
 		],
 		'old',
 	);
@@ -40,6 +41,7 @@ test('a job made from chains protects their objects by their method, and goes on
 		{ kind: 'disk', path: '/b, with a comma' },
 	]);
 	assert.deepEqual([made?.draft.name, made?.draft.repositoryId, made?.draft.method], ['Office', 'r', 'reverse']);
+	assert.equal(jobFromChains([chain('sealed', 'folder:/e', 2, { keyId: 'k1' })], 'old')?.draft.encryptionKeyId, 'k1');
 	assert.equal(jobFromChains([], 'old'), null);
 });
 

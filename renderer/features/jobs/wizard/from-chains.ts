@@ -7,18 +7,19 @@ const sourcesOf = (object: string): SourceSpec[] =>
 
 const newestAt = ({ files }: Chain): number => Math.max(0, ...files.map(({ createdAt }) => createdAt));
 
-/** A job that goes on with what another job left in a repository: its objects, its method, and the chains to be mapped to. Null: there are none. */
+/** A job that goes on with what another job left in a repository: its objects, method and key, and the chains to be mapped to. Null: there are none. */
 export function jobFromChains(chains: readonly Chain[], originJobId: string): { readonly draft: Draft; readonly chainIds: readonly string[] } | null {
 	const newestFirst = chains.filter((chain) => chain.originJobId === originJobId && chain.adHoc === null).toSorted((a, b) => newestAt(b) - newestAt(a));
 	const [newest] = newestFirst;
 	if (newest === undefined) return null;
 	const taken = new Set<string>();
-	const chosen = newestFirst.filter(({ object, method }) => {
-		const isNew = method === newest.method && !taken.has(object);
+	const chosen = newestFirst.filter(({ object, method, keyId }) => {
+		const isNew = method === newest.method && keyId === newest.keyId && !taken.has(object);
 		taken.add(object);
 		return isNew;
 	});
 	const sources = new Map(chosen.flatMap(({ object }) => sourcesOf(object)).map((source) => [`${source.kind}:${source.path}`, source]));
-	const draft: Draft = { ...emptyDraft, name: newest.job, sources: [...sources.values()], repositoryId: newest.repositoryId, method: newest.method };
+	const { job: name, repositoryId, method, keyId: encryptionKeyId } = newest;
+	const draft: Draft = { ...emptyDraft, name, sources: [...sources.values()], repositoryId, method, encryptionKeyId };
 	return { draft, chainIds: chosen.map(({ id }) => id) };
 }
