@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { type ChainStep, cleanUpJob, LocalFolder, removeChain, removeFile, runChainStep, type Storage } from './index.ts';
+import { createMasterKey, type MasterKey, testPasswordCost, withPassword } from '../format/index.ts';
+import { type ChainStep, cleanUpJob, LocalFolder, relockChain, removeChain, removeFile, runChainStep, type Storage } from './index.ts';
 import { memoryFolder } from './testing/memory-folder.ts';
 import { Model, modelJob, type RunChoice } from './testing/model.ts';
 import { MortalStorage } from './testing/mortal-storage.ts';
@@ -24,6 +25,7 @@ type Scenario = {
 	readonly act: (model: Model, storage: Storage) => Promise<unknown>;
 	/** Points that need not survive, because `act` removes them. */
 	readonly gone?: (model: Model) => Promise<readonly string[]>;
+	readonly key?: MasterKey;
 	/** What remains of a half removed chain is listed with its problem. */
 	readonly mayBeIncomplete?: boolean;
 	/** Kinds of changes that must have been died at. */
@@ -33,7 +35,7 @@ type Scenario = {
 const runAll = (model: Model, storage: Storage, choice: RunChoice): Promise<string[]> => model.run(storage, choice, model.objects);
 const step = async (model: Model, storage: Storage, what: ChainStep, commitEveryBytes?: number): Promise<void> => {
 	const chain = (await model.chains()).at(-1);
-	await runChainStep(storage, chain?.id ?? '', what, { signal, commitEveryBytes });
+	await runChainStep(model.on(storage), chain?.id ?? '', what, { signal, commitEveryBytes });
 };
 const oldestPoints = async (model: Model): Promise<readonly string[]> => (await model.chains()).at(-1)?.files[0]?.pointIds ?? [];
 const lastFile = async (model: Model): Promise<{ path: string; pointIds: readonly string[]; chainId: string }> => {
@@ -44,7 +46,7 @@ const lastFile = async (model: Model): Promise<{ path: string; pointIds: readonl
 };
 const removeLastFile = async (model: Model, storage: Storage): Promise<void> => {
 	const { chainId, path } = await lastFile(model);
-	await removeFile(storage, chainId, path);
+	await removeFile(model.on(storage), chainId, path);
 };
 const removeOldestChain = async (model: Model, storage: Storage): Promise<void> => removeChain(storage, (await model.chains())[0]?.id ?? '');
 
@@ -56,7 +58,22 @@ const foreverForward = { method: 'forever-forward', singleFile: true } as const;
 const reverse = { method: 'reverse', singleFile: true } as const;
 const differential = { method: 'forward', singleFile: true, differential: true } as const;
 
+const { key } = await createMasterKey('model', testPasswordCost);
+const changePassword = async (model: Model, storage: Storage): Promise<void> => {
+	model.key = await withPassword(key, 'changed', testPasswordCost);
+	await relockChain(model.on(storage), (await model.chains())[0]?.id ?? '');
+};
+
 const scenarios: readonly Scenario[] = [
+	{ title: 'a change of the password', choice: reverse, runs: 3, key, act: changePassword, kinds: ['write', 'sync', 'replace'] },
+	{
+		title: 'a reverse increment of an encrypted chain',
+		choice: reverse,
+		runs: 2,
+		key,
+		act: (model, storage) => runAll(model, storage, reverse),
+		kinds: inPlace,
+	},
 	{ title: 'the first full', choice: forward, runs: 0, act: (model, storage) => runAll(model, storage, forward), kinds: written },
 	{ title: 'an increment', choice: forward, runs: 2, act: (model, storage) => runAll(model, storage, forward), kinds: written },
 	{ title: 'a differential', choice: differential, runs: 2, act: (model, storage) => runAll(model, storage, differential), kinds: written },
@@ -174,8 +191,8 @@ async function dieAndRecover(scenario: Scenario, template: Model, path: string, 
 	cpSync(path, asLeft, { recursive: true });
 	for (let j = 1; ; j++) {
 		const cleaning = new MortalStorage(path, seededRandom(seed * 104_729 + k * 31 + j), j);
-		await cleanUpJob(cleaning, modelJob).catch((error: unknown) => assert(cleaning.isDead, String(error)));
-		if (cleaning.isDead) await cleanUpJob(path, modelJob);
+		await cleanUpJob(model.on(cleaning), modelJob).catch((error: unknown) => assert(cleaning.isDead, String(error)));
+		if (cleaning.isDead) await cleanUpJob(model.place, modelJob);
 		assert.deepEqual(await model.unowned(), [], 'every file is owned');
 		const listed = await model.verify();
 		if (!scenario.mayBeIncomplete)
@@ -184,7 +201,7 @@ async function dieAndRecover(scenario: Scenario, template: Model, path: string, 
 		const made = without(new Set(model.points.keys()), new Set(template.points.keys()));
 		if (storage.isDead) assert.deepEqual([...without(without(listed, before), made)], [], 'nothing came back that was gone before');
 		else assert.deepEqual([...listed].sort(), [...retained, ...made].sort(), 'what was reported as done is done');
-		assert.deepEqual(await cleanUpJob(path, modelJob), { removed: [], adopted: [] }, 'nothing is left to clean up');
+		assert.deepEqual(await cleanUpJob(model.place, modelJob), { removed: [], adopted: [] }, 'nothing is left to clean up');
 		if (!cleaning.isDead) break;
 		rmSync(path, { recursive: true });
 		cpSync(asLeft, path, { recursive: true });
@@ -205,7 +222,7 @@ for (const scenario of scenarios) {
 		t.after(() => rmSync(root, { recursive: true, force: true }));
 		const path = join(root, 'template');
 		cpSync(mkdtempSync(join(root, 'empty-')), path, { recursive: true });
-		const template = new Model(path, seededRandom(seed), ['disk', 'folder']);
+		const template = new Model(path, seededRandom(seed), ['disk', 'folder'], scenario.key);
 		const local = new LocalFolder(path);
 		for (let i = 0; i < scenario.runs; i++) {
 			await runAll(template, local, scenario.choice);

@@ -2,20 +2,21 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { cleanUpJob, importChains, LocalFolder, removeChain, removeFile, runChainStep, type Storage, takeOverChain } from './index.ts';
+import { createMasterKey, type MasterKey, testPasswordCost, withPassword } from '../format/index.ts';
+import { cleanUpJob, importChains, type RepositoryPlace, relockChain, removeChain, removeFile, runChainStep, takeOverChain, type Vault } from './index.ts';
 import { memoryFolder } from './testing/memory-folder.ts';
 import { allFiles, Model, type RunChoice } from './testing/model.ts';
 import { MortalStorage } from './testing/mortal-storage.ts';
 import { type Random, seededRandom } from './testing/random.ts';
 
 /** More by hand: HOLDFAST_TEST_SEEDS=5000 and HOLDFAST_TEST_STEPS=60; one again: HOLDFAST_TEST_SEED=17. */
-const seeds = Number(process.env.HOLDFAST_TEST_SEEDS ?? 100);
+const seeds = Number(process.env.HOLDFAST_TEST_SEEDS ?? 200);
 const steps = Number(process.env.HOLDFAST_TEST_STEPS ?? 6);
 const only = process.env.HOLDFAST_TEST_SEED;
 const signal = new AbortController().signal;
 
 /** What is done next: `gone` are the points that it takes away. */
-type Step = { readonly what: string; readonly gone?: readonly string[]; readonly act: (storage: Storage) => Promise<unknown> };
+type Step = { readonly what: string; readonly gone?: readonly string[]; readonly act: (vault: Vault) => Promise<unknown> };
 
 /** One site: a model, the choices of its job, which change on the way, and the points that must be there. */
 class Site {
@@ -30,11 +31,11 @@ class Site {
 	deaths = 0;
 	disasters = 0;
 
-	constructor(path: string, random: Random) {
+	constructor(path: string, random: Random, key: MasterKey | null) {
 		this.path = path;
 		this.random = random;
 		const kinds = Array.from({ length: 1 + random.below(3) }, () => random.pick(['disk', 'folder'] as const));
-		this.model = new Model(path, random, kinds);
+		this.model = new Model(path, random, kinds, key);
 		this.#singleFile = random.chance(0.5);
 		this.#method = random.pick(['forward', 'forever-forward', 'reverse'] as const);
 	}
@@ -59,7 +60,7 @@ class Site {
 		const groups = this.#singleFile ? [some] : some.map((object) => [object]);
 		return {
 			what: `${requested} run, ${JSON.stringify(choice)} of ${some.length}`,
-			act: async (storage) => {
+			act: async ({ storage }) => {
 				for (const objects of groups) await model.run(storage, choice, objects);
 			},
 		};
@@ -79,14 +80,22 @@ class Site {
 				choices.push({
 					what: `merge ${count}`,
 					gone,
-					act: (storage) => runChainStep(storage, chain.id, { kind: 'merge', count }, { signal, commitEveryBytes }),
+					act: (vault) => runChainStep(vault, chain.id, { kind: 'merge', count }, { signal, commitEveryBytes }),
 				});
 			}
-			for (const { path, pointIds } of leaves) choices.push({ what: `remove ${path}`, gone: pointIds, act: (storage) => removeFile(storage, chain.id, path) });
-			choices.push({ what: 'compact', act: (storage) => runChainStep(storage, chain.id, { kind: 'compact' }, { signal }) });
-			if (chains.length > 1) choices.push({ what: 'remove a chain', gone: chain.points.map(({ id }) => id), act: (storage) => removeChain(storage, chain.id) });
+			for (const { path, pointIds } of leaves) choices.push({ what: `remove ${path}`, gone: pointIds, act: (vault) => removeFile(vault, chain.id, path) });
+			choices.push({ what: 'compact', act: (vault) => runChainStep(vault, chain.id, { kind: 'compact' }, { signal }) });
+			if (chains.length > 1) choices.push({ what: 'remove a chain', gone: chain.points.map(({ id }) => id), act: (vault) => removeChain(vault, chain.id) });
+			const { key } = this.model;
+			if (key) {
+				const act = async ({ storage }: Vault): Promise<void> => {
+					this.model.key = await withPassword(key, `${this.random.below(1000)}`, testPasswordCost);
+					await relockChain(this.model.on(storage), chain.id);
+				};
+				choices.push({ what: 'change the password', act });
+			}
 		}
-		choices.push({ what: 'clean up', act: (storage) => cleanUpJob(storage, this.model.job) });
+		choices.push({ what: 'clean up', act: (vault) => cleanUpJob(vault, this.model.job) });
 		if (chains.length > 0) choices.push(this.#disaster(), this.#disaster());
 		return choices;
 	}
@@ -99,22 +108,22 @@ class Site {
 		const isDamage = random.chance(0.3);
 		return {
 			what: `${isDamage ? 'damage' : 'lose'} ${lost.length} of ${metadata.length} .hbm, import, take over`,
-			act: async (storage) => {
+			act: async (vault) => {
 				this.disasters++;
 				for (const name of lost) {
 					if (isDamage) writeFileSync(join(path, name), readFileSync(join(path, name)).fill(0xff, 33, 60));
 					else rmSync(join(path, name));
 				}
 				model.job = { id: `job${this.disasters}`, name: 'Model' };
-				await this.#adopt(storage);
+				await this.#adopt(vault);
 			},
 		};
 	}
 
 	/** What the installation of today does with a repository that it finds. */
-	async #adopt(storage: Storage): Promise<void> {
-		await importChains(storage);
-		for (const { id, job } of await this.model.chains()) if (job.id !== this.model.job.id) await takeOverChain(storage, id, this.model.job);
+	async #adopt(place: RepositoryPlace): Promise<void> {
+		await importChains(place);
+		for (const { id, job } of await this.model.chains()) if (job.id !== this.model.job.id) await takeOverChain(place, id, this.model.job);
 	}
 
 	async step(): Promise<void> {
@@ -123,7 +132,7 @@ class Site {
 		const storage = new MortalStorage(this.path, this.random, dieAt);
 		const known = new Set(this.model.points.keys());
 		this.history.push(what);
-		await act(storage).catch((error: unknown) => {
+		await act(this.model.on(storage)).catch((error: unknown) => {
 			if (!storage.isDead) throw error;
 		});
 		if (storage.isDead) await this.#recover(storage);
@@ -142,11 +151,11 @@ class Site {
 		this.deaths++;
 		this.history.push(`death at ${storage.changes.length}, ${storage.changes.at(-1)}`);
 		const cleaning = new MortalStorage(this.path, this.random, 1 + this.random.below(6));
-		await cleanUpJob(cleaning, this.model.job).catch((error: unknown) => {
+		await cleanUpJob(this.model.on(cleaning), this.model.job).catch((error: unknown) => {
 			if (!cleaning.isDead) throw error;
 		});
-		if (this.disasters > 0) await this.#adopt(new LocalFolder(this.path)); // it may have died over an import
-		if (this.disasters > 0 || cleaning.isDead) await cleanUpJob(this.path, this.model.job);
+		if (this.disasters > 0) await this.#adopt(this.model.place); // it may have died over an import
+		if (this.disasters > 0 || cleaning.isDead) await cleanUpJob(this.model.place, this.model.job);
 	}
 
 	/** A removal that died half way is asked for again by retention. */
@@ -158,21 +167,22 @@ class Site {
 				this.history.some((what) => what === 'remove a chain'),
 				`${listed[0]?.problem}`,
 			);
-			await removeChain(new LocalFolder(this.path), chain.id);
+			await removeChain(this.model.place, chain.id);
 			for (const { id } of chain.points) this.retained.delete(id);
 		}
 	}
 }
 
-test(`CHAIN-01: ${only === undefined ? seeds : 1} seeded sequences of runs, ad-hoc fulls, changes of the method and of chains per object, merges, removals, compactions, lost installations and power failures keep every retained point`, async (t) => {
+test(`CHAIN-01: ${only === undefined ? seeds : 1} seeded sequences of runs, ad-hoc fulls, changes of the method and of chains per object, merges, removals, compactions, changed passwords, lost installations and power failures keep every retained point`, async (t) => {
 	const root = mkdtempSync(join(memoryFolder(), 'holdfast-model-'));
 	t.after(() => rmSync(root, { recursive: true, force: true }));
+	const { key } = await createMasterKey('model', testPasswordCost);
 	let deaths = 0;
 	let points = 0;
 	let disasters = 0;
 	for (let seed = only === undefined ? 1 : Number(only); seed <= (only === undefined ? seeds : Number(only)); seed++) {
 		const path = mkdtempSync(join(root, 'site-'));
-		const site = new Site(path, seededRandom(seed));
+		const site = new Site(path, seededRandom(seed), seed % 2 === 0 ? key : null);
 		try {
 			for (let i = 0; i < steps; i++) {
 				await site.step();

@@ -26,7 +26,7 @@ import { ChainReader, type ChunkReader } from '../chain-reader.ts';
 import { ChainRun } from '../chain-run.ts';
 import { type AdHoc, type ChainRecord, filesNeeded, listChains, readChains } from '../chain-store.ts';
 import { loadChain } from '../load-chain.ts';
-import { openVault, type RepositoryFolder } from '../storage/open-storage.ts';
+import { openVault, type RepositoryFolder, type Vault } from '../storage/open-storage.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Random } from './random.ts';
 
@@ -56,7 +56,7 @@ export class Model {
 	readonly repositoryPath: string;
 	readonly random: Random;
 	/** All chains are encrypted with it; null: none is. */
-	readonly key: MasterKey | null;
+	key: MasterKey | null;
 	readonly objects: { readonly spec: SourceSpec; content: Content }[];
 	/** Every point that was ever begun: whether it must be there is the caller's to say. */
 	readonly points: Map<string, Content>;
@@ -87,6 +87,11 @@ export class Model {
 	/** The repository with the key that opens it. */
 	get place(): RepositoryFolder {
 		return this.key ? { path: this.repositoryPath, keys: [this.key] } : this.repositoryPath;
+	}
+
+	/** Another storage at the same place. */
+	on(storage: Storage): Vault {
+		return { storage, keys: openVault(this.place).keys };
 	}
 
 	#newContent(kind: Content['kind']): Content {
@@ -138,7 +143,7 @@ export class Model {
 		const spec = { repositoryPath, job, objects: chainObjects, method, differential, singleFile, requested, renewAfterPoints: null, adHoc, keyId, now };
 		const ids = objects.map((_, i) => `p${now / 1000}.${i}`);
 		for (const [i, { content }] of objects.entries()) this.points.set(ids[i] as string, content);
-		await using run = await ChainRun.begin(spec, { storage, keys: openVault(this.place).keys });
+		await using run = await ChainRun.begin(spec, this.on(storage));
 		await using base = run.base ? new ChainReader(run.base, storage) : null;
 		const pipe = new ModelPipe(run, base);
 		const roots = objects.map(({ content }) => pipe.storeContent(content));
