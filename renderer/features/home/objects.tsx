@@ -52,7 +52,7 @@ const columns: readonly TableColumn<ProtectedObject>[] = [
 	{
 		id: 'size',
 		header: 'Size',
-		dropBelow: 780,
+		dropBelow: 840,
 		width: '76px',
 		align: 'end',
 		cell: ({ sourceBytes }) => <Bytes value={sourceBytes || null} />,

@@ -10,7 +10,8 @@ type Run = Overview['upcoming'][number];
 const dayMs = 86_400_000;
 const laneHeight = 20;
 const maxLanes = 13;
-const labelPx = 92;
+/** Room for a name. Where there is little, more of them side by side say more than whole ones. */
+const labelPxIn = (width: number): number => (width < 300 ? 66 : 92);
 
 /** What will run when, and what runs at the same time. Too many to name become a curve of how many run at once. */
 export function Upcoming({ runs }: { readonly runs: readonly Run[] }): ReactNode {
@@ -22,6 +23,7 @@ export function Upcoming({ runs }: { readonly runs: readonly Run[] }): ReactNode
 	if (!next) return <div className={classes.none}>No run is planned. Jobs without a schedule are started by hand.</div>;
 	const due = runs.filter(({ at }) => at >= from && at < to);
 	const load = loadOf(due, from, to);
+	const labelPx = labelPxIn(width);
 	const plan = planLanes(due, { from, to, minLength: labelPx / Math.max(width, 200) });
 	return (
 		<div>

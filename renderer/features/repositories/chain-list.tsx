@@ -1,20 +1,24 @@
-import { TextInput } from '@mantine/core';
+import { Button, TextInput } from '@mantine/core';
 import { useElementSize } from '@mantine/hooks';
 import { IconArchive, IconSearch } from '@tabler/icons-react';
 import { type ReactNode, useMemo, useState } from 'react';
 import type { Chain, Repository } from '../../../engine/contract/index.ts';
 import { useQueryParam } from '../../app/router.tsx';
-import { EmptyState, formatBytes, plural } from '../../ui/index.ts';
+import { EmptyState, formatBytes, formatNumber, plural } from '../../ui/index.ts';
 import { chainSize, expiring } from './chain-layout.ts';
 import classes from './chain-list.module.css';
 import { ChainRow } from './chain-row.tsx';
 import { useCompactions } from './use-compactions.ts';
+
+/** So many rows are drawn at once: each may hold hundreds of files. */
+const portion = 150;
 
 /** All chains of a repository on one scale: a bar twice as long takes twice the room. */
 export function ChainList({ repository, chains }: { readonly repository: Repository; readonly chains: readonly Chain[] }): ReactNode {
 	const { ref, width } = useElementSize<HTMLDivElement>();
 	const [search, setSearch] = useState('');
 	const [openId, setOpenId] = useQueryParam('chain');
+	const [limit, setLimit] = useState(portion);
 	const compactions = useCompactions();
 	const sorted = useMemo(() => {
 		const words = search.trim().toLowerCase();
@@ -23,6 +27,7 @@ export function ChainList({ repository, chains }: { readonly repository: Reposit
 			.filter((chain) => words === '' || `${chain.job}\n${chain.object}`.toLowerCase().includes(words))
 			.toSorted((a, b) => a.job.localeCompare(b.job) || a.object.localeCompare(b.object) || (b.files[0]?.createdAt ?? 0) - (a.files[0]?.createdAt ?? 0));
 	}, [chains, search]);
+	const shown = sorted.slice(0, Math.max(limit, sorted.findIndex(({ id }) => id === openId) + 1));
 	const largest = useMemo(() => chains.reduce((most, chain) => Math.max(most, chainSize(chain)), 0), [chains]);
 	const leaving = useMemo(
 		() =>
@@ -63,7 +68,7 @@ export function ChainList({ repository, chains }: { readonly repository: Reposit
 				</span>
 			</div>
 			<div ref={ref} className={classes.list}>
-				{sorted.map((chain) => (
+				{shown.map((chain) => (
 					<ChainRow
 						key={chain.id}
 						chain={chain}
@@ -75,6 +80,11 @@ export function ChainList({ repository, chains }: { readonly repository: Reposit
 						onToggle={() => setOpenId(chain.id === openId ? null : chain.id)}
 					/>
 				))}
+				{sorted.length > shown.length ? (
+					<Button variant="subtle" size="compact-sm" my={8} onClick={() => setLimit(shown.length + portion)}>
+						Show {formatNumber(Math.min(portion, sorted.length - shown.length))} more of {plural(sorted.length, 'chain')}
+					</Button>
+				) : null}
 				{sorted.length === 0 ? <p className={classes.none}>No chain matches “{search}”.</p> : null}
 			</div>
 		</>

@@ -82,9 +82,8 @@ function Cost({ method }: { readonly method: ChainMethod }): ReactNode {
 				{inRun.length}
 				{atMerge.length > 0 && ` + ${atMerge.length}`} I/O <span>per changed block</span>
 			</span>
-			<span>
-				{plain(inRun)} in the run{atMerge.length > 0 && `, ${plain(atMerge)} at the merge`}
-			</span>
+			<span>{plain(inRun)} in the run</span>
+			{atMerge.length > 0 && <span>{plain(atMerge)} at the merge</span>}
 			<span>Room for {room}</span>
 		</span>
 	);
