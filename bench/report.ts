@@ -1,4 +1,6 @@
 /** What the bench found, as data for a file and as tables for a reader. */
+import type { ChainsResult } from './chains.ts';
+
 export const operations = ['full', 'unchanged', 'incremental', 'restore'] as const;
 export type Operation = (typeof operations)[number];
 
@@ -20,6 +22,7 @@ export type BenchReport = {
 	readonly peers: readonly { readonly name: string; readonly version: string; readonly note: string }[];
 	readonly missing: readonly string[];
 	readonly subjects: readonly SubjectResult[];
+	readonly chains: readonly ChainsResult[];
 };
 
 export function median(values: readonly number[]): number {
@@ -41,6 +44,9 @@ export function formatReport(report: BenchReport): string {
 		...report.missing.map((name) => `${name}: left out, not on this machine`),
 	];
 	for (const { subject, description, series } of report.subjects) lines.push('', `${subject}: ${description}`, ...formatTable(tableOf(series)));
+	for (const { subject, description, steps, room } of report.chains)
+		lines.push('', `chains of ${subject}: ${description}`, ...formatTable(stepTable(steps)), ...roomLines(room));
+	if (report.subjects.length === 0) return lines.join('\n');
 	const reference = report.peers[0]?.name;
 	lines.push('', `× for times: ${reference} is so many times as fast as that peer (above 1 is faster); × for sizes: so many times as large.`);
 	return lines.join('\n');
@@ -75,6 +81,40 @@ function tableOf(series: readonly Series[]): string[][] {
 	rows.push(['peak memory', memoryOf(reference), ...others.flatMap((other) => [memoryOf(other), ''])]);
 	return rows;
 }
+
+const perSecond = (bytes: number, time: number): string => `${Math.round(bytes / (1 << 20) / time)} MiB/s`;
+
+function stepTable(steps: ChainsResult['steps']): string[][] {
+	const rows = steps.map(({ step, movedBytes, tidyBytes, seconds: time, cpSeconds, loopSeconds }) => [
+		step,
+		mebibytes(movedBytes),
+		mebibytes(tidyBytes),
+		`${seconds(time)} s`,
+		perSecond(movedBytes, time),
+		perSecond(movedBytes, cpSeconds),
+		ratio(cpSeconds / time),
+		perSecond(movedBytes, loopSeconds),
+		ratio(loopSeconds / time),
+	]);
+	return [['', 'moved', 'of it tidying', 'time', 'speed', 'cp, fsync', '×', 'read, write, fsync', '×'], ...rows];
+}
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+
+const roomLines = ({
+	days,
+	retainedPoints,
+	fileBytes,
+	liveBytes,
+	incrementBytes,
+	worst,
+	last,
+	mergedShare,
+	rewrittenShare,
+}: ChainsResult['room']): string[] => [
+	`${days} days, ${retainedPoints} points: files ${mebibytes(fileBytes)}, live ${mebibytes(liveBytes)}, an increment ${mebibytes(incrementBytes)}; over live data and one increment: ${percent(last - 1)}, at worst ${percent(worst - 1)}`,
+	`each day ${percent(mergedShare)} of the full were merged and ${percent(rewrittenShare)} rewritten to keep it so`,
+];
 
 /** The highest of all runs: a median would hide what a machine must have. */
 function memoryOf(series: Series): string {

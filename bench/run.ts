@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
+import { ChainsBench, type ChainsResult } from './chains.ts';
 import { type Command, type Measurement, measure } from './measure.ts';
 import { type BenchOptions, help, parseOptions } from './options.ts';
 import { createBorg } from './peers/borg.ts';
@@ -41,13 +42,18 @@ try {
 
 async function bench(): Promise<BenchReport> {
 	const startedAt = new Date().toISOString();
-	const { present, missing } = await findPeers();
+	const { present, missing } = options.chains ? { present: [], missing: [] } : await findPeers();
 	const subjects: SubjectResult[] = [];
+	const chains: ChainsResult[] = [];
 	for (const create of options.subjects.map((name) => workloads[name]).filter((one) => one !== undefined)) {
 		console.log('making the data …');
 		const startedAtMs = performance.now();
 		const workload = create({ folder: scratch, scale: options.scale, seed: options.seed });
 		console.log(`data for ${workload.name}: ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`);
+		if (options.chains) {
+			chains.push(await new ChainsBench(scratch, options.runs, abort.signal).run(workload));
+			continue;
+		}
 		subjects.push(
 			await benchWorkload(
 				workload,
@@ -68,6 +74,7 @@ async function bench(): Promise<BenchReport> {
 		peers: present.map(({ peer, version }) => ({ name: peer.name, version, note: peer.note })),
 		missing,
 		subjects,
+		chains,
 	};
 }
 

@@ -161,6 +161,7 @@ export function makeSession({ job, id, startedAt, isFull, state, trigger }: Made
 		throughput: [],
 		rateBytesPerSec: null,
 		remainingMs: null,
+		step: null,
 	};
 }
 

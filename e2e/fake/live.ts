@@ -47,6 +47,7 @@ export function sessionAt({ final, lengthMs, startedAt, cancelledAt }: LiveSessi
 		error: null,
 		rateBytesPerSec: (final.counters.readBytes / (lengthMs / 1000)) * wave,
 		remainingMs: share < 0.02 ? null : Math.max(1000, lengthMs - elapsedMs),
+		step: null,
 	};
 }
 

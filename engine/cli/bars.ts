@@ -2,7 +2,7 @@ import cliProgress, { type MultiBar, type SingleBar } from 'cli-progress';
 import type { Clock } from '../base/index.ts';
 import type { Session } from '../contract/index.ts';
 import type { Output } from './output.ts';
-import { barWidth, describeTask, type Progress, RateMeter, share } from './progress.ts';
+import { barWidth, describeStep, describeTask, type Progress, RateMeter, share, stepShare } from './progress.ts';
 
 const barLimit = 8;
 
@@ -11,6 +11,7 @@ export class Bars implements Progress {
 	readonly #bars: MultiBar;
 	readonly #clock: Clock;
 	readonly #output: Output;
+	#step: SingleBar | undefined;
 	readonly #tasks = new Map<string, { bar: SingleBar; meter: RateMeter }>();
 
 	constructor(output: Output, clock: Clock) {
@@ -36,6 +37,14 @@ export class Bars implements Progress {
 				this.#tasks.set(task.object, shown);
 			}
 			shown.bar.update(Math.round(share(task) * 1000), describeTask(task, shown.meter, this.#output.stderr.columns ?? 80));
+		}
+		// Where a step is all that a session does, its task shows the same figures.
+		if (session.step !== null && session.kind !== 'compact') {
+			this.#step ??= this.#bars.create(1000, 0, { label: '', percent: '', detail: '' });
+			this.#step.update(Math.round(stepShare(session.step) * 1000), describeStep(session.step));
+		} else if (this.#step !== undefined) {
+			this.#bars.remove(this.#step);
+			this.#step = undefined;
 		}
 	}
 

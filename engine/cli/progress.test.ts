@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { type Clock, systemClock } from '../base/index.ts';
 import type { Session, SessionState, SessionTask } from '../contract/index.ts';
 import { Output } from './output.ts';
-import { createProgress, describeTask, RateMeter } from './progress.ts';
+import { createProgress, describeStep, describeTask, RateMeter } from './progress.ts';
 import { Collected } from './testing.ts';
 
 function clockAt(): Clock & { advance(ms: number): void } {
@@ -61,6 +61,7 @@ function sessionAt(state: SessionState, doneBytes: number, totalBytes: number | 
 		throughput: [],
 		rateBytesPerSec: null,
 		remainingMs: 2000,
+		step: null,
 	} as unknown as Session;
 }
 
@@ -106,6 +107,28 @@ test('beside its bar a task has its share, amount, rate, time left and what it d
 		assert.ok(width <= Math.max(columns, 80), `${width} of ${columns}`);
 	}
 	assert.equal(around(sessionAt('failed', 500, 1000), 120).detail, 'failed');
+});
+
+test('a step on a chain is told with what it has moved and has to move, also when its tasks are done', async () => {
+	const clock = clockAt();
+	const stderr = new Collected();
+	using progress = await createProgress(new Output({ stdout: new Collected(), stderr }, false), clock);
+	const merging = (movedBytes: number, totalBytes: number): Session => ({
+		...sessionAt('running', 1000, 1000),
+		tasks: sessionAt('success', 1000, 1000).tasks,
+		step: { part: 'merge', movedBytes, totalBytes },
+	});
+	progress.update(merging(0, 0));
+	clock.advance(6000);
+	progress.update(merging(0, 0));
+	clock.advance(6000);
+	progress.update(merging(2 ** 19, 2 ** 20));
+	assert.deepEqual(stderr.text.trim().split('\n'), ['folder:/etc: succeeded (full)', 'merging points: looking', 'merging points: 50 %, 512 KiB of 1.00 MiB']);
+	assert.deepEqual(describeStep({ part: 'merge', movedBytes: 2 ** 18, totalBytes: 2 ** 20 }), {
+		label: 'merging points'.padEnd(24),
+		percent: ' 25 %',
+		detail: '256 KiB of 1.00 MiB',
+	});
 });
 
 test('bars clean up after themselves', async () => {

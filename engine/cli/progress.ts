@@ -1,5 +1,5 @@
 import type { Clock } from '../base/index.ts';
-import { isFinal, type Session, type SessionTask } from '../contract/index.ts';
+import { isFinal, type Session, type SessionStep, type SessionTask, type StepPart } from '../contract/index.ts';
 import { formatDuration, formatRate, formatSize, printable, shorten } from './format.ts';
 import { type Output, stateWords } from './output.ts';
 
@@ -66,6 +66,23 @@ export function describeTask(task: SessionTask, meter: RateMeter, columns: numbe
 	return { label, percent, detail: room < 8 || task.activity === '' ? detail : `${detail} · ${shorten(printable(task.activity), room)}` };
 }
 
+const stepWords: Readonly<Record<StepPart, string>> = {
+	merge: 'merging points',
+	reverse: 'moving the older point',
+	synthetic: 'copying from the chain',
+	compact: 'writing files anew',
+	verify: 'reading back',
+	tidy: 'closing gaps',
+};
+export const stepShare = ({ movedBytes, totalBytes }: SessionStep): number => (totalBytes > 0 ? movedBytes / totalBytes : 0);
+
+/** What stands around the bar of a step on a chain. */
+export const describeStep = (step: SessionStep): { label: string; percent: string; detail: string } => ({
+	label: stepWords[step.part].padEnd(labelWidth),
+	percent: `${step.totalBytes > 0 ? String(Math.floor(stepShare(step) * 100)).padStart(3) : '  –'} %`,
+	detail: step.totalBytes > 0 ? `${formatSize(step.movedBytes)} of ${formatSize(step.totalBytes)}` : '',
+});
+
 const labelWidth = 24;
 export const barWidth = 20;
 
@@ -92,6 +109,12 @@ class Lines implements Progress {
 			if (before === task.state || task.state === 'queued') continue;
 			const mode = task.mode && isFinal(task.state) ? ` (${task.mode.actual})` : ''; // before, it may still fall back to a full
 			this.#output.note(`${printable(task.object)}: ${stateWords[task.state]}${mode}`);
+		}
+		if (session.step !== null && this.#clock.monotonic() - this.#lastLineAt >= lineEveryMs) {
+			this.#lastLineAt = this.#clock.monotonic();
+			const { label, percent, detail } = describeStep(session.step);
+			this.#output.note(`${label.trim()}: ${detail === '' ? 'looking' : `${percent.trim()}, ${detail}`}`);
+			return;
 		}
 		const { totalBytes, doneBytes } = session.counters;
 		const rate = this.#meter.sample(doneBytes);

@@ -4,14 +4,14 @@ import type { LogEntry, Session, SessionFilter, SessionListItem, SessionState } 
 import type { Database } from './database.ts';
 import type { Tables } from './schema.ts';
 
-/** What is remembered of a session; the rate and the time left exist only while it runs. */
-export type StoredSession = Omit<Session, 'rateBytesPerSec' | 'remainingMs'> & {
+/** What is remembered of a session; the rate, the time left and the step exist only while it runs. */
+export type StoredSession = Omit<Session, 'rateBytesPerSec' | 'remainingMs' | 'step'> & {
 	/** What it was asked to do, as its kind of session understands it: for running it again. */
 	readonly input: unknown;
 	/** What a check found; null for the other kinds and while it runs. */
 	readonly result: unknown;
 };
-export type StoredSessionItem = Omit<SessionListItem, 'rateBytesPerSec' | 'remainingMs'>;
+export type StoredSessionItem = Omit<SessionListItem, 'rateBytesPerSec' | 'remainingMs' | 'step'>;
 export type SessionOutcome = Pick<Session, 'id' | 'state' | 'queuedAt' | 'startedAt' | 'endedAt'> & { readonly jobId: string };
 export type SessionQuery = Partial<SessionFilter>;
 

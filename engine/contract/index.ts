@@ -9,4 +9,5 @@ export * from './errors.ts';
 export * from './import-report.ts';
 export * from './router.ts';
 export * from './schemas.ts';
+export * from './session-step.ts';
 export * from './storage-report.ts';

@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import { errorCodes } from './errors.ts';
+import { sessionStep } from './session-step.ts';
 
 /** Compiling a parser for each schema takes longer than all parsing of a command or a thread, and a page's policy forbids it. */
 z.config({ jitless: true });
@@ -208,6 +209,8 @@ export const session = z.object({
 	/** Rate now and time left; null when not running or not known. */
 	rateBytesPerSec: z.number().nullable(),
 	remainingMs: z.number().nullable(),
+	/** What it does to a chain right now; null when it does no such thing. */
+	step: sessionStep.nullable(),
 });
 export type Session = z.infer<typeof session>;
 /** Sessions in lists come without tasks' warnings and without throughput. */

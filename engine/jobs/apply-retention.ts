@@ -1,6 +1,6 @@
 import { type Clock, type Log, toErrorShape } from '../base/index.ts';
 import type { Entity } from '../config/index.ts';
-import type { JobSettings, RepositorySettings } from '../contract/index.ts';
+import type { JobSettings, RepositorySettings, SessionStep } from '../contract/index.ts';
 import { retentionRule } from './chain-forecast.ts';
 import type { ChainSeat, ChainUse } from './chain-use.ts';
 import type { LiveSession } from './live-session.ts';
@@ -90,11 +90,10 @@ async function carryOut(
 			using _slot = await slots.take(repository.id, repository.settings.maxTasks, { signal: session.signal });
 			session.note('info', `Merging the oldest ${action.count === 1 ? 'increment' : `${action.count} increments`} of ${objects} into the full.`);
 			const startedAt = clock.monotonic();
-			const tasks = session.tasks.filter((task) => chain.objects.some((object) => sourceKey(object) === task.object));
 			try {
 				const { savedBytes } = await plane.runStep(
 					{ repositoryPath, chainId: chain.id, step: { kind: 'merge', count: action.count } },
-					activityObserver((text) => tasks.forEach((task) => void task.activity(text))),
+					stepObserver((step) => session.step(step)),
 					{ signal: session.signal },
 				);
 				const seconds = ((clock.monotonic() - startedAt) / 1000).toFixed(1);
@@ -103,17 +102,17 @@ async function carryOut(
 					`Merged in ${seconds} s; the chain takes ${(Math.abs(savedBytes) / 1_048_576).toFixed(1)} MiB ${savedBytes < 0 ? 'more' : 'less'}.`,
 				);
 			} finally {
-				for (const task of tasks) task.activity('');
+				session.step(null);
 			}
 			return;
 		}
 	}
 }
 
-/** The tasks have their points and final counters; what is still going on is told in words. */
-const activityObserver = (say: (text: string) => void): TaskObserver => ({
-	counters: ({ totalBytes, doneBytes }) =>
-		say(totalBytes ? `merging restore points, ${Math.floor((100 * doneBytes) / totalBytes)} %` : 'merging restore points'),
+/** The tasks have their points and final counters: what is still going on belongs to none of them. */
+const stepObserver = (tell: (step: SessionStep) => void): TaskObserver => ({
+	step: tell,
+	counters: () => undefined,
 	activity: () => undefined,
 	warning: () => undefined,
 	info: () => undefined,

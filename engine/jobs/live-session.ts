@@ -1,6 +1,6 @@
 import type { Clock, Log } from '../base/index.ts';
 import type { StoredSession } from '../config/index.ts';
-import { type ErrorShape, isFinal, type LogEntry, type Session, type SessionState } from '../contract/index.ts';
+import { type ErrorShape, isFinal, type LogEntry, type Session, type SessionState, type SessionStep } from '../contract/index.ts';
 import { sessionBottleneck, sumCounters } from './counters.ts';
 import { LiveTask } from './live-task.ts';
 import { SessionLog } from './session-log.ts';
@@ -38,6 +38,7 @@ export class LiveSession {
 	#endedAt: number | null = null;
 	#error: ErrorShape | null = null;
 	#result: unknown = null;
+	#step: SessionStep | null = null;
 	#version = 0;
 	#savedVersion = -1;
 	#waiting: (() => void)[] = [];
@@ -51,6 +52,7 @@ export class LiveSession {
 		const listener = {
 			now: () => clock.now(),
 			changed: () => this.#changed(),
+			step: (step: SessionStep | null) => this.step(step),
 			log: (entry: Omit<LogEntry, 'seq' | 'at'>) => this.#log.add(clock.now(), entry),
 		};
 		this.tasks = spec.objects.map(({ object, name }) => new LiveTask(object, name, listener));
@@ -84,6 +86,13 @@ export class LiveSession {
 		this.#result = result;
 	}
 
+	/** What is done to a chain now, and how far that is; null when it is over. */
+	step(step: SessionStep | null): void {
+		if (this.#step === null && step === null) return;
+		this.#step = step;
+		this.#changed();
+	}
+
 	/** The first task got its slot. Later calls change nothing. */
 	begin(): void {
 		if (this.#state !== 'queued') return;
@@ -112,6 +121,7 @@ export class LiveSession {
 		this.#startedAt ??= now;
 		this.#endedAt = now;
 		this.#error = error;
+		this.#step = null;
 		this.#sample(true);
 		const severity = state === 'failed' ? 'error' : state === 'success' ? 'info' : 'warning';
 		this.#log.close(now, { severity, code: error?.code ?? null, message: closingWords(state, error), path: null });
@@ -155,11 +165,11 @@ export class LiveSession {
 
 	snapshot(): Session {
 		const { input: _, result: __, ...session } = this.stored();
-		if (this.#state !== 'running') return { ...session, rateBytesPerSec: null, remainingMs: null };
+		if (this.#state !== 'running') return { ...session, rateBytesPerSec: null, remainingMs: null, step: this.#step };
 		const rate = this.#throughput.rateNow();
 		const { totalBytes, doneBytes } = session.counters;
 		const remainingMs = rate !== null && rate > 0 && totalBytes !== null ? Math.max(0, Math.round(((totalBytes - doneBytes) * 1000) / rate)) : null;
-		return { ...session, rateBytesPerSec: rate, remainingMs };
+		return { ...session, rateBytesPerSec: rate, remainingMs, step: this.#step };
 	}
 
 	stored(): StoredSession {

@@ -1,4 +1,4 @@
-import type { Bottleneck, ErrorShape, ItemWarning, LogEntry, RunMode, SessionState, SessionTask, TaskCounters } from '../contract/index.ts';
+import type { Bottleneck, ErrorShape, ItemWarning, LogEntry, RunMode, SessionState, SessionStep, SessionTask, TaskCounters } from '../contract/index.ts';
 import { noCounters } from '../mover/index.ts';
 import type { ObjectOutcome, TaskObserver } from './ports.ts';
 
@@ -9,6 +9,7 @@ const MAX_TASK_WARNINGS = 100;
 export type TaskListener = {
 	now(): number;
 	changed(): void;
+	step(step: SessionStep | null): void;
 	log(entry: Omit<LogEntry, 'seq' | 'at'>): void;
 };
 
@@ -75,6 +76,10 @@ export class LiveTask implements TaskObserver {
 		this.#listener.changed();
 	}
 
+	step(step: SessionStep): void {
+		this.#listener.step(step);
+	}
+
 	/** @param planned what a backup is to be, until the data plane has decided; null for the other kinds */
 	start(planned: RunMode | null): void {
 		this.#state = 'running';
@@ -130,6 +135,7 @@ export class LiveTask implements TaskObserver {
 	#end(state: SessionState): void {
 		this.#state = state;
 		this.#activity = '';
+		this.#listener.step(null);
 		this.#endedAt = this.#listener.now();
 		this.#listener.changed();
 	}

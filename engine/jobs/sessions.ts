@@ -38,7 +38,7 @@ export interface Sessions {
 	close(timeoutMs: number): Promise<number>;
 }
 
-const withoutRecord = ({ input: _, result: __, ...session }: StoredSession): Session => ({ ...session, rateBytesPerSec: null, remainingMs: null });
+const withoutRecord = ({ input: _, result: __, ...session }: StoredSession): Session => ({ ...session, rateBytesPerSec: null, remainingMs: null, step: null });
 
 export type SessionParts = { readonly store: SessionStore; readonly clock: Clock; readonly bus: EventBus; readonly log: Log };
 
@@ -54,7 +54,7 @@ export function createSessions({ store, clock, bus, log }: SessionParts): Sessio
 	/** What was written down last, or how it is at this moment. */
 	function withLiveState(item: StoredSessionItem): SessionListItem {
 		const snapshot = live.get(item.id)?.snapshot();
-		if (snapshot === undefined) return { ...item, rateBytesPerSec: null, remainingMs: null };
+		if (snapshot === undefined) return { ...item, rateBytesPerSec: null, remainingMs: null, step: null };
 		const { tasks, throughput: _, ...current } = snapshot;
 		return { ...current, taskCount: tasks.length };
 	}

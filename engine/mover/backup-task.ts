@@ -8,6 +8,7 @@ import { compileExclusions } from '../source/index.ts';
 import { Pipe } from './pipe.ts';
 import { protectDisk } from './protect-disk.ts';
 import { FolderTask } from './protect-folder.ts';
+import { StepMeter } from './step-meter.ts';
 import { type BackupRun, compressionLevels, type MutableCounters, noCounters, type ObjectOutcome, type TaskObserver } from './task.ts';
 
 /**
@@ -105,7 +106,8 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 	}
 	signal.throwIfAborted();
 	for (const observer of observers) observer.activity('committing');
-	await chainRun.commit(points, { signal });
+	const progress = new StepMeter((step) => observers[0]?.step?.(step));
+	await chainRun.commit(points, { signal, progress });
 	return outcomes;
 }
 

@@ -1,4 +1,4 @@
-import type { Bottleneck, ChainMethod, Compression, ItemWarning, RunMode, SourceSpec, TaskCounters } from '../contract/index.ts';
+import type { Bottleneck, ChainMethod, Compression, ItemWarning, RunMode, SessionStep, SourceSpec, TaskCounters } from '../contract/index.ts';
 import type { CompressionLevel } from '../format/index.ts';
 import type { RepositoryFolder } from '../repository/index.ts';
 
@@ -13,6 +13,8 @@ export interface TaskObserver {
 	info(message: string): void;
 	/** Busy shares since the start, whenever they are known. */
 	bottleneck(bottleneck: Bottleneck): void;
+	/** What it does to the chain beyond writing the object's own records, and how far that is. */
+	step?(step: SessionStep): void;
 }
 
 export type TaskOptions = { readonly signal?: AbortSignal | undefined };

@@ -4,7 +4,7 @@
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { assert, EngineError, startThread, toErrorShape } from '../base/index.ts';
-import type { Bottleneck, ErrorShape, ItemWarning, RunMode, TaskCounters } from '../contract/index.ts';
+import type { Bottleneck, ErrorShape, ItemWarning, RunMode, SessionStep, TaskCounters } from '../contract/index.ts';
 import type { TaskObserver, TaskOptions } from './task.ts';
 
 type Report =
@@ -14,6 +14,7 @@ type Report =
 	| { readonly type: 'warning'; readonly observer: number; readonly warning: ItemWarning }
 	| { readonly type: 'info'; readonly observer: number; readonly message: string }
 	| { readonly type: 'bottleneck'; readonly observer: number; readonly bottleneck: Bottleneck }
+	| { readonly type: 'step'; readonly observer: number; readonly step: SessionStep }
 	| { readonly type: 'done'; readonly result: unknown }
 	| { readonly type: 'failed'; readonly shape: ErrorShape; readonly isDefect: boolean; readonly stack: string | undefined };
 
@@ -57,6 +58,8 @@ export function runInThread<Result>(module: URL, input: unknown, observers: read
 					return observers[report.observer]?.info(report.message);
 				case 'bottleneck':
 					return observers[report.observer]?.bottleneck(report.bottleneck);
+				case 'step':
+					return observers[report.observer]?.step?.(report.step);
 				case 'done':
 					return finish(() => resolve(report.result as Result));
 				case 'failed':
@@ -97,6 +100,8 @@ const thinMs = 100;
 function relay(observer: number, send: (report: Report) => void): TaskObserver {
 	let countersAt = 0;
 	let activityAt = 0;
+	let stepAt = 0;
+	let part: SessionStep['part'] | undefined;
 	return {
 		mode: (mode) => send({ type: 'mode', observer, mode }),
 		counters(counters) {
@@ -115,5 +120,12 @@ function relay(observer: number, send: (report: Report) => void): TaskObserver {
 		warning: (warning) => send({ type: 'warning', observer, warning }),
 		info: (message) => send({ type: 'info', observer, message }),
 		bottleneck: (bottleneck) => send({ type: 'bottleneck', observer, bottleneck }),
+		step(step) {
+			const now = performance.now();
+			if (now - stepAt < thinMs && step.part === part) return;
+			stepAt = now;
+			part = step.part;
+			send({ type: 'step', observer, step });
+		},
 	};
 }

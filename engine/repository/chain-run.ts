@@ -19,10 +19,10 @@ import {
 } from './chain-store.ts';
 import { putChainRight } from './clean-up.ts';
 import { loadChain } from './load-chain.ts';
-import type { StepOptions } from './methods/merge-oldest.ts';
 import { commitReverse } from './methods/reverse.ts';
 import { copyFromChain } from './methods/synthetic-full.ts';
 import { OpenChain, takenOver } from './open-chain.ts';
+import type { StepOptions } from './step-options.ts';
 import { openVault, type RepositoryFolder, type RepositoryPlace, type Vault } from './storage/open-storage.ts';
 import type { Storage } from './storage/storage.ts';
 

@@ -13,6 +13,7 @@ import {
 	sealRecord,
 } from '../format/index.ts';
 import type { BackupFileWriter } from './backup-file.ts';
+import type { StepProgress } from './step-options.ts';
 import type { StorageFile } from './storage/storage.ts';
 
 /** Records that lie one after the other are read together. */
@@ -25,7 +26,7 @@ export const maxRepackedChunk = 128 * 1024;
 export type CopySource = { readonly file: StorageFile; readonly index: FileIndex };
 export type CopyOptions = {
 	readonly signal: AbortSignal;
-	readonly onCopied?: ((bytes: number) => void) | undefined;
+	readonly progress?: StepProgress | undefined;
 	/** Stop after about so many bytes; the rest is for another call. */
 	readonly maxBytes?: number;
 	/** A record is moved as it lies when at least this share of it is wanted; otherwise what is wanted is packed anew. */
@@ -44,7 +45,7 @@ export async function copyChunks(
 	isWanted: (hash: Uint8Array) => boolean,
 	options: CopyOptions,
 ): Promise<{ isComplete: boolean }> {
-	const { signal, onCopied, maxBytes = Number.POSITIVE_INFINITY, wholeFrom = 0.5 } = options;
+	const { signal, progress, maxBytes = Number.POSITIVE_INFINITY, wholeFrom = 0.5 } = options;
 	const { cipher } = to;
 	let copiedBytes = 0;
 	let isComplete = true;
@@ -60,32 +61,34 @@ export async function copyChunks(
 			.finally(() => writes.delete(writing));
 		writes.add(writing);
 		copiedBytes += sealed.byteLength;
-		onCopied?.(sealed.byteLength);
 	};
 	const settle = async (inFlight: number): Promise<void> => {
 		while (writes.size > inFlight) await Promise.race(writes);
 		if (failure) throw failure.error;
 	};
+	const records = wantedRecords(from.index, isWanted);
+	let leftBytes = records.reduce((sum, { storedBytes }) => sum + recordHeaderBytes + storedBytes, 0);
+	progress?.expects(leftBytes);
 	const packer = new Packer((raw, chunks) => {
 		const buffer = Buffer.allocUnsafeSlow(sealedBytes(raw.byteLength));
 		const { header, totalBytes } = sealRecord(buffer, 'chunks', raw, repackLevel, cipher);
 		write(buffer.subarray(0, totalBytes), header, chunks);
 	}, cipher);
 	try {
-		for await (const { record, bytes } of readRecords(from, wantedRecords(from.index, isWanted))) {
+		for await (const { record, header, bytes } of readRecords(from.file, records, cipher)) {
 			signal.throwIfAborted();
 			if (copiedBytes >= maxBytes) {
 				isComplete = false;
 				break;
 			}
-			const header = parseRecordHeader(bytes, from.file.path, record.offset, cipher);
-			if (crc32(bytes.subarray(recordHeaderBytes)) !== record.payloadCrc) throw damaged(from.file.path, record.offset, 'the checksum of a record is wrong');
 			const wantedBytes = record.wanted.reduce((sum, { rawBytes }) => sum + rawBytes, 0);
 			if (wantedBytes >= record.rawBytes * wholeFrom || record.wanted.some(({ rawBytes }) => rawBytes >= maxRepackedChunk)) write(bytes, header, record.wanted);
 			else {
 				const { raw } = openRecord(bytes, from.file.path, record.offset, cipher);
 				for (const chunk of record.wanted) packer.add(Uint8Array.from(chunk.hash), raw.subarray(chunk.rawOffset, chunk.rawOffset + chunk.rawBytes));
 			}
+			leftBytes -= bytes.byteLength;
+			progress?.moved(bytes.byteLength);
 			await settle(writesInFlight - 1);
 		}
 		packer.flush();
@@ -93,6 +96,7 @@ export async function copyChunks(
 		await Promise.all(writes);
 	}
 	await settle(0);
+	progress?.expects(-leftBytes);
 	return { isComplete };
 }
 
@@ -114,13 +118,18 @@ export function wantedRecords(index: FileIndex, isWanted: (hash: Uint8Array) => 
 	return records;
 }
 
-async function* readRecords({ file }: CopySource, records: readonly WantedRecord[]): AsyncGenerator<{ record: WantedRecord; bytes: Uint8Array }> {
+/** Reads records as they lie, neighbours together, and compares them with what the index says. @throws `repository.damaged` */
+export async function* readRecords<Record extends IndexedRecord>(
+	file: StorageFile,
+	records: readonly Record[],
+	cipher: BackupFileWriter['cipher'],
+): AsyncGenerator<{ record: Record; header: RecordHeader; bytes: Uint8Array }> {
 	for (let first = 0; first < records.length; ) {
-		const start = (records[first] as WantedRecord).offset;
+		const start = (records[first] as Record).offset;
 		let end = start;
 		let next = first;
 		for (; next < records.length; next++) {
-			const { offset, storedBytes } = records[next] as WantedRecord;
+			const { offset, storedBytes } = records[next] as Record;
 			if (offset > end + 65_536 || (next > first && offset + storedBytes - start > readAheadBytes)) break;
 			end = offset + recordHeaderBytes + storedBytes;
 		}
@@ -128,7 +137,11 @@ async function* readRecords({ file }: CopySource, records: readonly WantedRecord
 		if ((await file.read(buffer, start)) < buffer.byteLength) throw damaged(file.path, start, 'the file ends inside a record');
 		for (const record of records.slice(first, next)) {
 			const at = record.offset - start;
-			yield { record, bytes: buffer.subarray(at, at + recordHeaderBytes + record.storedBytes) };
+			const bytes = buffer.subarray(at, at + recordHeaderBytes + record.storedBytes);
+			const header = parseRecordHeader(bytes, file.path, record.offset, cipher);
+			if (header.storedBytes !== record.storedBytes || crc32(bytes.subarray(recordHeaderBytes)) !== record.payloadCrc)
+				throw damaged(file.path, record.offset, 'the checksum of a record is wrong');
+			yield { record, header, bytes };
 		}
 		first = next;
 	}

@@ -1,7 +1,8 @@
 import { EngineError } from '../base/index.ts';
 import { compactFile } from './methods/compact.ts';
-import { mergeOldestIncrement, type StepOptions } from './methods/merge-oldest.ts';
+import { mergeOldestIncrement } from './methods/merge-oldest.ts';
 import { OpenChain } from './open-chain.ts';
+import type { StepOptions } from './step-options.ts';
 import type { RepositoryPlace } from './storage/open-storage.ts';
 
 /** Steps that move chunks between the files of a chain. The caller holds the chain for itself. */
@@ -17,14 +18,16 @@ export type StepOutcome = { readonly savedBytes: number };
 export async function runChainStep(place: RepositoryPlace, chainId: string, step: ChainStep, options: StepOptions): Promise<StepOutcome> {
 	const chain = await OpenChain.find(place, chainId);
 	const before = totalBytes(chain);
+	if (step.kind === 'merge' && chain.stored.metadata.chain.method !== 'forever-forward')
+		throw new EngineError('usage.conflict', 'Only a forever forward incremental chain is merged.', { data: { field: 'chain' } });
+	const work = step.kind === 'merge' ? chain.files.filter(({ kind }) => kind !== 'full').slice(0, step.count) : chain.files;
+	for (const { sizeBytes } of work) options.progress?.expects(sizeBytes); // until each is looked into, and more is known
 	if (step.kind === 'merge') {
-		if (chain.stored.metadata.chain.method !== 'forever-forward')
-			throw new EngineError('usage.conflict', 'Only a forever forward incremental chain is merged.', { data: { field: 'chain' } });
-		for (let i = 0; i < step.count; i++) await mergeOldestIncrement(chain, options);
+		for (let i = 0; i < step.count; i++) await mergeOldestIncrement(chain, { ...options, announcedBytes: work[i]?.sizeBytes });
 	} else {
-		for (const { id } of chain.files) {
+		for (const { id, sizeBytes } of work) {
 			const file = chain.files.find((candidate) => candidate.id === id);
-			if (file) await compactFile(chain, file, options);
+			if (file) await compactFile(chain, file, { ...options, announcedBytes: sizeBytes });
 		}
 	}
 	return { savedBytes: before - totalBytes(chain) };

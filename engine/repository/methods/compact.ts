@@ -3,15 +3,19 @@ import { BackupFileWriter, readCommittedFile, readIndex } from '../backup-file.t
 import { partName } from '../chain-store.ts';
 import { LiveMap, markLive } from '../liveness.ts';
 import type { OpenChain, StoredFile } from '../open-chain.ts';
-import { readRecord } from '../read-record.ts';
-import { copyChunks } from '../record-copier.ts';
-import type { StepOptions } from './merge-oldest.ts';
+import { copyChunks, readRecords } from '../record-copier.ts';
+import type { StepOptions } from '../step-options.ts';
 
 /**
  * Writes a file of a chain anew without dead room (JOB-08). The old file stays until the new one has been read back whole; then the new one takes
  * its name, which is the commit. It needs as much free space as the live part of the file.
  */
-export async function compactFile(chain: OpenChain, stored: StoredFile, { signal, onCopied }: StepOptions): Promise<{ savedBytes: number }> {
+export async function compactFile(
+	chain: OpenChain,
+	stored: StoredFile,
+	{ signal, progress, announcedBytes = 0 }: StepOptions,
+): Promise<{ savedBytes: number }> {
+	progress?.begins('compact');
 	const files = chain.files;
 	const indexes = await chain.indexes(files);
 	const live = new LiveMap(indexes);
@@ -27,11 +31,12 @@ export async function compactFile(chain: OpenChain, stored: StoredFile, { signal
 		const index = indexes[files.indexOf(stored)] as FileIndex;
 		{
 			await using writer = await BackupFileWriter.create(chain.storage, { path: part, kind: stored.kind, createdAt: stored.createdAt, seal });
-			await copyChunks({ file: source, index }, writer, (hash) => live.has(hash), { signal, onCopied });
+			progress?.expects(-announcedBytes);
+			await copyChunks({ file: source, index }, writer, (hash) => live.has(hash), { signal, progress });
 			const dependsOn = committed?.root.dependsOn ?? stored.dependsOn;
 			await writer.commit({ fileId: stored.id, chain: chain.stored.metadata.chain, dependsOn, points: stored.points });
 		}
-		const sizeBytes = await verifyFile(chain, part, signal);
+		const sizeBytes = await verifyFile(chain, part, { signal, progress });
 		await using listed = await chain.prepareFiles(files.map((file) => (file === stored ? { ...file, sizeBytes } : file)));
 		await chain.storage.rename(part, path, { replace: true });
 		await listed.apply();
@@ -42,14 +47,17 @@ export async function compactFile(chain: OpenChain, stored: StoredFile, { signal
 	}
 }
 
-/** Reads every record of a file. @returns its size @throws `repository.damaged` */
-async function verifyFile(chain: OpenChain, path: string, signal: AbortSignal): Promise<number> {
+/** Reads every record of a file: what was copied as it lay must be so again. @returns its size @throws `repository.damaged` */
+async function verifyFile(chain: OpenChain, path: string, { signal, progress }: StepOptions): Promise<number> {
 	await using file = await chain.storage.open(path, 'read');
 	const committed = await readCommittedFile(file, ringOf(chain.stored.seal));
 	if (!committed) throw new Error(`Defect: ${path} was not committed`);
-	for (const record of (await readIndex(file, committed)).records()) {
+	const records = [...(await readIndex(file, committed)).records()];
+	progress?.begins('verify');
+	progress?.expects(records.reduce((sum, { storedBytes }) => sum + recordHeaderBytes + storedBytes, 0));
+	for await (const { bytes } of readRecords(file, records, committed.seal?.cipher ?? null)) {
 		signal.throwIfAborted();
-		await readRecord(file, { offset: record.offset, bytes: recordHeaderBytes + record.storedBytes }, committed.seal?.cipher ?? null);
+		progress?.moved(bytes.byteLength);
 	}
 	return await file.sizeBytes();
 }

@@ -3,16 +3,10 @@ import { BackupFileWriter } from '../backup-file.ts';
 import { LiveMap, markLive } from '../liveness.ts';
 import type { OpenChain, PreparedFiles, StoredFile } from '../open-chain.ts';
 import { copyChunks } from '../record-copier.ts';
+import type { StepOptions } from '../step-options.ts';
 import { tidyFull } from './tidy.ts';
 
 const gibibyte = 1024 ** 3;
-
-export type StepOptions = {
-	readonly signal: AbortSignal;
-	readonly onCopied?: ((bytes: number) => void) | undefined;
-	/** A merge commits what it has moved at least this often, so that a step that is interrupted does not begin anew. */
-	readonly commitEveryBytes?: number | undefined;
-};
 
 /**
  * Forever forward incremental: moves what the points still need from the oldest increment into the full, which then is that increment's point.
@@ -20,7 +14,9 @@ export type StepOptions = {
  * repeated. What only the full's old point needed becomes free room.
  * @throws `repository.damaged` when a chunk cannot be trusted: the chain is then as before
  */
-export async function mergeOldestIncrement(chain: OpenChain, { signal, onCopied, commitEveryBytes = gibibyte }: StepOptions): Promise<void> {
+export async function mergeOldestIncrement(chain: OpenChain, options: StepOptions): Promise<void> {
+	const { signal, progress, announcedBytes = 0, commitEveryBytes = gibibyte } = options;
+	progress?.begins('merge');
 	const { full } = chain;
 	const oldest = chain.files.find((file) => file.dependsOn === full.id);
 	if (oldest?.kind !== 'increment') throw new EngineError('usage.conflict', 'The chain has no increment to merge.');
@@ -37,9 +33,10 @@ export async function mergeOldestIncrement(chain: OpenChain, { signal, onCopied,
 	const [oldestIndex] = indexes.slice(files.indexOf(oldest));
 	assert(oldestIndex, 'the increment has an index');
 	await using source = await chain.storage.open(chain.pathOf(oldest), 'read');
+	progress?.expects(-announcedBytes);
 	for (;;) {
 		const isWanted = (hash: Uint8Array): boolean => live.has(hash) && !writer.committed?.index.has(hash);
-		const { isComplete } = await copyChunks({ file: source, index: oldestIndex }, writer, isWanted, { signal, onCopied, maxBytes: commitEveryBytes });
+		const { isComplete } = await copyChunks({ file: source, index: oldestIndex }, writer, isWanted, { signal, progress, maxBytes: commitEveryBytes });
 		if (isComplete) break;
 		await writer.commit({ fileId: full.id, chain: committed.root.chain, dependsOn: null, points: committed.root.points });
 	}
@@ -55,5 +52,5 @@ export async function mergeOldestIncrement(chain: OpenChain, { signal, onCopied,
 	);
 	await listed?.apply();
 	await chain.storage.remove(chain.pathOf(oldest));
-	await tidyFull(chain, writer, { signal, onCopied });
+	await tidyFull(chain, writer, { signal, progress });
 }

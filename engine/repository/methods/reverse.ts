@@ -5,7 +5,7 @@ import { partName } from '../chain-store.ts';
 import { LiveMap, markLive } from '../liveness.ts';
 import type { OpenChain, PreparedFiles, StoredFile } from '../open-chain.ts';
 import { copyChunks } from '../record-copier.ts';
-import type { StepOptions } from './merge-oldest.ts';
+import type { StepOptions } from '../step-options.ts';
 import { tidyFull } from './tidy.ts';
 
 export type ReverseStep = {
@@ -25,7 +25,8 @@ export type ReverseStep = {
  * @param writer the full, opened for change, with everything of the new points appended
  * @returns the size of the full
  */
-export async function commitReverse(chain: OpenChain, writer: BackupFileWriter, step: ReverseStep, { signal, onCopied }: StepOptions): Promise<number> {
+export async function commitReverse(chain: OpenChain, writer: BackupFileWriter, step: ReverseStep, { signal, progress }: StepOptions): Promise<number> {
+	progress?.begins('reverse');
 	const { full } = chain;
 	const { committed } = writer;
 	assert(committed, 'an updated file is committed');
@@ -40,7 +41,7 @@ export async function commitReverse(chain: OpenChain, writer: BackupFileWriter, 
 	await using reader = chain.readerOf([{ path: writer.path, index: pending.buffer }]);
 	await markLive(reader, newPoints, live, { signal });
 
-	const reverse = await writeReverse(chain, step, oldPoints, (hash) => !live.has(hash), { signal, onCopied }, writer);
+	const reverse = await writeReverse(chain, step, oldPoints, (hash) => !live.has(hash), { signal, progress }, writer);
 	const createdAt = step.points[0]?.createdAt ?? full.createdAt;
 	await using stack = new AsyncDisposableStack();
 	let listed: PreparedFiles | undefined;
@@ -53,7 +54,7 @@ export async function commitReverse(chain: OpenChain, writer: BackupFileWriter, 
 		},
 	);
 	await listed?.apply();
-	await tidyFull(chain, writer, { signal, onCopied });
+	await tidyFull(chain, writer, { signal, progress });
 	return writer.sizeBytes;
 }
 

@@ -3,7 +3,7 @@ import type { BackupFileWriter } from '../backup-file.ts';
 import { LiveMap, markLive } from '../liveness.ts';
 import type { OpenChain } from '../open-chain.ts';
 import { copyChunks } from '../record-copier.ts';
-import type { StepOptions } from './merge-oldest.ts';
+import type { StepOptions } from '../step-options.ts';
 
 /**
  * Synthetic full: copies into a new full what its points need and the run did not write itself, from the files of the chain before,
@@ -13,8 +13,9 @@ export async function copyFromChain(
 	chain: OpenChain,
 	writer: BackupFileWriter,
 	points: readonly PointManifest[],
-	{ signal, onCopied }: StepOptions,
+	{ signal, progress }: StepOptions,
 ): Promise<void> {
+	progress?.begins('synthetic');
 	const indexes = await chain.indexes(chain.files);
 	const written = writer.pendingIndex();
 	const live = new LiveMap([written, ...indexes]);
@@ -27,7 +28,7 @@ export async function copyFromChain(
 	for (const [i, file] of [...chain.files.entries()].reverse()) {
 		const index = indexes[i] as FileIndex;
 		await using source = await chain.storage.open(chain.pathOf(file), 'read');
-		await copyChunks({ file: source, index }, writer, (hash) => live.has(hash) && !done.some((other) => other.has(hash)), { signal, onCopied });
+		await copyChunks({ file: source, index }, writer, (hash) => live.has(hash) && !done.some((other) => other.has(hash)), { signal, progress });
 		done.push(index);
 	}
 }

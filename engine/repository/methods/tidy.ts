@@ -4,7 +4,7 @@ import { damaged, directoryBytes, parseRecordHeader, recordHeaderBytes } from '.
 import type { BackupFileWriter } from '../backup-file.ts';
 import type { OpenChain, PreparedFiles } from '../open-chain.ts';
 import { type CopySource, copyChunks, maxRepackedChunk, type WantedRecord, wantedRecords } from '../record-copier.ts';
-import type { StepOptions } from './merge-oldest.ts';
+import type { StepOptions } from '../step-options.ts';
 
 /** A record of small chunks of which less than this is needed is packed anew. */
 const neededShare = 0.8;
@@ -50,7 +50,7 @@ async function tidy(chain: OpenChain, writer: BackupFileWriter, options: StepOpt
 	await listed?.apply();
 }
 
-async function moveRecords(source: CopySource, records: readonly WantedRecord[], writer: BackupFileWriter, { signal, onCopied }: StepOptions): Promise<void> {
+async function moveRecords(source: CopySource, records: readonly WantedRecord[], writer: BackupFileWriter, { signal, progress }: StepOptions): Promise<void> {
 	let left = Math.floor(writer.sizeBytes * rewrittenShare);
 	const moved = new Set<number>();
 	for (const record of records.toSorted((a, b) => shareOf(a) - shareOf(b))) {
@@ -60,7 +60,7 @@ async function moveRecords(source: CopySource, records: readonly WantedRecord[],
 		left -= lengthOf(record);
 	}
 	const isSparse = (hash: Uint8Array): boolean => moved.has(source.index.find(hash)?.recordOffset ?? -1);
-	if (moved.size > 0) await copyChunks(source, writer, isSparse, { signal, onCopied, wholeFrom: neededShare });
+	if (moved.size > 0) await copyChunks(source, writer, isSparse, { signal, progress, wholeFrom: neededShare });
 
 	const move = async (record: WantedRecord): Promise<boolean> => {
 		signal.throwIfAborted();
@@ -74,7 +74,7 @@ async function moveRecords(source: CopySource, records: readonly WantedRecord[],
 		await writer.append(bytes, header, record.wanted, record.offset);
 		moved.add(record.offset);
 		left -= length;
-		onCopied?.(length);
+		progress?.moved(length);
 		return true;
 	};
 	for (const record of records.toReversed()) if (!(await move(record))) break;

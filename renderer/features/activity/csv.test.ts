@@ -29,6 +29,7 @@ const session: SessionListItem = {
 	error: { code: 'repository.full', message: '=cmd()\nno room' },
 	rateBytesPerSec: null,
 	remainingMs: null,
+	step: null,
 	taskCount: 1,
 };
 

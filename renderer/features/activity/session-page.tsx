@@ -3,7 +3,7 @@ import { IconHistory, IconPlayerStop, IconRefresh } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useSubscription } from '@trpc/tanstack-react-query';
 import { type ReactNode, useState } from 'react';
-import { isFinal, type Session } from '../../../engine/contract/index.ts';
+import { isFinal, type Session, type SessionStep } from '../../../engine/contract/index.ts';
 import type { PageProps } from '../../app/pages.tsx';
 import { Link, navigate, useQueryParam } from '../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../client.ts';
@@ -32,7 +32,7 @@ import { CheckReport } from './check-report.tsx';
 import { LogView } from './log-view.tsx';
 import { Pipe } from './pipe.tsx';
 import classes from './session-page.module.css';
-import { durationOf, kindWords, triggerWords } from './session-words.ts';
+import { durationOf, kindWords, stepWords, triggerWords } from './session-words.ts';
 import { TaskTable } from './task-table.tsx';
 import { ThroughputChart } from './throughput-chart.tsx';
 
@@ -131,6 +131,19 @@ function SessionView({ session }: { readonly session: Session }): ReactNode {
 	);
 }
 
+/** What is done to the chain beyond the source: it may last long after the last task has its point. */
+function StepProgress({ step: { part, movedBytes, totalBytes } }: { readonly step: SessionStep }): ReactNode {
+	return (
+		<div role="status">
+			<small>
+				{stepWords[part]}
+				{totalBytes > 0 ? `: ${formatBytes(movedBytes)} of ${formatBytes(totalBytes)}` : ' …'}
+			</small>
+			<Progress value={totalBytes > 0 ? (100 * movedBytes) / totalBytes : 100} size={4} animated={totalBytes === 0} aria-label="Progress of the step" />
+		</div>
+	);
+}
+
 function Summary({ session, isLive }: { readonly session: Session; readonly isLive: boolean }): ReactNode {
 	const now = useNow();
 	const { counters } = session;
@@ -186,6 +199,7 @@ function Summary({ session, isLive }: { readonly session: Session; readonly isLi
 					{counters.unchangedItems > 0 ? <small> {formatNumber(counters.unchangedItems)} unchanged</small> : null}
 				</Fact>
 			</div>
+			{session.step ? <StepProgress step={session.step} /> : null}
 			{isLive ? (
 				<Progress
 					value={percent ?? 100}

@@ -1,4 +1,4 @@
-import type { BottleneckStage, Session, SessionKind } from '../../../engine/contract/index.ts';
+import type { BottleneckStage, Session, SessionKind, StepPart } from '../../../engine/contract/index.ts';
 
 export const kindWords: Readonly<Record<SessionKind, string>> = {
 	backup: 'Backup',
@@ -14,6 +14,16 @@ export const triggerWords: Readonly<Record<Session['trigger'], string>> = {
 	schedule: 'on schedule',
 	retry: 'retry',
 	'make-up': 'made up for a missed run',
+};
+
+/** What is done to a chain beyond reading a source. */
+export const stepWords: Readonly<Record<StepPart, string>> = {
+	merge: 'Merging restore points',
+	reverse: 'Moving the older point out of the full',
+	synthetic: 'Copying from the chain before',
+	compact: 'Writing files anew',
+	verify: 'Reading back',
+	tidy: 'Closing gaps in the full',
 };
 
 /** What each stage of the pipe stands for, and what helps when it is the slowest. The engine's reason comes first; this is the general advice. */

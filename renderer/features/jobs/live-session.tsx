@@ -4,8 +4,8 @@ import { Fragment, type ReactNode } from 'react';
 import type { Bottleneck } from '../../../engine/contract/index.ts';
 import { Link } from '../../app/router.tsx';
 import { useTRPC } from '../../client.ts';
-import { Bytes, formatDuration, formatRate } from '../../ui/index.ts';
-import { stages } from '../activity/session-words.ts';
+import { Bytes, formatBytes, formatDuration, formatRate } from '../../ui/index.ts';
+import { stages, stepWords } from '../activity/session-words.ts';
 import { ThroughputChart } from '../activity/throughput-chart.tsx';
 import classes from './job-details.module.css';
 
@@ -14,9 +14,11 @@ export function LiveSession({ id }: { readonly id: string }): ReactNode {
 	const trpc = useTRPC();
 	const { data: session } = useSubscription(trpc.sessions.follow.subscriptionOptions({ id }));
 	if (!session) return null;
-	const { counters, rateBytesPerSec, remainingMs, tasks } = session;
+	const { counters, rateBytesPerSec, remainingMs, step, tasks } = session;
 	const percent = counters.totalBytes ? Math.min(100, (counters.doneBytes / counters.totalBytes) * 100) : null;
-	const activity = tasks.find(({ state }) => state === 'running')?.activity;
+	const activity = step
+		? `${stepWords[step.part]}: ${formatBytes(step.movedBytes)} of ${formatBytes(step.totalBytes)}`
+		: tasks.find(({ state }) => state === 'running')?.activity;
 	return (
 		<section className={classes.live} aria-label="Running session">
 			<div className={classes.liveLine}>

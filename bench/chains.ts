@@ -1,0 +1,261 @@
+/**
+ * `npm run bench -- --chains`: how fast chunks move between the files of a chain, beside plain durable copies of the same number of bytes, and how much
+ * room a forever forward chain takes over its live data after 30 days.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync, statSync } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ChainMethod, SessionStep, SourceSpec, StepPart } from '../engine/contract/index.ts';
+import { recordHeaderBytes } from '../engine/format/index.ts';
+import { runBackup } from '../engine/mover/backup-task.ts';
+import { StepMeter } from '../engine/mover/step-meter.ts';
+import type { BackupRun, TaskObserver } from '../engine/mover/task.ts';
+import { type ChainStep, LocalFolder, listChains, readCommittedFile, readIndex, runChainStep } from '../engine/repository/index.ts';
+import { median } from './report.ts';
+import type { Workload } from './workloads.ts';
+
+/** One measured step: what it moved, and how long it took. */
+type StepSample = { readonly seconds: number; readonly movedBytes: Readonly<Partial<Record<StepPart, number>>> };
+type CopySample = { readonly cpSeconds: number; readonly loopSeconds: number };
+export type ChainStepResult = {
+	readonly step: 'merge' | 'synthetic full' | 'reverse' | 'compact';
+	readonly movedBytes: number;
+	/** Of these, what was moved to keep the full tidy. */
+	readonly tidyBytes: number;
+	readonly seconds: number;
+	/** Plain copies of as many bytes. */
+	readonly cpSeconds: number;
+	readonly loopSeconds: number;
+};
+export type RoomResult = {
+	readonly days: number;
+	readonly retainedPoints: number;
+	readonly fileBytes: number;
+	readonly liveBytes: number;
+	readonly incrementBytes: number;
+	/** The worst of all days from the first merge on, and the last day's: files over live data and one increment. */
+	readonly worst: number;
+	readonly last: number;
+	/** Of all days with a merge: bytes that merges moved, and bytes rewritten beyond them, as shares of the full. */
+	readonly mergedShare: number;
+	readonly rewrittenShare: number;
+};
+export type ChainsResult = { readonly subject: string; readonly description: string; readonly steps: readonly ChainStepResult[]; readonly room: RoomResult };
+
+const days = 30;
+const retained = 7;
+const job = { id: 'benchjob', name: 'bench' };
+
+export class ChainsBench {
+	readonly #scratch: string;
+	readonly #runs: number;
+	readonly #signal: AbortSignal;
+
+	constructor(scratch: string, runs: number, signal: AbortSignal) {
+		this.#scratch = scratch;
+		this.#runs = runs;
+		this.#signal = signal;
+	}
+
+	async run(workload: Workload): Promise<ChainsResult> {
+		const { name, description, subject } = workload;
+		const object: SourceSpec = { kind: subject.kind === 'tree' ? 'folder' : 'disk', path: subject.path };
+		const repositories = { forward: this.#repository('forward'), 'forever-forward': this.#repository('forever'), reverse: this.#repository('reverse') };
+		const methods = Object.keys(repositories) as ChainMethod[];
+		const backUp = (method: ChainMethod, requested: BackupRun['requested'] = 'increment'): Promise<StepSample> =>
+			this.#backUp(repositories[method], object, method, requested);
+		for (const method of methods) await backUp(method);
+		const reverse: StepSample[] = [];
+		for (let run = 0; run < this.#runs; run++) {
+			workload.change();
+			for (const method of methods) {
+				const sample = await backUp(method);
+				if (method === 'reverse') reverse.push(sample);
+			}
+		}
+		const merges: StepSample[] = [];
+		for (let run = 0; run < this.#runs; run++) merges.push(await this.#step(repositories['forever-forward'], { kind: 'merge', count: 1 }));
+		const synthetic: StepSample[] = [];
+		for (let run = 0; run < this.#runs; run++) synthetic.push(await backUp('forward', 'synthetic'));
+		const steps = [await this.#compared('merge', merges), await this.#compared('reverse', reverse), await this.#compared('synthetic full', synthetic)];
+		for (const method of ['forward', 'reverse'] as const) rmSync(repositories[method], { recursive: true });
+		const room = await this.#age(workload, repositories['forever-forward'], object);
+		const compact = await this.#step(repositories['forever-forward'], { kind: 'compact' });
+		steps.push(await this.#compared('compact', [compact]));
+		rmSync(join(this.#scratch, 'chains'), { recursive: true });
+		return { subject: name, description, steps, room };
+	}
+
+	#repository(name: string): string {
+		const folder = join(this.#scratch, 'chains', name);
+		mkdirSync(folder, { recursive: true });
+		return folder;
+	}
+
+	/** A run into a chain. The sample is of what follows when its own records are written. */
+	async #backUp(repositoryPath: string, object: SourceSpec, method: ChainMethod, requested: BackupRun['requested']): Promise<StepSample> {
+		const run: BackupRun = {
+			repositoryPath,
+			job,
+			sessionId: 'bench',
+			objects: [object],
+			exclude: [],
+			method,
+			singleFile: false,
+			blockSizeBytes: 1 << 20,
+			compression: 'optimal',
+			differential: false,
+			requested,
+			reason: '',
+			renewAfterPoints: null,
+			keyId: null,
+			readLimit: null,
+			writeLimit: null,
+		};
+		const counter = new PartCounter();
+		let beganAt = 0;
+		const observer: TaskObserver = {
+			counters: () => undefined,
+			activity(text) {
+				if (text === 'committing') beganAt = settle();
+			},
+			warning: ({ message }) => console.error(message),
+			mode: () => undefined,
+			info: () => undefined,
+			bottleneck: () => undefined,
+			step: (step) => counter.take(step),
+		};
+		await runBackup(run, [observer], { signal: this.#signal });
+		return { seconds: (performance.now() - beganAt) / 1000, movedBytes: counter.bytes };
+	}
+
+	async #step(repositoryPath: string, step: ChainStep): Promise<StepSample> {
+		const chainId = (await listChains(repositoryPath)).chains.at(-1)?.id ?? '';
+		const counter = new PartCounter();
+		const beganAt = settle();
+		await runChainStep(repositoryPath, chainId, step, { signal: this.#signal, progress: new StepMeter((state) => counter.take(state)) });
+		return { seconds: (performance.now() - beganAt) / 1000, movedBytes: counter.bytes };
+	}
+
+	async #compared(step: ChainStepResult['step'], samples: readonly StepSample[]): Promise<ChainStepResult> {
+		const written = samples.map(({ movedBytes: { verify: _, ...moved } }) => Object.values(moved).reduce((sum, bytes) => sum + bytes, 0));
+		const movedBytes = median(written);
+		const copies: CopySample[] = [];
+		for (let run = 0; run < Math.max(3, this.#runs); run++) copies.push(await this.#copy(movedBytes));
+		const result = {
+			step,
+			movedBytes,
+			tidyBytes: median(samples.map(({ movedBytes: { tidy = 0 } }) => tidy)),
+			seconds: median(samples.map(({ seconds }) => seconds)),
+			cpSeconds: median(copies.map(({ cpSeconds }) => cpSeconds)),
+			loopSeconds: median(copies.map(({ loopSeconds }) => loopSeconds)),
+		};
+		console.log(`${step}: ${JSON.stringify(result)} of ${JSON.stringify(samples)}`);
+		return result;
+	}
+
+	/** Copies so many bytes of the full, durably: with cp, and with a loop of our own. */
+	async #copy(lengthBytes: number): Promise<CopySample> {
+		const [source, target] = [join(this.#scratch, 'copied-from'), join(this.#scratch, 'copied-to')];
+		const folder = join(this.#scratch, 'chains', 'forever', job.name);
+		const full = join(folder, (await fs.readdir(folder)).find((name) => name.endsWith('.hbk')) ?? '');
+		await copyLoop(full, source, lengthBytes);
+		let beganAt = settle();
+		execFileSync('cp', ['--reflink=never', source, target]);
+		execFileSync('sync', [target]);
+		const cpSeconds = (performance.now() - beganAt) / 1000;
+		rmSync(target);
+		beganAt = settle();
+		await copyLoop(source, target, lengthBytes);
+		const loopSeconds = (performance.now() - beganAt) / 1000;
+		rmSync(target);
+		rmSync(source);
+		return { cpSeconds, loopSeconds };
+	}
+
+	/** Days of change, a run a day, merged down to the retained points. */
+	async #age(workload: Workload, repositoryPath: string, object: SourceSpec): Promise<RoomResult> {
+		let worst = 0;
+		let last: Awaited<ReturnType<typeof measureRoom>> | undefined;
+		let [mergedBytes, rewrittenBytes, fullBytes] = [0, 0, 0];
+		for (let day = 1; day <= days; day++) {
+			workload.change();
+			await this.#backUp(repositoryPath, object, 'forever-forward', 'increment');
+			const [chain] = (await listChains(repositoryPath)).chains;
+			const count = (chain?.files.length ?? 0) - retained;
+			if (count <= 0) continue;
+			const { movedBytes } = await this.#step(repositoryPath, { kind: 'merge', count });
+			last = await measureRoom(repositoryPath);
+			mergedBytes += movedBytes.merge ?? 0;
+			rewrittenBytes += movedBytes.tidy ?? 0;
+			fullBytes += last.fullBytes;
+			worst = Math.max(worst, last.overhead);
+			console.log(`day ${day}: overhead ${last.overhead.toFixed(4)}, merged ${movedBytes.merge ?? 0}, rewritten ${movedBytes.tidy ?? 0}`);
+		}
+		if (last === undefined) throw new Error('There was no merge.');
+		const { fileBytes, liveBytes, incrementBytes, overhead } = last;
+		const shares = { mergedShare: mergedBytes / fullBytes, rewrittenShare: rewrittenBytes / fullBytes };
+		return { days, retainedPoints: retained, fileBytes, liveBytes, incrementBytes, worst, last: overhead, ...shares };
+	}
+}
+
+/** What each part of a step has moved. */
+class PartCounter {
+	readonly bytes: Partial<Record<StepPart, number>> = {};
+	#last = 0;
+
+	take({ part, movedBytes }: SessionStep): void {
+		this.bytes[part] = (this.bytes[part] ?? 0) + movedBytes - this.#last;
+		this.#last = movedBytes;
+	}
+}
+
+/** What was written before must not slow down what is measured now. @returns the time now */
+function settle(): number {
+	execFileSync('sync');
+	return performance.now();
+}
+
+async function copyLoop(from: string, to: string, lengthBytes: number): Promise<void> {
+	await using source = await fs.open(from, 'r');
+	await using target = await fs.open(to, 'w');
+	const buffer = Buffer.allocUnsafeSlow(8 << 20);
+	for (let done = 0; done < lengthBytes; ) {
+		const { bytesRead } = await source.read(buffer, 0, Math.min(buffer.byteLength, lengthBytes - done), done % statSync(from).size);
+		await target.write(buffer, 0, bytesRead);
+		done += bytesRead;
+	}
+	await target.sync();
+}
+
+/**
+ * Live is what the retained points need: of each record the share of its stored bytes that belongs to chunks which a commit names, with its header; and
+ * what each file needs besides: superblocks, index and root. Whatever an index names is needed by a retained point: a commit of the full
+ * leaves out the rest.
+ */
+export async function measureRoom(
+	repositoryPath: string,
+): Promise<{ fileBytes: number; fullBytes: number; liveBytes: number; incrementBytes: number; overhead: number }> {
+	const storage = new LocalFolder(repositoryPath);
+	const [chain] = (await listChains(repositoryPath)).chains;
+	let [fileBytes, fullBytes, liveBytes, incrementBytes] = [0, 0, 0, 0];
+	for (const { path, kind } of chain?.files ?? []) {
+		await using file = await storage.open(path, 'read');
+		const committed = await readCommittedFile(file, []);
+		if (committed === null) throw new Error(`${path} was never completed.`);
+		const { root, superblock } = committed;
+		const index = await readIndex(file, committed);
+		const sizeBytes = await file.sizeBytes();
+		fileBytes += sizeBytes;
+		if (kind === 'full') fullBytes = sizeBytes;
+		else incrementBytes = Math.max(incrementBytes, sizeBytes);
+		liveBytes += 8192 + superblock.rootBytes + root.index.reduce((sum, { bytes }) => sum + bytes, 0);
+		const needed = new Float64Array(index.recordCount);
+		for (const { recordNumber, rawBytes } of index.chunks()) needed[recordNumber] = (needed[recordNumber] ?? 0) + rawBytes + 36;
+		let number = 0;
+		for (const { storedBytes, rawBytes } of index.records())
+			liveBytes += recordHeaderBytes + storedBytes * Math.min(1, ((needed[number++] ?? 0) + 4) / rawBytes);
+	}
+	return { fileBytes, fullBytes, liveBytes, incrementBytes, overhead: fileBytes / (liveBytes + incrementBytes) };
+}

@@ -1,0 +1,18 @@
+import type { StepPart } from '../contract/index.ts';
+
+/** Hears how many bytes a step moves between files. Called often, never throws. */
+export interface StepProgress {
+	begins(part: StepPart): void;
+	/** So many bytes more are to be moved than was said before; fewer when negative. */
+	expects(bytes: number): void;
+	moved(bytes: number): void;
+}
+
+export type StepOptions = {
+	readonly signal: AbortSignal;
+	readonly progress?: StepProgress | undefined;
+	/** Bytes that the caller has told `progress` to expect of this step: taken back when the step knows better. */
+	readonly announcedBytes?: number | undefined;
+	/** A merge commits what it has moved at least this often, so that a step that is interrupted does not begin anew. */
+	readonly commitEveryBytes?: number | undefined;
+};
