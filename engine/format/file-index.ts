@@ -116,15 +116,18 @@ export class FileIndex {
 
 	/** All chunks, by hash, with the number of their record. The hashes are views. */
 	*chunks(): Generator<IndexedChunk> {
-		for (let position = 0; position < this.chunkCount; position++) {
-			const at = this.#chunksAt + position * chunkBytes;
-			yield {
-				hash: this.#bytes.subarray(at, at + hashBytes),
-				recordNumber: this.#view.getUint32(at + hashBytes, true),
-				rawOffset: this.#view.getUint32(at + hashBytes + 4, true),
-				rawBytes: this.#view.getUint32(at + hashBytes + 8, true),
-			};
-		}
+		for (let position = 0; position < this.chunkCount; position++) yield this.chunkAt(position);
+	}
+
+	/** The chunk of that number in the order of hashes. The hash is a view. */
+	chunkAt(position: number): IndexedChunk {
+		const at = this.#chunksAt + position * chunkBytes;
+		return {
+			hash: this.#bytes.subarray(at, at + hashBytes),
+			recordNumber: this.#view.getUint32(at + hashBytes, true),
+			rawOffset: this.#view.getUint32(at + hashBytes + 4, true),
+			rawBytes: this.#view.getUint32(at + hashBytes + 8, true),
+		};
 	}
 
 	find(hash: Uint8Array): ChunkLocation | undefined {

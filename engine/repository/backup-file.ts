@@ -31,6 +31,7 @@ import { readRecord } from './read-record.ts';
 import type { Storage, StorageFile } from './storage/storage.ts';
 
 const indexPieceBytes = 4 * 1024 * 1024;
+const leastIndexPieceBytes = 64 * 1024;
 
 /** A committed backup file: what it says of itself, and where its chunks lie. */
 export type CommittedFile = { readonly superblock: Superblock; readonly root: FileRoot; readonly seal: ChainSeal | null };
@@ -104,6 +105,7 @@ export class BackupFileWriter implements AsyncDisposable {
 	#committed: Committed | null;
 	#room: FreeRoom;
 	#added = new IndexBuilder();
+	#appendedBytes = 0;
 	#isClosed = false;
 	/** Whether the file opens at `#committed` and at nothing else. */
 	#isCertain = true;
@@ -139,9 +141,14 @@ export class BackupFileWriter implements AsyncDisposable {
 		return this.#room.end;
 	}
 
-	/** Room that nothing occupies, before the end. */
-	get gapBytes(): number {
-		return this.#room.gapBytes;
+	/** Room that nothing occupies. To look at: it is taken by appending. */
+	get room(): Omit<FreeRoom, 'take' | 'takeFromLargest'> {
+		return this.#room;
+	}
+
+	/** Of all records that were appended since the file was opened. */
+	get appendedBytes(): number {
+		return this.#appendedBytes;
 	}
 
 	get path(): string {
@@ -158,18 +165,15 @@ export class BackupFileWriter implements AsyncDisposable {
 		return this.#committed;
 	}
 
-	/** Whether the file has room for a record of `length` bytes before `limit`. */
-	hasGap(length: number, limit: number): boolean {
-		return this.#room.hasGap(length, limit);
-	}
-
 	/**
 	 * @param sealed header and payload, which must not change before the promise resolves
-	 * @param limit room from here on is not used if there is some before
+	 * @param place an offset: room from there on is not used if there is some before; or the largest gap
 	 */
-	append(sealed: Uint8Array, header: RecordHeader, chunks: readonly PlacedChunk[], limit?: number): Promise<void> {
+	append(sealed: Uint8Array, header: RecordHeader, chunks: readonly PlacedChunk[], place?: number | 'largest-gap'): Promise<void> {
 		assert(!this.#isClosed, 'a closed file takes no more records');
-		const offset = this.#room.take(sealed.byteLength, limit);
+		const length = sealed.byteLength;
+		const offset = place === 'largest-gap' ? this.#room.takeFromLargest(length) : this.#room.take(length, place);
+		this.#appendedBytes += length;
 		this.#added.add({ offset, storedBytes: header.storedBytes, rawBytes: header.rawBytes, payloadCrc: header.payloadCrc, codec: header.codec }, chunks);
 		return this.#file.write(sealed, offset);
 	}
@@ -210,9 +214,13 @@ export class BackupFileWriter implements AsyncDisposable {
 		const index = this.#nextIndex(isKept);
 		const bytes = Buffer.from(index.buffer);
 		const pieces: FileRoot['index'] = [];
-		for (let at = 0; at < bytes.byteLength; at += indexPieceBytes) {
-			const { offset, bytes: length } = await this.#appendMeta('index', bytes.subarray(at, at + indexPieceBytes));
+		for (let at = 0; at < bytes.byteLength; ) {
+			// cut as the gaps are: an index that found room only at the end would make the file longer with each commit
+			const gapBytes = this.#room.largestGap - sealedBytes(0);
+			const end = Math.min(bytes.byteLength, at + indexPieceBytes, gapBytes >= leastIndexPieceBytes ? at + gapBytes : Number.POSITIVE_INFINITY);
+			const { offset, bytes: length } = await this.#appendMeta('index', bytes.subarray(at, end));
 			pieces.push({ offset, bytes: length });
+			at = end;
 		}
 		const root: FileRoot = { chain: claim.chain, dependsOn: claim.dependsOn, points: [...claim.points], index: pieces };
 		const rootRecord = await this.#appendMeta('root', encodeFileRoot(root));

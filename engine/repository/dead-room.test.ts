@@ -142,11 +142,15 @@ const within = ({ liveBytes, fileBytes, incrementBytes }: Awaited<ReturnType<typ
 
 for (const method of ['forever-forward', 'reverse'] as const) {
 	test(`a ${method} chain of a disk has after 30 days of 3 % change at most 5 % of dead room over its live data and one increment`, async (t) => {
-		within(await age(t, method, 'disk'), 5);
+		const aged = await age(t, method, 'disk');
+		t.diagnostic(`${JSON.stringify(aged)} ${(aged.fileBytes - aged.incrementBytes) / aged.liveBytes}`);
+		within(aged, 5);
 	});
 
-	// every record of a mebibyte loses a little each day: to keep this at 5 %, a third of the file would have to be written anew each day
-	test(`a ${method} chain of a folder whose small files change all over the place has after 30 days of 3 % change dead room below two thirds of its live data`, async (t) => {
-		within(await age(t, method, 'folder'), 66);
+	// a dozen groups of a mebibyte, each of which loses a little each day: one alone is a twelfth of it all (tidy-plan.test.ts has more)
+	test(`a ${method} chain of a folder whose few small files change all over the place has after 30 days of 3 % change dead room of at most a quarter of its live data and one increment`, async (t) => {
+		const aged = await age(t, method, 'folder');
+		t.diagnostic(`${JSON.stringify(aged)} ${(aged.fileBytes - aged.incrementBytes) / aged.liveBytes}`);
+		within(aged, 25);
 	});
 }

@@ -19,7 +19,7 @@ import type { StorageFile } from './storage/storage.ts';
 /** Records that lie one after the other are read together. */
 const readAheadBytes = 8 * 1024 * 1024;
 const writesInFlight = 4;
-const repackLevel = 3;
+export const repackLevel = 3;
 export const maxRepackedChunk = 128 * 1024;
 
 /** A file to copy from; its cipher is that of the file to copy to: records are copied as they lie. */

@@ -40,6 +40,7 @@ export async function mergeOldestIncrement(chain: OpenChain, options: StepOption
 		if (isComplete) break;
 		await writer.commit({ fileId: full.id, chain: committed.root.chain, dependsOn: null, points: committed.root.points });
 	}
+	const broughtBytes = writer.appendedBytes;
 	await using stack = new AsyncDisposableStack();
 	let listed: PreparedFiles | undefined;
 	await writer.commit(
@@ -52,5 +53,5 @@ export async function mergeOldestIncrement(chain: OpenChain, options: StepOption
 	);
 	await listed?.apply();
 	await chain.storage.remove(chain.pathOf(oldest));
-	await tidyFull(chain, writer, { signal, progress });
+	await tidyFull(chain, writer, broughtBytes, { signal, progress });
 }

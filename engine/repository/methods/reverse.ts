@@ -54,7 +54,7 @@ export async function commitReverse(chain: OpenChain, writer: BackupFileWriter, 
 		},
 	);
 	await listed?.apply();
-	await tidyFull(chain, writer, { signal, progress });
+	await tidyFull(chain, writer, writer.appendedBytes, { signal, progress });
 	return writer.sizeBytes;
 }
 

@@ -1,95 +1,162 @@
-import { crc32 } from 'node:zlib';
 import { assert, isEngineError } from '../../base/index.ts';
-import { damaged, directoryBytes, parseRecordHeader, recordHeaderBytes } from '../../format/index.ts';
+import { directoryBytes, type FileIndex, type IndexedRecord, openRecord, Packer, recordHeaderBytes, sealedBytes, sealRecord } from '../../format/index.ts';
 import type { BackupFileWriter } from '../backup-file.ts';
 import type { OpenChain, PreparedFiles } from '../open-chain.ts';
-import { type CopySource, copyChunks, maxRepackedChunk, type WantedRecord, wantedRecords } from '../record-copier.ts';
+import { maxRepackedChunk, readRecords, repackLevel } from '../record-copier.ts';
 import type { StepOptions } from '../step-options.ts';
+import type { StorageFile } from '../storage/storage.ts';
+import { groupLimit, layoutOf, movesIntoGaps, type Round, Tidying, type TidyRecord } from './tidy-plan.ts';
 
-/** A record of small chunks of which less than this is needed is packed anew. */
-const neededShare = 0.8;
-/** At most this part of the file is rewritten at once: what is left over comes next time. */
-const rewrittenShare = 1 / 8;
-/** Less dead room than this is left alone. */
-const toleratedShare = 0.02;
-
-const lengthOf = ({ storedBytes }: WantedRecord): number => recordHeaderBytes + storedBytes;
-const shareOf = ({ wanted, rawBytes }: WantedRecord): number =>
-	(wanted.reduce((sum, chunk) => sum + chunk.rawBytes, 0) + directoryBytes(wanted.length)) / rawBytes;
+/** What a group of small chunks holds before it is compressed. */
+const groupBytes = 1024 * 1024;
 
 /**
- * Keeps the full, which is changed in place, from growing over its live data: small chunks leave records that are dead in good part, what lies at
- * the end moves into gaps, so that the commit cuts the file off earlier, and what lies between two gaps moves out of their way.
- * A commit of its own, after the one that made the gaps; interrupted, or without room for it, the file is as before.
+ * Keeps the full, which is changed in place, from growing over its live data (see `Tidying`). Each round is a commit of its own, after the one that
+ * made the dead room: interrupted, or without room for it, the file is as that round found it.
  * @param writer of the full, with nothing pending
+ * @param broughtBytes what the step before has added to the full
  */
-export async function tidyFull(chain: OpenChain, writer: BackupFileWriter, options: StepOptions): Promise<void> {
+export async function tidyFull(chain: OpenChain, writer: BackupFileWriter, broughtBytes: number, options: StepOptions): Promise<void> {
 	try {
-		await tidy(chain, writer, options);
+		await tidy(chain, writer, broughtBytes, options);
 	} catch (error) {
 		if (!options.signal.aborted && !isEngineError(error, 'repository.full')) throw error; // what came before is done and stands
 	}
 }
 
-async function tidy(chain: OpenChain, writer: BackupFileWriter, options: StepOptions): Promise<void> {
-	const { committed } = writer;
-	assert(committed, 'the full is committed');
-	const records = wantedRecords(committed.index, () => true);
-	const deadBytes = records.reduce((sum, record) => sum + (1 - shareOf(record)) * record.storedBytes, writer.gapBytes);
-	if (deadBytes <= writer.sizeBytes * toleratedShare) return;
-	{
-		await using file = await chain.storage.open(writer.path, 'read');
-		await moveRecords({ file, index: committed.index }, records, writer, options);
+async function tidy(chain: OpenChain, writer: BackupFileWriter, broughtBytes: number, options: StepOptions): Promise<void> {
+	const tidying = new Tidying(broughtBytes);
+	await using file = await chain.storage.open(writer.path, 'read');
+	for (let isFirst = true; ; isFirst = false) {
+		options.signal.throwIfAborted();
+		const { committed } = writer;
+		assert(committed, 'the full is committed');
+		const { superblock, root, index } = committed;
+		const records = new FullRecords(index);
+		const metaBytes = superblock.rootBytes + root.index.reduce((sum, { bytes }) => sum + bytes, 0);
+		const round = tidying.next(layoutOf(records.all, writer.room, metaBytes));
+		if (round === null) return;
+		if (isFirst) options.progress?.begins('tidy');
+		const before = writer.appendedBytes;
+		await moveRecords(file, records, round, writer, options);
+		const movedBytes = writer.appendedBytes - before;
+		if (round.sparse.length === 0) tidying.filled(movedBytes);
+		if (movedBytes === 0) continue;
+		await using stack = new AsyncDisposableStack();
+		let listed: PreparedFiles | undefined;
+		await writer.commit({ fileId: superblock.fileId, chain: root.chain, dependsOn: root.dependsOn, points: root.points }, undefined, async (sizeBytes) => {
+			listed = stack.use(await chain.prepareFiles(chain.files.map((other) => (other.kind === 'full' ? { ...other, sizeBytes } : other))));
+		});
+		await listed?.apply();
 	}
-	const { superblock, root } = committed;
-	await using stack = new AsyncDisposableStack();
-	let listed: PreparedFiles | undefined;
-	await writer.commit({ fileId: superblock.fileId, chain: root.chain, dependsOn: root.dependsOn, points: root.points }, undefined, async (sizeBytes) => {
-		listed = stack.use(await chain.prepareFiles(chain.files.map((file) => (file.kind === 'full' ? { ...file, sizeBytes } : file))));
-	});
-	await listed?.apply();
 }
 
-async function moveRecords(source: CopySource, records: readonly WantedRecord[], writer: BackupFileWriter, { signal, progress }: StepOptions): Promise<void> {
-	let left = Math.floor(writer.sizeBytes * rewrittenShare);
-	const moved = new Set<number>();
-	for (const record of records.toSorted((a, b) => shareOf(a) - shareOf(b))) {
-		if (shareOf(record) >= neededShare || left <= 0) break;
-		if (record.wanted.some(({ rawBytes }) => rawBytes >= maxRepackedChunk)) continue;
-		moved.add(record.offset);
-		left -= lengthOf(record);
-	}
-	const isSparse = (hash: Uint8Array): boolean => moved.has(source.index.find(hash)?.recordOffset ?? -1);
-	if (moved.size > 0) await copyChunks(source, writer, isSparse, { signal, progress, wholeFrom: neededShare });
+type FullRecord = TidyRecord & { readonly number: number; readonly indexed: IndexedRecord };
 
-	const move = async (record: WantedRecord): Promise<boolean> => {
-		signal.throwIfAborted();
-		const length = lengthOf(record);
-		if (moved.has(record.offset)) return true;
-		if (length > left || !writer.hasGap(length, record.offset)) return false;
-		const bytes = Buffer.allocUnsafeSlow(length);
-		if ((await source.file.read(bytes, record.offset)) < length) throw damaged(source.file.path, record.offset, 'the file ends inside a record');
-		const header = parseRecordHeader(bytes, source.file.path, record.offset, writer.cipher);
-		if (crc32(bytes.subarray(recordHeaderBytes)) !== record.payloadCrc) throw damaged(source.file.path, record.offset, 'the checksum of a record is wrong');
-		await writer.append(bytes, header, record.wanted, record.offset);
-		moved.add(record.offset);
-		left -= length;
-		progress?.moved(length);
-		return true;
+/** The records of an index with what is dead in them, and their chunks. */
+class FullRecords {
+	readonly all: readonly FullRecord[];
+	readonly #index: FileIndex;
+	/** Numbers of the chunks, record by record; those of record *i* begin at the *i*-th start. */
+	readonly #chunks: Uint32Array;
+	readonly #starts: Uint32Array;
+
+	constructor(index: FileIndex) {
+		this.#index = index;
+		this.#starts = new Uint32Array(index.recordCount + 1);
+		const neededBytes = new Float64Array(index.recordCount);
+		const largestBytes = new Uint32Array(index.recordCount);
+		for (const { recordNumber: i, rawBytes } of index.chunks()) {
+			this.#starts[i + 1] = (this.#starts[i + 1] as number) + 1;
+			neededBytes[i] = (neededBytes[i] as number) + rawBytes;
+			largestBytes[i] = Math.max(largestBytes[i] as number, rawBytes);
+		}
+		const counts = this.#starts.slice(1);
+		for (let i = 1; i < this.#starts.length; i++) this.#starts[i] = (this.#starts[i] as number) + (this.#starts[i - 1] as number);
+		this.#chunks = new Uint32Array(index.chunkCount);
+		const next = this.#starts.slice();
+		let position = 0;
+		for (const { recordNumber: i } of index.chunks()) {
+			this.#chunks[next[i] as number] = position++;
+			next[i] = (next[i] as number) + 1;
+		}
+		this.all = Array.from(index.records(), (indexed, number) => {
+			const { offset, storedBytes, rawBytes } = indexed;
+			const needed = (neededBytes[number] as number) + directoryBytes(counts[number] as number);
+			const deadBytes = storedBytes * Math.max(0, 1 - needed / rawBytes);
+			return { number, indexed, offset, lengthBytes: recordHeaderBytes + storedBytes, deadBytes, isGroup: (largestBytes[number] as number) < maxRepackedChunk };
+		});
+	}
+
+	chunksOf({ number }: FullRecord): ReturnType<FileIndex['chunkAt']>[] {
+		return Array.from(this.#chunks.subarray(this.#starts[number], this.#starts[number + 1]), (position) => this.#index.chunkAt(position));
+	}
+}
+
+async function moveRecords(file: StorageFile, records: FullRecords, round: Round, writer: BackupFileWriter, { signal, progress }: StepOptions): Promise<void> {
+	const sparse = new Set<TidyRecord>(round.sparse);
+	const groups = new GroupWriter(writer);
+	const read = async function* (some: readonly FullRecord[]) {
+		const byOffset = new Map(some.map((record) => [record.offset, record]));
+		const indexed = some.map((record) => record.indexed);
+		for await (const found of readRecords(file, indexed, writer.cipher)) {
+			signal.throwIfAborted();
+			yield { ...found, record: byOffset.get(found.record.offset) as FullRecord };
+			progress?.moved(found.bytes.byteLength);
+		}
 	};
-	for (const record of records.toReversed()) if (!(await move(record))) break;
-	for (const record of betweenGaps(records)) if (!(await move(record)) && left <= 0) break;
+	const repack = async (bytes: Uint8Array, record: FullRecord): Promise<void> => {
+		const { raw } = openRecord(bytes, file.path, record.offset, writer.cipher);
+		const packedShare = record.lengthBytes / raw.byteLength;
+		// in the order in which they lie: what is near to one another stays so
+		const chunks = records.chunksOf(record).sort((a, b) => a.rawOffset - b.rawOffset);
+		for (const { hash, rawOffset, rawBytes } of chunks) await groups.add(hash, raw.subarray(rawOffset, rawOffset + rawBytes), packedShare);
+	};
+	const chosen = records.all.filter((record) => sparse.has(record));
+	progress?.expects(chosen.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0));
+	for await (const { bytes, record } of read(chosen)) await repack(bytes, record);
+	for (const { record, how } of movesIntoGaps(records.all, writer.room, round.toFree, round.maxBytes)) {
+		progress?.expects(record.lengthBytes);
+		for await (const { bytes, header, record: full } of read([record as FullRecord])) {
+			if (how === 'repacked') await repack(bytes, full);
+			else await writer.append(bytes, header, records.chunksOf(full), full.offset);
+		}
+	}
+	await groups.flush();
 }
 
-/** Records with dead room on both sides, those first that keep the most of it apart for their size. */
-function betweenGaps(records: readonly WantedRecord[]): WantedRecord[] {
-	const gain = new Map<WantedRecord, number>();
-	for (const [i, record] of records.entries()) {
-		const [before, after] = [records[i - 1], records[i + 1]];
-		if (!before || !after) continue;
-		const gapBefore = record.offset - before.offset - lengthOf(before);
-		const gapAfter = after.offset - record.offset - lengthOf(record);
-		if (gapBefore > 0 && gapAfter > 0) gain.set(record, (gapBefore + gapAfter) / lengthOf(record));
+/** Packs small chunks into groups that fill the gaps of a file. */
+class GroupWriter {
+	readonly #writer: BackupFileWriter;
+	readonly #packer: Packer;
+	/** What the open group is expected to take, and may take. */
+	#expectedBytes = 0;
+	#limit = 0;
+	#write: Promise<void> = Promise.resolve();
+
+	constructor(writer: BackupFileWriter) {
+		this.#writer = writer;
+		this.#packer = new Packer((raw, chunks) => {
+			const buffer = Buffer.allocUnsafeSlow(sealedBytes(raw.byteLength));
+			const { header, totalBytes } = sealRecord(buffer, 'chunks', raw, repackLevel, writer.cipher);
+			this.#expectedBytes = 0;
+			this.#write = writer.append(buffer.subarray(0, totalBytes), header, chunks, 'largest-gap');
+			this.#write.catch(() => undefined); // whoever waits for it hears of it
+		}, writer.cipher);
 	}
-	return [...gain.keys()].sort((a, b) => (gain.get(b) ?? 0) - (gain.get(a) ?? 0));
+
+	/** @param packedShare what the chunk is expected to take, for each of its bytes */
+	async add(hash: Uint8Array, chunk: Uint8Array, packedShare: number): Promise<void> {
+		const bytes = (chunk.byteLength + directoryBytes(1)) * packedShare;
+		if (this.#expectedBytes > 0 && this.#expectedBytes + bytes > this.#limit) await this.flush();
+		if (this.#expectedBytes === 0) this.#limit = groupLimit(this.#writer.room, groupBytes * packedShare);
+		this.#expectedBytes += bytes;
+		this.#packer.add(Uint8Array.from(hash), chunk);
+		await this.#write;
+	}
+
+	async flush(): Promise<void> {
+		this.#packer.flush();
+		await this.#write;
+	}
 }
