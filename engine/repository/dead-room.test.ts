@@ -44,6 +44,24 @@ test('free room prefers the tighter of two gaps', () => {
 	assert.equal(room.take(30), 0);
 });
 
+test('free room gives what is taken from the largest gap one place after the other', () => {
+	const room = new FreeRoom(
+		[
+			{ offset: 100, length: 10 },
+			{ offset: 300, length: 10 },
+		],
+		0,
+	);
+	assert.equal(room.largestGap, 190);
+	assert.equal(room.takeFromLargest(60), 110);
+	assert.equal(room.takeFromLargest(20), 170);
+	assert.equal(room.gapBytesFrom(105), 110, '190–300, and not 0–100');
+	assert.equal(room.takeFromLargest(111), 310, 'the end');
+	assert.equal(room.takeFromLargest(105), 190);
+	assert.equal(room.takeFromLargest(90), 0);
+	assert.equal(room.gapBytes, 15);
+});
+
 test('free room refuses spans that overlap', () => {
 	assert.throws(
 		() =>

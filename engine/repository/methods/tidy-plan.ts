@@ -44,7 +44,7 @@ export const leastGroupBytes = 64 * 1024;
 const certainty = 0.97;
 
 /** Of what is tolerated, the part that may lie inside of groups and in slivers beside them, at first. The rest is for gaps that the next step fills. */
-const sparseShare = 1 / 2;
+const sparseShare = 0.6;
 
 type Window = { readonly records: TidyRecord[]; liveBytes: number; deadBytes: number };
 
@@ -78,7 +78,7 @@ export class Tidying {
 	next(layout: Layout): Round | null {
 		const { liveBytes, usableBytes, metaBytes } = layout;
 		const dead = layout.sparseBytes + layout.gapBytes;
-		const tolerated = liveBytes / 22 + this.#broughtBytes / 2;
+		const tolerated = liveBytes / 25 + this.#broughtBytes / 2;
 		this.#sparseLeft = Math.min(this.#sparseLeft, liveBytes / 2);
 		this.#moveLeft = Math.min(this.#moveLeft, liveBytes / 6 + this.#broughtBytes);
 		// until a commit the former places are not free: gaps are filled, but for the next index, or the file grows by a little
