@@ -9,7 +9,7 @@ import { type TestContext, test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import type { ChainMethod, Compression, SourceSpec } from './contract/index.ts';
 import { backUp, type TaskObserver } from './mover/index.ts';
-import { listChains, runChainStep } from './repository/index.ts';
+import { listChains, markerName, runChainStep } from './repository/index.ts';
 
 const reader = join(import.meta.dirname, '..', 'docs', 'reader', 'restore-one.mjs');
 const kib = 1024;
@@ -41,6 +41,7 @@ function openSite(
 	t.after(() => fs.rmSync(root, { recursive: true, force: true }));
 	const [source, repositoryPath, out] = [join(root, 'source'), join(root, 'repository'), join(root, 'restored')];
 	fs.mkdirSync(repositoryPath);
+	fs.writeFileSync(join(repositoryPath, markerName), '');
 	const object: SourceSpec = { kind, path: source };
 	const task = {
 		repositoryPath,

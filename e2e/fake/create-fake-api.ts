@@ -330,6 +330,11 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 					: null;
 				return { repositoryId: id, promises: storagePromises.map((promise) => ({ promise, error })) };
 			},
+			async prepare({ id }) {
+				await pause(900);
+				state.emit('repository', id);
+				return state.repositoryState(id);
+			},
 			async rescan({ id }) {
 				await pause(900);
 				state.emit('repository', id);

@@ -17,8 +17,8 @@ const diskImage = /\.(?:qcow2|img|raw|vmdk|vhdx?|vdi)$/i;
 
 /** The engine's own machine, one level at a time. */
 export function createPlacesApi({ platform, plane }: ApiParts): EngineApi['places'] {
-	function listMachine(): PlaceEntry[] {
-		const volumes = platform.disks.volumes().map(
+	async function listMachine(): Promise<PlaceEntry[]> {
+		const volumes = (await platform.disks.volumes()).map(
 			(volume): PlaceEntry => ({
 				name: volume.mountPoint,
 				path: volume.mountPoint,
@@ -49,7 +49,7 @@ export function createPlacesApi({ platform, plane }: ApiParts): EngineApi['place
 				return {
 					path: null,
 					parent: null,
-					entries: await Promise.all(listMachine().map(async (entry) => ({ ...entry, readable: await isReadable(entry.path) }))),
+					entries: await Promise.all((await listMachine()).map(async (entry) => ({ ...entry, readable: await isReadable(entry.path) }))),
 				};
 			const folder = requireAbsolute(path, 'path');
 			const parent = dirname(folder);

@@ -97,7 +97,7 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 		},
 		get: ({ id }) => get(id),
 		async suggest() {
-			const volumes = platform.disks.volumes().filter(({ readOnly }) => !readOnly);
+			const volumes = (await platform.disks.volumes()).filter(({ readOnly }) => !readOnly);
 			for (const { mountPoint, freeBytes } of volumes.toSorted((a, b) => b.freeBytes - a.freeBytes)) {
 				if (await isWritable(mountPoint)) return { path: join(mountPoint, 'Backup'), freeBytes };
 			}
@@ -122,8 +122,7 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 			const path = requireAbsolute(settings.path, 'path');
 			if (settings.encryptionKeyId !== null) heldKeys.get(settings.encryptionKeyId);
 			if (saved.revision === revision && path !== saved.settings.path) {
-				if (await isInUse(id))
-					throw new EngineError('busy.repository', `The repository “${saved.settings.name}” is in use.`, { hint: 'Wait until its sessions have ended.' });
+				if (await isInUse(id)) throw inUse(saved.settings.name);
 				await checkPlace(path, id);
 				await chainStore.prepare(path);
 			}
@@ -156,6 +155,15 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 			announce(id);
 			return report;
 		},
+		async prepare({ id }) {
+			const { settings } = await config.repositories.get(id);
+			if (await isInUse(id)) throw inUse(settings.name);
+			await checkPlace(settings.path, id);
+			await chainStore.prepare(settings.path);
+			await catalogue.refresh(id);
+			announce(id);
+			return get(id);
+		},
 		async checkStorage({ id }) {
 			const { settings } = await config.repositories.get(id);
 			return { repositoryId: id, promises: [...(await chainStore.checkStorage(settings.path))] };
@@ -175,6 +183,9 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 		});
 	}
 }
+
+const inUse = (name: string): EngineError =>
+	new EngineError('busy.repository', `The repository “${name}” is in use.`, { hint: 'Wait until its sessions have ended.' });
 
 const isWritable = (path: string): Promise<boolean> =>
 	access(path, constants.W_OK).then(

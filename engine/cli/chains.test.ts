@@ -1,6 +1,6 @@
 /** Every chain method from the command line, on real files: runs with changes, retention exceeded, every listed point restored. */
 import assert from 'node:assert/strict';
-import { appendFile, cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { addJob, makeFolder, makeServedPlace, noise, type Place, sameTree } from './testing/program.ts';
@@ -125,4 +125,29 @@ test('CHAIN-01: a change of the method begins a new chain and leaves the old one
 	}
 	assert.equal(await history.restoreAll('end'), 3);
 	assert.equal((await history.chains()).length, 3);
+});
+
+test('a repository whose disk is not mounted is named, keeps its points, and takes no backup until it is back or told to begin anew', async (t) => {
+	const place = await makeServedPlace(t);
+	const history = await openHistory(place);
+	await history.run('1');
+	const [backup, away] = [join(place.root, 'backup'), join(place.root, 'away')];
+	await rename(backup, away);
+	await mkdir(backup); // what is left of a mount point
+	const run = await place.json('job', 'run', 'Web');
+	assert.deepEqual([run.code, run.document.error.code], [1, 'repository.unreachable']);
+	assert.match(run.document.error.message, /is there, but it is not the repository/);
+	assert.match(run.document.error.hint, /Mount the disk.*repository prepare/);
+	assert.equal((await place.json('repository', 'check', 'Main')).code, 1);
+	const { points } = (await place.json('point', 'list')).document;
+	assert.deepEqual([points.length, points[0].restorable], [1, false]);
+	assert.deepEqual(await readdir(backup), []);
+	const prepared = await place.json('repository', 'prepare', 'Main');
+	assert.equal(prepared.code, 0, prepared.stderr);
+	assert.equal(await history.run('2'), 'full');
+	await rename(backup, `${backup}-new`);
+	await rename(away, backup);
+	assert.equal((await place.json('repository', 'check', 'Main')).code, 0);
+	assert.equal(await history.run('3'), 'increment');
+	assert.equal(await history.restoreAll('end'), 2);
 });

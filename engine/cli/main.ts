@@ -25,6 +25,7 @@ import { addRepositoryCheck } from './commands/repository-check.ts';
 import { addRepositoryEdit } from './commands/repository-edit.ts';
 import { addRepositoryImport } from './commands/repository-import.ts';
 import { addRepositoryList } from './commands/repository-list.ts';
+import { addRepositoryPrepare } from './commands/repository-prepare.ts';
 import { addRepositoryRemove } from './commands/repository-remove.ts';
 import { addRepositoryShow } from './commands/repository-show.ts';
 import { addRestoreDisk } from './commands/restore-disk.ts';
@@ -77,7 +78,16 @@ function createProgram(line: CommandLine, version: string): Command {
 	addServerStart(server, line);
 
 	const repository = group('repository', 'Places for backup files.');
-	for (const add of [addRepositoryAdd, addRepositoryList, addRepositoryShow, addRepositoryEdit, addRepositoryRemove, addRepositoryCheck, addRepositoryImport])
+	for (const add of [
+		addRepositoryAdd,
+		addRepositoryList,
+		addRepositoryShow,
+		addRepositoryEdit,
+		addRepositoryRemove,
+		addRepositoryCheck,
+		addRepositoryPrepare,
+		addRepositoryImport,
+	])
 		add(repository, line);
 
 	const job = group('job', 'What is protected, where to, how and when.');

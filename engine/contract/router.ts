@@ -152,6 +152,8 @@ export interface EngineApi {
 		update(input: { id: string; revision: number; settings: RepositorySettings }, options: CallOptions): Promise<Repository>;
 		/** Forgets it; no file is deleted. Refused while a job uses it. */
 		remove(input: { id: string; revision: number }, options: CallOptions): Promise<void>;
+		/** Tries its folder out and lets it begin there anew, as if it had just been added: for a disk that was replaced. Deletes nothing. */
+		prepare(input: { id: string }, options: CallOptions): Promise<Repository>;
 		/** Reads its folder again. */
 		rescan(input: { id: string }, options: CallOptions): Promise<Repository>;
 		/**
@@ -304,6 +306,7 @@ export const appRouter = t.router({
 		add: call.input(repositorySettings).mutation(({ ctx, input, signal }) => ctx.api.repositories.add(input, { signal })),
 		update: call.input(revision.extend({ settings: repositorySettings })).mutation(({ ctx, input, signal }) => ctx.api.repositories.update(input, { signal })),
 		remove: call.input(revision).mutation(({ ctx, input, signal }) => ctx.api.repositories.remove(input, { signal })),
+		prepare: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.repositories.prepare(input, { signal })),
 		rescan: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.repositories.rescan(input, { signal })),
 		import: call.input(importQuery).mutation(({ ctx, input, signal }) => ctx.api.repositories.import(input, { signal })),
 		checkStorage: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.repositories.checkStorage(input, { signal })),

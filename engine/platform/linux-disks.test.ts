@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { parseMountInfo, selectVolumes } from './linux-disks.ts';
+import { LinuxDisks, parseMountInfo, selectVolumes } from './linux-disks.ts';
 
 const select = (lines: string): string[] =>
 	selectVolumes(parseMountInfo(Buffer.from(lines, 'latin1'))).map(({ mountPoint, device }) => `${mountPoint} ${device}`);
@@ -39,4 +39,28 @@ test('of a read-only and a writable mount the writable one is taken', () => {
 test('a mount point that is not UTF-8 keeps its bytes', () => {
 	const [mount] = parseMountInfo(Buffer.from('1 0 8:1 / /mnt/\xff rw - ext4 /dev/sda1 rw', 'latin1'));
 	assert.deepEqual(mount?.mountPoint, Buffer.from('/mnt/\xff', 'latin1'));
+});
+
+test('a remote volume that does not answer is left out, is asked once, and does not keep the others from being listed', async () => {
+	const mounts = parseMountInfo(
+		Buffer.from('1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:9 / /mnt/dead rw - nfs4 nas:/dead rw\n3 1 0:10 / /mnt/nas rw - cifs //nas/b rw'),
+	);
+	const asked: string[] = [];
+	const { promise: silence, resolve: answer } = Promise.withResolvers<null>();
+	const disks = new LinuxDisks(
+		() => mounts,
+		async (mount) => {
+			const mountPoint = mount.mountPoint.toString();
+			asked.push(mountPoint);
+			if (mountPoint === '/mnt/dead') await silence;
+			return { mountPoint, fileSystem: mount.fileSystem, device: mount.device, sizeBytes: 2, freeBytes: 1, readOnly: false };
+		},
+		20,
+	);
+	const listed = async () => (await disks.volumes()).map(({ mountPoint }) => mountPoint);
+	assert.deepEqual(await listed(), ['/']);
+	assert.deepEqual(await listed(), ['/']);
+	assert.deepEqual(asked, ['/', '/mnt/dead', '/']);
+	answer(null);
+	assert.deepEqual(await listed(), ['/', '/mnt/dead', '/mnt/nas'], 'the network is back');
 });

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { stat, statfs } from 'node:fs/promises';
 import { textFromBytes } from '../base/index.ts';
 import type { BlockDevice, Volume, VolumePort } from './port.ts';
 
@@ -67,19 +68,66 @@ export function selectVolumes(mounts: readonly Mount[]): readonly Mount[] {
 
 const rank = (mount: Mount): number => (mount.readOnly ? 1_000_000 : 0) + mount.root.length * 5000 + mount.mountPoint.length;
 
+/** Behind a network or another process: they may take for ever to answer when that is gone. */
+const isRemote = ({ fileSystem, device }: Mount): boolean =>
+	!device.startsWith('/dev/') && !['bcachefs', 'btrfs', 'fuse.mergerfs', 'fuse.unionfs', 'fuse.zfs', 'overlay', 'zfs'].includes(fileSystem);
+
+async function describeVolume(mount: Mount): Promise<Volume | null> {
+	try {
+		if (!(await stat(mount.mountPoint)).isDirectory()) return null; // containers mount single files
+		const { bsize, blocks, bavail } = await statfs(mount.mountPoint);
+		if (blocks === 0) return null;
+		const { fileSystem, device, readOnly } = mount;
+		return { mountPoint: textFromBytes(mount.mountPoint), fileSystem, device, sizeBytes: bsize * blocks, freeBytes: bsize * bavail, readOnly };
+	} catch {
+		return null; // unmounted meanwhile, or not ours to see: no place for backups either way
+	}
+}
+
+const patienceMs = 2000;
+
+/**
+ * Volumes that answer at once are asked at once, remote ones one after the other: a call into one that is gone never returns and keeps a thread of
+ * the pool, so there is one such call at most, and until it returns no other remote volume is asked.
+ */
 export class LinuxDisks implements VolumePort {
-	volumes(): readonly Volume[] {
-		return selectVolumes(parseMountInfo(readFileSync('/proc/self/mountinfo'))).flatMap((mount) => {
-			try {
-				if (!statSync(mount.mountPoint).isDirectory()) return []; // containers mount single files
-				const { bsize, blocks, bavail } = statfsSync(mount.mountPoint);
-				if (blocks === 0) return [];
-				const { fileSystem, device, readOnly } = mount;
-				return [{ mountPoint: textFromBytes(mount.mountPoint), fileSystem, device, sizeBytes: bsize * blocks, freeBytes: bsize * bavail, readOnly }];
-			} catch {
-				return []; // unmounted meanwhile, or not ours to see: no place for backups either way
+	readonly #readMounts: () => readonly Mount[];
+	readonly #describe: (mount: Mount) => Promise<Volume | null>;
+	readonly #patienceMs: number;
+	#remote: Promise<unknown> | null = null;
+
+	/** The parameters are for tests. */
+	constructor(
+		readMounts = (): readonly Mount[] => parseMountInfo(readFileSync('/proc/self/mountinfo')),
+		describe: (mount: Mount) => Promise<Volume | null> = describeVolume,
+		patience = patienceMs,
+	) {
+		this.#readMounts = readMounts;
+		this.#describe = describe;
+		this.#patienceMs = patience;
+	}
+
+	async volumes(): Promise<readonly Volume[]> {
+		const mounts = selectVolumes(this.#readMounts());
+		const found = await Promise.all(mounts.filter((mount) => !isRemote(mount)).map(this.#describe));
+		const deadline = Promise.withResolvers<null>();
+		const timer = setTimeout(() => deadline.resolve(null), this.#patienceMs);
+		try {
+			await Promise.race([this.#remote, deadline.promise]); // asked by somebody else
+			for (const mount of mounts.filter(isRemote)) {
+				if (this.#remote) break;
+				const answer = this.#describe(mount);
+				const asked = answer.then(() => {
+					if (this.#remote === asked) this.#remote = null;
+				});
+				this.#remote = asked;
+				found.push(await Promise.race([answer, deadline.promise]));
+				await Promise.race([asked, deadline.promise]);
 			}
-		});
+		} finally {
+			clearTimeout(timer);
+		}
+		return found.filter((volume) => volume !== null);
 	}
 
 	blockDevices(): readonly BlockDevice[] {

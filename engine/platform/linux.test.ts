@@ -330,15 +330,15 @@ test('names of owners come from the system, unknown ones are numbers', onlyLinux
 	assert.equal(metadata.ownerName(987_654), '987654');
 });
 
-test('volumes and disks of this machine are listed, a fresh mount among them', onlyLinux, (t) => {
+test('volumes and disks of this machine are listed, a fresh mount among them', onlyLinux, async (t) => {
 	const folder = mountFresh(t, 'ext4');
 	if (folder === null) return;
-	const found = disks.volumes().filter(({ mountPoint }) => mountPoint === folder);
+	const found = (await disks.volumes()).filter(({ mountPoint }) => mountPoint === folder);
 	assert.equal(found.length, 1);
 	assert.equal(found[0]?.fileSystem, 'ext4');
 	assert.equal(found[0]?.readOnly, false);
 	assert.ok((found[0]?.freeBytes ?? 0) > 100 * mib && (found[0]?.sizeBytes ?? 0) > (found[0]?.freeBytes ?? 0));
-	assert.ok(disks.volumes().every(({ fileSystem }) => !['proc', 'sysfs', 'tmpfs', 'devtmpfs', 'cgroup2'].includes(fileSystem)));
+	assert.ok((await disks.volumes()).every(({ fileSystem }) => !['proc', 'sysfs', 'tmpfs', 'devtmpfs', 'cgroup2'].includes(fileSystem)));
 	const loop = disks.blockDevices().find(({ path }) => path === found[0]?.device);
 	assert.deepEqual(loop, { path: found[0]?.device, sizeBytes: 320 * mib, model: null, readOnly: false, parentPath: null });
 	const fd = openForTest(t, found[0]?.device ?? '', 'r');

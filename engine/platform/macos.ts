@@ -209,7 +209,7 @@ class MacosLocks implements LockPort {
 }
 
 class MacosDisks implements VolumePort {
-	volumes(): readonly Volume[] {
+	async volumes(): Promise<readonly Volume[]> {
 		const seen = new Set<number>();
 		return ['/', ...readdirSync('/Volumes').map((name) => `/Volumes/${name}`)].flatMap((mountPoint) => {
 			try {

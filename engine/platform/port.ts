@@ -112,8 +112,8 @@ export type BlockDevice = {
 };
 
 export interface VolumePort {
-	/** Mounted volumes that can hold backup files, each once however often it is mounted. May wait for a network file system that hangs. */
-	volumes(): readonly Volume[];
+	/** Mounted volumes that can hold backup files, each once however often it is mounted. A network file system that does not answer soon is left out. */
+	volumes(): Promise<readonly Volume[]>;
 	/** Disks and partitions with a size; empty where the system does not tell. */
 	blockDevices(): readonly BlockDevice[];
 }

@@ -102,7 +102,7 @@ function lockRange(): Buffer {
 }
 
 const windowsDisks: VolumePort = {
-	volumes: (): readonly Volume[] =>
+	volumes: async (): Promise<readonly Volume[]> =>
 		[...'CDEFGHIJKLMNOPQRSTUVWXYZ'].flatMap((letter) => {
 			const mountPoint = `${letter}:\\`;
 			try {

@@ -6,6 +6,7 @@ import { BackupFileWriter } from './backup-file.ts';
 import type { ChainHandle } from './chain-reader.ts';
 import {
 	type AdHoc,
+	claimRepository,
 	describeChain,
 	extensions,
 	filesNeeded,
@@ -77,6 +78,7 @@ export class ChainRun implements AsyncDisposable {
 	static async begin(spec: ChainRunSpec, place: RepositoryPlace = spec.repositoryPath): Promise<ChainRun> {
 		const vault = openVault(place);
 		const { storage } = vault;
+		await claimRepository(vault);
 		const plan = await planRun(vault, spec);
 		const target = chooseTarget(spec, plan, vault);
 		const { seal } = target;

@@ -95,16 +95,38 @@ export async function prepareRepository(repositoryPath: string): Promise<void> {
 			throw new EngineError('repository.unreachable', `The folder ${parent} does not exist.`, {
 				hint: `Create it, or choose another folder: only the last part of ${repositoryPath} is created for you.`,
 			});
-		await new LocalFolder(parent).open(`${path.basename(repositoryPath)}/.holdfast`, 'create').then((file) => file[Symbol.asyncDispose]());
-		await new LocalFolder(repositoryPath).replace('.holdfast-keep', new Uint8Array());
-		await new LocalFolder(repositoryPath).remove('.holdfast');
-		await new LocalFolder(repositoryPath).remove('.holdfast-keep');
+		await new LocalFolder(parent).open(`${path.basename(repositoryPath)}/${firstName}`, 'create').then((file) => file[Symbol.asyncDispose]());
 	}
-	const broken = (await checkStorage(new LocalFolder(repositoryPath))).find(({ error }) => error !== null);
+	const storage = new LocalFolder(repositoryPath);
+	const broken = (await checkStorage(storage)).find(({ error }) => error !== null);
+	if (!broken) await markRepository(storage);
+	await storage.remove(firstName);
 	if (broken?.error) throw EngineError.from(broken.error);
 }
+const firstName = '.holdfast';
 
-/** All chains of a repository, from their metadata files. */
+/** Lies in every repository: where it is missing, and with it all chains, the disk is not mounted and its mount point is what is seen. */
+export const markerName = '.holdfast-repository';
+const markerText = 'This folder is a repository of Holdfast. Leave this file here: it tells the repository from the empty mount point of its disk.\n';
+
+export const markRepository = (storage: Storage): Promise<void> => storage.replace(markerName, Buffer.from(markerText));
+
+/** Before anything is written: refuses what only looks like a new repository, and marks one that is older than the marker. @throws `repository.unreachable` */
+export async function claimRepository(vault: Vault): Promise<void> {
+	if ((await vault.storage.list('')).some(({ name }) => name === markerName)) return;
+	await readChains(vault);
+	await markRepository(vault.storage);
+}
+
+const isOurs = ({ name, kind }: StorageEntry): boolean => kind === 'file' && (name.endsWith(metadataExtension) || kindOf(name) !== undefined);
+
+const notTheRepository = (place: string): EngineError =>
+	new EngineError('repository.unreachable', `${place} is there, but it is not the repository: its file ${markerName} and all chains are missing.`, {
+		hint: 'Mount the disk or share that holds it. If the repository shall begin anew in this folder, prepare it with "holdfast repository prepare".',
+		data: { isUnmarked: true },
+	});
+
+/** All chains of a repository, from their metadata files. @throws `repository.unreachable` also when there is neither a backup file nor the marker of a repository */
 export async function readChains({ storage, keys }: Vault): Promise<{
 	readonly chains: StoredChain[];
 	/** Those that list a chain once more. They are in the problems, too. */
@@ -115,7 +137,8 @@ export async function readChains({ storage, keys }: Vault): Promise<{
 	const chains: StoredChain[] = [];
 	const problems: { path: string; error: ErrorShape }[] = [];
 	const folders = new Map<string, readonly StorageEntry[]>();
-	for (const folder of (await storage.list('')).filter((entry) => entry.kind === 'folder')) {
+	const top = await storage.list('');
+	for (const folder of top.filter((entry) => entry.kind === 'folder')) {
 		let entries: readonly StorageEntry[];
 		try {
 			entries = await storage.list(folder.name);
@@ -134,6 +157,8 @@ export async function readChains({ storage, keys }: Vault): Promise<{
 			}
 		}
 	}
+	const isRepository = top.some(({ name }) => name === markerName) || problems.length > 0 || [...folders.values()].some((entries) => entries.some(isOurs));
+	if (!isRepository) throw notTheRepository(storage.properties.place);
 	chains.sort((a, b) => a.metadata.chain.createdAt - b.metadata.chain.createdAt);
 	const copies = findCopies(chains, folders);
 	for (const [copy, kept] of copies) {
@@ -276,6 +301,7 @@ export async function removeChain(place: RepositoryPlace, chainId: string): Prom
 	const { chains } = await readChains(vault);
 	const stored = chains.find((candidate) => candidate.metadata.chain.id === chainId);
 	if (!stored) return;
+	await claimRepository(vault);
 	for (const file of stored.metadata.files.toReversed()) await storage.remove(`${stored.folder}/${file.name}`);
 	await storage.remove(stored.path);
 }

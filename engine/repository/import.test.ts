@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { EngineError } from '../base/index.ts';
 import type { ChainMethod } from '../contract/index.ts';
-import { cleanUpJob, finishChain, importChains, LocalFolder, listChains, removeFile, runChainStep, takeOverChain } from './index.ts';
+import { cleanUpJob, finishChain, importChains, LocalFolder, listChains, markRepository, removeFile, runChainStep, takeOverChain } from './index.ts';
 import { allFiles, Model, modelJob } from './testing/model.ts';
 import { MortalStorage } from './testing/mortal-storage.ts';
 import { seededRandom } from './testing/random.ts';
@@ -181,6 +181,7 @@ test('a repository that was copied to another disk holds the same points', async
 
 test('a folder too deep or too high is recognised', async (t) => {
 	const { root, repository } = await makeModel(t, 'forward');
+	for (const place of [root, join(repository, folder)]) await markRepository(new LocalFolder(place)); // as adding it does
 	const high = await importChains(root);
 	assert.deepEqual([reasons(high.problems), high.problems[0]?.hint?.includes(repository)], [['misplaced'], true]);
 	const deep = await importChains(join(repository, folder));

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import type { ChainMethod } from '../contract/index.ts';
 import { chunkHash, encodeDiskMap, Packer, type PointManifest, sealedBytes, sealRecord } from '../format/index.ts';
-import { ChainReader, ChainRun, cleanUpJob, findPoint, listChains, loadChain, removeFile, runChainStep } from './index.ts';
+import { ChainReader, ChainRun, cleanUpJob, findPoint, listChains, loadChain, markerName, removeFile, runChainStep } from './index.ts';
 
 /** A model of chains: disks of a few small blocks, written straight through the repository, read back from every retained point. */
 const blockSizeBytes = 262_144;
@@ -23,6 +23,7 @@ type Model = { readonly repositoryPath: string; readonly disks: Map<string, read
 
 const openModel = (t: TestContext): Model => {
 	const repositoryPath = mkdtempSync(join(tmpdir(), 'holdfast-methods-'));
+	writeFileSync(join(repositoryPath, markerName), '');
 	t.after(() => rmSync(repositoryPath, { recursive: true, force: true }));
 	return { repositoryPath, disks: new Map(), blocks: Array.from({ length: 6 }, newBlock) };
 };

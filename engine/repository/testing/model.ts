@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChainMethod, SourceSpec } from '../../contract/index.ts';
 import {
@@ -24,7 +24,7 @@ import {
 } from '../../format/index.ts';
 import { ChainReader, type ChunkReader } from '../chain-reader.ts';
 import { ChainRun } from '../chain-run.ts';
-import { type AdHoc, type ChainRecord, filesNeeded, listChains, readChains } from '../chain-store.ts';
+import { type AdHoc, type ChainRecord, filesNeeded, listChains, markerName, readChains } from '../chain-store.ts';
 import { loadChain } from '../load-chain.ts';
 import { openVault, type RepositoryFolder, type Vault } from '../storage/open-storage.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -68,6 +68,7 @@ export class Model {
 
 	constructor(repositoryPath: string, random: Random, kinds: readonly Content['kind'][], key: MasterKey | null = null) {
 		this.repositoryPath = repositoryPath;
+		if (existsSync(repositoryPath)) writeFileSync(join(repositoryPath, markerName), '');
 		this.key = key;
 		this.random = random;
 		this.now = Date.UTC(2026, 0, 1);
@@ -205,7 +206,7 @@ export class Model {
 
 export const allFiles = (root: string): string[] =>
 	readdirSync(root, { recursive: true, withFileTypes: true })
-		.filter((entry) => entry.isFile())
+		.filter((entry) => entry.isFile() && entry.name !== markerName)
 		.map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
 		.sort();
 

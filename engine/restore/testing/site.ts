@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { CheckResult, ItemWarning, OverwriteRule, RunMode, SourceSpec, TaskCounters } from '../../contract/index.ts';
 import { type BackupRun, backUp, noCounters, type ObjectOutcome, type TaskObserver } from '../../mover/index.ts';
-import { type ChainRecord, listChains } from '../../repository/index.ts';
+import { type ChainRecord, LocalFolder, listChains, markRepository } from '../../repository/index.ts';
 import { checkChain, restoreDisk, restoreFiles, verifyPoint } from '../index.ts';
 
 enableCompileCache(); // threads of one test file start in a fraction of the time
@@ -54,6 +54,7 @@ export async function openSite(t: TestContext, root = mkdtempSync(join(tmpdir(),
 	t.after(() => rmSync(root, { recursive: true, force: true, maxRetries: 3 }));
 	const site = { root, repositoryPath: join(root, 'repository'), source: join(root, 'source') };
 	await mkdir(site.repositoryPath);
+	await markRepository(new LocalFolder(site.repositoryPath));
 	await mkdir(site.source);
 	return site;
 }

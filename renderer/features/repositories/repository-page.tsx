@@ -141,7 +141,7 @@ const Fact = ({ label, children }: { readonly label: string; readonly children: 
 function RepositoryActions({ repository }: { readonly repository: Repository }): ReactNode {
 	const trpc = useTRPC();
 	const queryClient = useQueryClient();
-	const [dialog, setDialog] = useState<'edit' | 'remove' | 'storage' | null>(null);
+	const [dialog, setDialog] = useState<'edit' | 'prepare' | 'remove' | 'storage' | null>(null);
 	const [importing, setImporting] = useQueryParam('import');
 	const rescan = useMutation(
 		trpc.repositories.rescan.mutationOptions({
@@ -153,6 +153,15 @@ function RepositoryActions({ repository }: { readonly repository: Repository }):
 			},
 			onError: (error) => {
 				notifyFailure(`“${repository.settings.name}” was not read`, errorShapeOf(error));
+			},
+		}),
+	);
+	const prepare = useMutation(
+		trpc.repositories.prepare.mutationOptions({
+			onSuccess: (fresh) => {
+				queryClient.setQueryData(trpc.repositories.get.queryKey({ id: fresh.id }), fresh);
+				setDialog(null);
+				notifyDone(`“${fresh.settings.name}” begins anew in ${fresh.settings.path}`);
 			},
 		}),
 	);
@@ -188,6 +197,7 @@ function RepositoryActions({ repository }: { readonly repository: Repository }):
 				<Menu.Dropdown>
 					<Menu.Item onClick={() => setImporting('1')}>Import backups of other installations…</Menu.Item>
 					<Menu.Item onClick={() => setDialog('storage')}>Try out the storage…</Menu.Item>
+					{repository.problem?.data?.isUnmarked === true ? <Menu.Item onClick={() => setDialog('prepare')}>Begin anew in this folder…</Menu.Item> : null}
 					<Menu.Divider />
 					<Menu.Item color="red" leftSection={<IconTrash size={15} />} onClick={() => setDialog('remove')}>
 						Remove…
@@ -197,6 +207,23 @@ function RepositoryActions({ repository }: { readonly repository: Repository }):
 			{importing === null ? null : <ImportDialog repository={repository} isQuiet={importing === 'new'} onClose={() => setImporting(null)} />}
 			{dialog === 'storage' ? <StorageDialog repository={repository} onClose={() => setDialog(null)} /> : null}
 			{dialog === 'edit' ? <RepositoryDialog repository={repository} onClose={() => setDialog(null)} onSaved={() => setDialog(null)} /> : null}
+			<ConfirmDialog
+				opened={dialog === 'prepare'}
+				title={`Begin “${settings.name}” anew?`}
+				confirmLabel="Begin anew"
+				isBusy={prepare.isPending}
+				failure={prepare.error ? errorShapeOf(prepare.error) : null}
+				losses={
+					pointCount > 0 ? [`${plural(pointCount, 'restore point')} that the repository held are forgotten, unless their disk comes back to this place.`] : []
+				}
+				onConfirm={() => prepare.mutate({ id: repository.id })}
+				onClose={() => {
+					setDialog(null);
+					prepare.reset();
+				}}
+			>
+				Only if the disk was replaced or emptied. If it is merely not mounted at {settings.path}, mount it and rescan instead. No file is deleted.
+			</ConfirmDialog>
 			<ConfirmDialog
 				opened={dialog === 'remove'}
 				title={`Remove “${settings.name}”?`}
