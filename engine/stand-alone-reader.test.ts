@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import type { ChainMethod, Compression, SourceSpec } from './contract/index.ts';
+import { createMasterKey, type MasterKey, testPasswordCost } from './format/index.ts';
 import { backUp, type TaskObserver } from './mover/index.ts';
 import { listChains, markerName, runChainStep } from './repository/index.ts';
 
@@ -23,7 +24,14 @@ function noise(seed: number, length: number): Buffer {
 const silent: TaskObserver = { counters() {}, activity() {}, warning: ({ message }) => assert.fail(message), info() {}, bottleneck() {}, mode() {} };
 
 function read(...args: string[]): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
-	return spawnSync(process.execPath, [reader, ...args], { encoding: 'utf8' });
+	return readWith({}, ...args);
+}
+
+function readWith(
+	secrets: Readonly<Record<string, string>>,
+	...args: string[]
+): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
+	return spawnSync(process.execPath, [reader, ...args], { encoding: 'utf8', env: { ...process.env, ...secrets } });
 }
 
 function restored(...args: string[]): void {
@@ -35,7 +43,7 @@ function restored(...args: string[]): void {
 function openSite(
 	t: TestContext,
 	kind: SourceSpec['kind'],
-	{ compression = 'optimal', method = 'forward' }: { compression?: Compression; method?: ChainMethod } = {},
+	{ compression = 'optimal', method = 'forward', key }: { compression?: Compression; method?: ChainMethod; key?: MasterKey } = {},
 ) {
 	const root = fs.mkdtempSync(join(tmpdir(), 'holdfast-reader-'));
 	t.after(() => fs.rmSync(root, { recursive: true, force: true }));
@@ -43,8 +51,9 @@ function openSite(
 	fs.mkdirSync(repositoryPath);
 	fs.writeFileSync(join(repositoryPath, markerName), '');
 	const object: SourceSpec = { kind, path: source };
+	const place = key ? { path: repositoryPath, keys: [key] } : repositoryPath;
 	const task = {
-		repositoryPath,
+		repositoryPath: place,
 		job: { id: 'job', name: 'Everything' },
 		sessionId: 'session',
 		objects: [object],
@@ -57,7 +66,7 @@ function openSite(
 		requested: 'increment',
 		reason: '',
 		renewAfterPoints: null,
-		keyId: null,
+		keyId: key?.id ?? null,
 		readLimit: null,
 		writeLimit: null,
 	} as const;
@@ -70,7 +79,7 @@ function openSite(
 		const folder = join(repositoryPath, 'Everything');
 		const metadata = fs.readdirSync(folder).filter((name) => name.endsWith('.hbm'));
 		assert.equal(metadata.length, 1);
-		const files = (await listChains(repositoryPath)).chains[0]?.files.map(({ path }) => join(repositoryPath, path)) ?? [];
+		const files = (await listChains(place)).chains[0]?.files.map(({ path }) => join(repositoryPath, path)) ?? [];
 		return { metadata: join(folder, metadata[0] as string), files };
 	};
 	return { source, out, repositoryPath, run, chainFiles };
@@ -105,6 +114,31 @@ async function smallChain(t: TestContext) {
 	await site.run();
 	return { ...site, ...(await site.chainFiles()) };
 }
+
+test('the reader opens an encrypted chain with the password or the recovery key, and with nothing else', async (t) => {
+	const { key, recoveryKey } = await createMasterKey('pässword', testPasswordCost);
+	const { source, out, run, chainFiles } = openSite(t, 'folder', { key });
+	fs.mkdirSync(source);
+	fs.mkdirSync(out);
+	fs.writeFileSync(join(source, 'letter.txt'), 'secret');
+	fs.writeFileSync(join(source, 'large'), noise(5, 3 * mib));
+	await run();
+	fs.writeFileSync(join(source, 'letter.txt'), 'more secret');
+	await run();
+	const { metadata } = await chainFiles();
+	for (const [i, secrets] of [{ HOLDFAST_PASSWORD: 'pa\u0308ssword' }, { HOLDFAST_RECOVERY_KEY: recoveryKey.toLowerCase() }].entries()) {
+		for (const name of ['letter.txt', 'large']) {
+			const { status, stderr } = readWith(secrets, 'file', metadata, 'latest', `/${name}`, join(out, `${name} ${i}`));
+			assert.equal(status, 0, stderr);
+			assertSameFile(join(out, `${name} ${i}`), join(source, name));
+		}
+	}
+	for (const secrets of [{}, { HOLDFAST_PASSWORD: 'password' }, { HOLDFAST_RECOVERY_KEY: 'AAAAAA' }]) {
+		const { status, stderr } = readWith(secrets, 'list', metadata);
+		assert.equal(status, 1);
+		assert.match(stderr, /is encrypted: set HOLDFAST_PASSWORD/);
+	}
+});
 
 test('a reader written from the format page restores files of every point of a chain', async (t) => {
 	const { source, out, run, chainFiles } = openSite(t, 'folder');

@@ -3,7 +3,7 @@
  * Restores one file or one disk from a chain with nothing but Node and this file. Written from docs/format.md, for two reasons: it shows
  * that the page is complete, and it gets data back where no Holdfast is left. It reads one chunk after the other and checks every byte.
  */
-import { hash } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync, scryptSync } from 'node:crypto';
 import { ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { crc32, zstdDecompressSync } from 'node:zlib';
@@ -11,10 +11,12 @@ import { crc32, zstdDecompressSync } from 'node:zlib';
 const usage = `Usage (Node 24 or newer; CHAIN is a .hbm file, POINT an id or "latest"):
   restore-one.mjs list CHAIN
   restore-one.mjs file CHAIN POINT PATH TARGET    PATH as in the backup: /docs/letter.txt
-  restore-one.mjs disk CHAIN POINT TARGET         TARGET must not exist yet`;
+  restore-one.mjs disk CHAIN POINT TARGET         TARGET must not exist yet
+An encrypted chain is opened with HOLDFAST_PASSWORD or HOLDFAST_RECOVERY_KEY of the environment.`;
 
 const [slotBytes, recordHeadBytes] = [4096, 40];
-const maxPayloadBytes = 16 * 1024 * 1024 + 65_536;
+const maxPayloadBytes = 16 * 1024 * 1024 + 65_536 + 16;
+const lockBytes = 416;
 const blocksPerSegment = 1024;
 const blockSizes = [262_144, 524_288, 1_048_576, 4_194_304];
 const zeroHash = '00'.repeat(32);
@@ -56,6 +58,60 @@ function fieldsOf(bytes) {
 	return { left, take, varint, block, u8: () => take(1)[0], hash: () => take(32).toString('hex') };
 }
 
+/** The master key of a lock, opened once with what the environment has. */
+const masterKeys = new Map();
+
+function openLock(lock, path) {
+	const id = lock.toString('hex', 0, 8);
+	const opened =
+		masterKeys.get(id) ??
+		slotsOf(lock, path)
+			.map(openSlot)
+			.find((key) => key !== null);
+	check(opened, `${path} is encrypted: set HOLDFAST_PASSWORD or HOLDFAST_RECOVERY_KEY to what opens it`);
+	masterKeys.set(id, opened);
+	const derive = (info) => Buffer.from(hkdfSync('sha256', opened, lock.subarray(8, 24), `holdfast ${info}`, 32));
+	return { names: derive('names'), payloads: derive('payloads'), headers: derive('headers') };
+}
+
+function slotsOf(lock, path) {
+	check(lock.length === lockBytes && lock[24] >= 1 && lock[24] <= 4, `${path}: an impossible lock`);
+	return Array.from({ length: lock[24] }, (_, i) => lock.subarray(32 + 96 * i, 128 + 96 * i));
+}
+
+function openSlot(slot) {
+	const [kind, logN, r, p] = slot;
+	const { HOLDFAST_PASSWORD: password, HOLDFAST_RECOVERY_KEY: recoveryKey } = process.env;
+	const salt = slot.subarray(16, 32);
+	let key = null;
+	if (kind === 1 && password) {
+		check(logN <= 24 && p <= 4 && 128 * r * 2 ** logN <= 2 ** 29, 'a slot asks for more memory than a reader should give');
+		key = scryptSync(password.normalize('NFC'), salt, 32, { N: 2 ** logN, r, p, maxmem: 2 ** 30 });
+	} else if (kind === 2 && recoveryKey) key = Buffer.from(hkdfSync('sha256', parseRecoveryKey(recoveryKey), salt, 'holdfast recovery key', 32));
+	return key && unseal(key, slot.subarray(32, 44), slot.subarray(0, 32), slot.subarray(44, 92));
+}
+
+function parseRecoveryKey(text) {
+	const letters = text.toUpperCase().replace(/[\s-]/g, '').replaceAll('O', '0').replace(/[IL]/g, '1');
+	const bits = [...letters].map((letter) => '0123456789ABCDEFGHJKMNPQRSTVWXYZ'.indexOf(letter).toString(2).padStart(5, '0')).join('');
+	return Buffer.from((bits.match(/.{8}/g) ?? []).slice(0, 20).map((byte) => Number.parseInt(byte, 2)));
+}
+
+/** AES-256-GCM. Null when it was sealed otherwise. */
+function unseal(key, nonce, context, sealed) {
+	check(sealed.length >= 16, 'sealed bytes are cut short');
+	const cipher = createDecipheriv('aes-256-gcm', key, nonce);
+	cipher.setAAD(context);
+	cipher.setAuthTag(sealed.subarray(-16));
+	const plain = cipher.update(sealed.subarray(0, -16));
+	try {
+		cipher.final();
+		return plain;
+	} catch {
+		return null;
+	}
+}
+
 /** Opens a .hbk or .hib at its last commit. @returns what finds a chunk by its name; null where this file does not hold it */
 function openBackupFile(path, id) {
 	const fd = openSync(path, 'r');
@@ -67,9 +123,12 @@ function openBackupFile(path, id) {
 	const slots = [0, slotBytes].map((at) => parseSuperblock(read(at, slotBytes), path)).filter((slot) => slot !== null);
 	const [newest, older] = slots.sort((a, b) => b.generation - a.generation);
 	check(newest?.fileId === id, `${path} has no valid superblock, or is not the file that the chain names`);
+	const keys = newest.lock && openLock(newest.lock, path);
+	const payloadAt = (offset, type) => readPayload(read, offset, type, path, keys);
+	const nameOf = (chunk) => (keys ? createHmac('sha256', keys.names).update(chunk).digest('hex') : hash('sha256', chunk));
 	const openAt = ({ rootOffset, end }) => {
-		const root = JSON.parse(readPayload(read, rootOffset, 'root', path).toString('utf8'));
-		return parseIndex(Buffer.concat(root.index.map(({ offset }) => readPayload(read, offset, 'index', path))), end);
+		const root = JSON.parse(payloadAt(rootOffset, 'root').toString('utf8'));
+		return parseIndex(Buffer.concat(root.index.map(({ offset }) => payloadAt(offset, 'index'))), end);
 	};
 	let index;
 	try {
@@ -82,9 +141,9 @@ function openBackupFile(path, id) {
 	return (name) => {
 		const place = index(name);
 		if (!place) return null;
-		if (last.offset !== place.recordOffset) last = { offset: place.recordOffset, payload: readPayload(read, place.recordOffset, 'chunks', path) };
+		if (last.offset !== place.recordOffset) last = { offset: place.recordOffset, payload: payloadAt(place.recordOffset, 'chunks') };
 		const chunk = last.payload.subarray(place.from, place.to);
-		check(hash('sha256', chunk) === name, `${path}: a chunk is not what its name says: ${name}`);
+		check(nameOf(chunk) === name, `${path}: a chunk is not what its name says: ${name}`);
 		return chunk;
 	};
 }
@@ -92,24 +151,37 @@ function openBackupFile(path, id) {
 /** Null where the slot holds no valid superblock. */
 function parseSuperblock(slot, path) {
 	if (slot.toString('latin1', 0, 8) !== 'HOLDFAST' || slot.readUInt32LE(120) !== crc32(slot.subarray(0, 120))) return null;
-	check(slot.readUInt16LE(8) === 1 && slot.readUInt32LE(12) === 0, `${path} has a newer format`);
+	check(slot.readUInt16LE(8) === 1 && slot.readUInt32LE(12) <= 1, `${path} has a newer format`);
+	const lock = slot.readUInt32LE(12) === 1 ? slot.subarray(128, 128 + lockBytes) : null;
+	if (lock && slot.readUInt32LE(124) !== crc32(lock)) return null;
 	const [generation, rootOffset, end] = [48, 56, 72].map((at) => safeNumber(slot.readBigUInt64LE(at)));
-	return { fileId: slot.toString('latin1', 16, 32).trimEnd(), generation, rootOffset, end };
+	return { fileId: slot.toString('latin1', 16, 32).trimEnd(), generation, rootOffset, end, lock };
 }
 
 /** The raw payload of the record at `offset`, verified. */
-function readPayload(read, offset, type, path) {
+function readPayload(read, offset, type, path, keys) {
 	const where = `${path}, record at byte ${offset}`;
 	const head = read(offset, recordHeadBytes);
+	const nonce = Buffer.from(head.subarray(20, 32));
+	if (keys) unmask(head, nonce, keys.headers);
 	check(head.toString('latin1', 0, 4) === 'HREC' && head.readUInt32LE(32) === crc32(head.subarray(0, 32)), `${where}: no record`);
-	check(head[4] === recordTypes[type] && head[5] <= 1 && head[6] === 0, `${where}: not a ${type} record, or an unknown codec or cipher`);
+	check(head[4] === recordTypes[type] && head[5] <= 1 && head[6] === (keys ? 1 : 0), `${where}: not a ${type} record, or an unknown codec or cipher`);
 	const [storedBytes, rawBytes] = [head.readUInt32LE(8), head.readUInt32LE(12)];
 	check(storedBytes <= maxPayloadBytes && rawBytes <= maxPayloadBytes, `${where}: larger than allowed`);
 	const stored = read(offset + recordHeadBytes, storedBytes);
 	check(crc32(stored) === head.readUInt32LE(16), `${where}: wrong checksum`);
-	const raw = head[5] === 1 ? zstdDecompressSync(stored, { maxOutputLength: Math.max(1, rawBytes) }) : stored;
+	const packed = keys ? unseal(keys.payloads, nonce, head.subarray(0, 16), stored) : stored;
+	check(packed, `${where}: not what was encrypted`);
+	const raw = head[5] === 1 ? zstdDecompressSync(packed, { maxOutputLength: Math.max(1, rawBytes) }) : packed;
 	check(raw.length === rawBytes, `${where}: wrong raw length`);
 	return raw;
+}
+
+function unmask(head, nonce, key) {
+	const cipher = createCipheriv('aes-256-ctr', key, Buffer.concat([nonce, Buffer.alloc(4)]));
+	const plain = cipher.update(Buffer.concat([head.subarray(0, 20), head.subarray(32)]));
+	plain.copy(head, 0, 0, 20);
+	plain.copy(head, 32, 20);
 }
 
 /** Checks the table once. @returns what says where a chunk lies: the offset of its record, and from where to where in the raw payload */
@@ -150,10 +222,20 @@ function parseIndex(table, fileEnd) {
 function readMetadata(path) {
 	const bytes = readFileSync(path);
 	check(bytes.length >= 32 && bytes.toString('latin1', 0, 8) === 'HOLDMETA', `${path} is not chain metadata`);
-	check(bytes.readUInt32LE(8) === 1 && bytes.readUInt32LE(12) === 0, `${path} has a newer format`);
-	const json = bytes.subarray(32);
-	check(json.length === bytes.readUInt32LE(16) && crc32(json) === bytes.readUInt32LE(20), `${path} is damaged`);
+	check(bytes.readUInt32LE(8) === 1 && bytes.readUInt32LE(12) <= 1, `${path} has a newer format`);
+	const body = bytes.subarray(32);
+	check(body.length === bytes.readUInt32LE(16) && crc32(body) === bytes.readUInt32LE(20), `${path} is damaged`);
+	const json = bytes.readUInt32LE(12) === 1 ? unsealMetadata(bytes, body, path) : body;
 	return JSON.parse(json.toString('utf8'));
+}
+
+function unsealMetadata(bytes, body, path) {
+	const lock = body.subarray(0, lockBytes);
+	const nonceEnd = lockBytes + 12;
+	const { payloads } = openLock(lock, path);
+	const json = unseal(payloads, body.subarray(lockBytes, nonceEnd), Buffer.concat([bytes.subarray(0, 16), lock]), body.subarray(nonceEnd));
+	check(json, `${path} is not what was encrypted`);
+	return json;
 }
 
 /** A restore point and what reads its chunks: its own file and all that this one builds on. */
