@@ -112,11 +112,14 @@ export function Growth({
 }
 
 const soonMs = 30 * 86_400_000;
+/** A growth of thirty days says nothing about the decade after the next. */
+const foreseeableMs = 5 * 365 * 86_400_000;
 
 export function RunsOut({ repository: { fullAt: at, capacityBytes } }: { readonly repository: Repository }): ReactNode {
 	const now = useNow();
 	if (capacityBytes === null) return <span className={classes.dim}>not known</span>;
 	if (at === null) return <span className={classes.dim}>not in sight</span>;
+	if (at - now > foreseeableMs) return <span className={classes.dim}>not for years</span>;
 	return (
 		<time
 			dateTime={new Date(at).toISOString()}
