@@ -71,7 +71,7 @@ function useMending({ title, action: { kind, targetId } }: AttentionItem): { men
 		'enable-job': () => enable.mutate({ ids: [targetId], enabled: true }),
 		'open-session': () => navigate(`/sessions/${encodeURIComponent(targetId)}`),
 		'open-job': () => navigate(`/jobs/${encodeURIComponent(targetId)}`),
-		'open-key': () => navigate('/repositories'),
+		'open-key': () => navigate(`/settings?confirm=${encodeURIComponent(targetId)}`),
 		'open-repository': () => navigate(`/repositories/${encodeURIComponent(targetId)}`),
 		'create-job': () => navigate('/jobs/new'),
 	};

@@ -4,6 +4,7 @@ import type { Chain } from '../../../engine/contract/index.ts';
 import { Loaded } from '../../app/loaded.tsx';
 import { useTRPC } from '../../client.ts';
 import { formatBytes, formatDate, formatDateTime, plural } from '../../ui/index.ts';
+import { EncryptedMark } from '../keys/index.ts';
 import classes from './job-details.module.css';
 
 const atMost = 6;
@@ -44,7 +45,7 @@ function Line({ chain }: { readonly chain: Chain }): ReactNode {
 						: chain.isCurrent
 							? 'current'
 							: 'older'}{' '}
-					· {plural(chain.files.length, 'file')} · {formatBytes(total)}
+					{chain.encrypted ? <EncryptedMark keyId={chain.keyId} /> : null}· {plural(chain.files.length, 'file')} · {formatBytes(total)}
 				</span>
 			</div>
 			<div className={classes.files}>

@@ -1,7 +1,8 @@
-import { IconChevronDown, IconChevronRight, IconLock } from '@tabler/icons-react';
+import { IconChevronDown, IconChevronRight } from '@tabler/icons-react';
 import { type ReactNode, useState } from 'react';
 import type { Chain, Repository, Session } from '../../../engine/contract/index.ts';
 import { formatBytes, plural, StatusBadge } from '../../ui/index.ts';
+import { EncryptedMark } from '../keys/index.ts';
 import { ChainActions } from './chain-actions.tsx';
 import { ChainBar } from './chain-bar.tsx';
 import { ChainFiles } from './chain-files.tsx';
@@ -42,7 +43,7 @@ export function ChainRow({ chain, chains, repository, compaction, pxPerByte, isO
 						{mark}
 					</span>
 				)}
-				{chain.encrypted ? <IconLock size={14} role="img" aria-label="Encrypted" /> : null}
+				{chain.encrypted ? <EncryptedMark keyId={chain.keyId} /> : null}
 				{broken > 0 ? <StatusBadge status="damaged">{plural(broken, 'file')} damaged</StatusBadge> : null}
 				<span className={classes.facts}>
 					{plural(pointCount(chain), 'point')} in {plural(chain.files.length, 'file')} · {methodWord[chain.method]}

@@ -5,6 +5,7 @@ import type { ImportedChain, ImportReport, Repository } from '../../../engine/co
 import { Link } from '../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../client.ts';
 import { ErrorPanel, formatBytes, formatNumber, plural, StatusBadge, TimeAgo } from '../../ui/index.ts';
+import { UnlockNotice } from '../keys/index.ts';
 import { displayPath } from '../restore/path-text.ts';
 import classes from './import-dialog.module.css';
 import { MapDialog } from './map-dialog.tsx';
@@ -32,7 +33,9 @@ export function ImportDialog({
 		<>
 			<Modal opened={mapping === null} onClose={onClose} title={`Backups found in “${repository.settings.name}”`} size={980} centered>
 				{failure ? <ErrorPanel failure={failure} onRetry={() => run(false)} /> : null}
-				{report ? <Report report={report} isRunning={isRunning} onMap={setMapping} onFinish={() => run(true)} /> : null}
+				{report ? (
+					<Report repository={repository} report={report} isRunning={isRunning} onMap={setMapping} onFinish={() => run(true)} onUnlocked={() => run(false)} />
+				) : null}
 				{!report && !failure ? (
 					<div className={classes.looking}>
 						<Loader size="sm" /> Looking through {repository.settings.path}…
@@ -75,16 +78,22 @@ function useImport(id: string) {
 }
 
 function Report({
-	report: { chains, problems },
+	repository,
+	report: { chains, problems: all },
 	isRunning,
 	onMap,
 	onFinish,
+	onUnlocked,
 }: {
+	readonly repository: Repository;
 	readonly report: ImportReport;
 	readonly isRunning: boolean;
 	readonly onMap: (chain: ImportedChain) => void;
 	readonly onFinish: () => void;
+	readonly onUnlocked: () => void;
 }): ReactNode {
+	const problems = all.filter(({ reason }) => reason !== 'locked');
+	const isLocked = problems.length < all.length;
 	const points = chains.reduce((sum, { restorableCount }) => sum + restorableCount, 0);
 	const jobs = new Set(chains.map(({ originJobId }) => originJobId)).size;
 	const unfinished = chains.filter(({ isUnfinished }) => isUnfinished).length;
@@ -92,7 +101,11 @@ function Report({
 		<div className={classes.report}>
 			<p className={classes.summary}>
 				{chains.length === 0 ? (
-					'There are no backups of other installations or of jobs that are gone.'
+					isLocked ? (
+						'What lies here is encrypted.'
+					) : (
+						'There are no backups of other installations or of jobs that are gone.'
+					)
 				) : (
 					<>
 						<strong>{plural(points, 'restore point')}</strong> of {plural(jobs, 'job')} that this installation does not run. They can be restored now, with no
@@ -100,6 +113,7 @@ function Report({
 					</>
 				)}
 			</p>
+			{isLocked ? <UnlockNotice repository={repository} onUnlocked={onUnlocked} /> : null}
 			{chains.length > 0 ? (
 				<div className={classes.scroll}>
 					<table className={classes.table}>

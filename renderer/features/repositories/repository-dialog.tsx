@@ -1,9 +1,10 @@
 import { Button, Group, Modal, NumberInput, Switch, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
-import type { Repository, RepositorySettings } from '../../../engine/contract/index.ts';
+import type { ErrorShape, Repository, RepositorySettings } from '../../../engine/contract/index.ts';
 import { errorShapeOf, useTRPC } from '../../client.ts';
 import { ErrorPanel, formatBytes, plural } from '../../ui/index.ts';
+import { aNewKey, choiceErrors, choiceOf, chosenKeyId, EncryptionPart, type MadeKey, RecoveryKeyDialog, useEncryptedSave } from '../keys/index.ts';
 import { PlacePicker } from '../places/index.ts';
 import classes from './repository-dialog.module.css';
 import { type Field, fieldOf } from './repository-fields.ts';
@@ -22,9 +23,11 @@ export function RepositoryDialog({
 	readonly onClose: () => void;
 	readonly onSaved: (repository: Repository) => void;
 }): ReactNode {
+	const [made, setMade] = useState<{ readonly key: MadeKey; readonly repository: Repository } | null>(null);
+	if (made) return <RecoveryKeyDialog made={made.key} of={`jobs in “${made.repository.settings.name}”`} onDone={() => onSaved(made.repository)} />;
 	return (
 		<Modal opened onClose={onClose} title={repository ? `Edit “${repository.settings.name}”` : 'Add repository'} size={540} centered>
-			<Body repository={repository} onClose={onClose} onSaved={onSaved} />
+			<Body repository={repository} onClose={onClose} onSaved={(saved, key) => (key ? setMade({ key, repository: saved }) : onSaved(saved))} />
 		</Modal>
 	);
 }
@@ -38,7 +41,8 @@ function Body({
 }: {
 	readonly repository: Repository | null;
 	readonly onClose: () => void;
-	readonly onSaved: (repository: Repository) => void;
+	/** With the key that was made for it. */
+	readonly onSaved: (repository: Repository, made: MadeKey | null) => void;
 }): ReactNode {
 	const trpc = useTRPC();
 	const queryClient = useQueryClient();
@@ -49,24 +53,13 @@ function Body({
 	const [isPicking, setPicking] = useState(false);
 	const [conflict, setConflict] = useState<Conflict | null>(null);
 	const suggestion = useQuery(trpc.repositories.suggest.queryOptions(undefined, { enabled: repository === null }));
-	const saved = (result: Repository): void => {
-		void queryClient.invalidateQueries(trpc.repositories.pathFilter());
-		onSaved(result);
-	};
-	const add = useMutation(trpc.repositories.add.mutationOptions({ onSuccess: saved }));
-	const update = useMutation(
-		trpc.repositories.update.mutationOptions({
-			onSuccess: saved,
-			onError: (error) => {
-				const shape = errorShapeOf(error);
-				const current = shape.data?.current as Repository | undefined;
-				if (shape.code === 'stale.revision' && current) setConflict({ current, mine: settings });
-			},
-		}),
-	);
-	const isSaving = add.isPending || update.isPending;
-	const error = add.error ?? update.error;
-	const failure = error ? errorShapeOf(error) : null;
+	const [encryption, setEncryption] = useState(() => choiceOf(base?.settings.encryptionKeyId ?? null));
+	const [keyErrors, setKeyErrors] = useState<Readonly<Record<string, string>>>({});
+	const { saveEncrypted, isMakingKey } = useEncryptedSave();
+	const add = useMutation(trpc.repositories.add.mutationOptions());
+	const update = useMutation(trpc.repositories.update.mutationOptions());
+	const isSaving = isMakingKey || add.isPending || update.isPending;
+	const [failure, setFailure] = useState<ErrorShape | null>(null);
 	const at = failure && failure.code !== 'stale.revision' ? fieldOf(failure) : null;
 	const errorAt = (field: Field): ReactNode =>
 		failure && at === field ? (
@@ -76,13 +69,27 @@ function Body({
 		) : null;
 	const change = (part: Partial<RepositorySettings>): void => {
 		setSettings((old) => ({ ...old, ...part }));
-		add.reset();
-		update.reset();
+		setFailure(null);
 	};
-	const save = (next: RepositorySettings, revision: number | undefined): void => {
-		const trimmed = { ...next, name: next.name.trim(), path: next.path.trim() };
-		if (base && revision !== undefined) update.mutate({ id: base.id, revision, settings: trimmed });
-		else add.mutate(trimmed);
+	const save = async (next: RepositorySettings, revision: number | undefined): Promise<void> => {
+		const found = choiceErrors(encryption);
+		setKeyErrors(found);
+		if (Object.keys(found).length > 0) return;
+		setFailure(null);
+		try {
+			const { saved, made } = await saveEncrypted(encryption, (encryptionKeyId) => {
+				const trimmed = { ...next, name: next.name.trim(), path: next.path.trim(), encryptionKeyId };
+				return base && revision !== undefined ? update.mutateAsync({ id: base.id, revision, settings: trimmed }) : add.mutateAsync(trimmed);
+			});
+			void queryClient.invalidateQueries(trpc.repositories.pathFilter());
+			onSaved(saved, made);
+		} catch (error) {
+			const shape = errorShapeOf(error);
+			const current = shape.data?.current as Repository | undefined;
+			if (shape.code === 'stale.revision' && current)
+				setConflict({ current, mine: { ...next, encryptionKeyId: encryption.mode === 'new' ? aNewKey : chosenKeyId(encryption) } });
+			setFailure(shape);
+		}
 	};
 
 	if (conflict) {
@@ -90,8 +97,8 @@ function Body({
 			<StaleRevision
 				conflict={conflict}
 				isSaving={isSaving}
-				onTakeTheirs={() => saved(conflict.current)}
-				onSaveMine={() => save(conflict.mine, conflict.current.revision)}
+				onTakeTheirs={() => onSaved(conflict.current, null)}
+				onSaveMine={() => void save(conflict.mine, conflict.current.revision)}
 				onBack={() => setConflict(null)}
 			/>
 		);
@@ -102,7 +109,7 @@ function Body({
 			className={classes.form}
 			onSubmit={(event) => {
 				event.preventDefault();
-				save(settings, base?.revision);
+				void save(settings, base?.revision);
 			}}
 		>
 			<TextInput
@@ -165,6 +172,21 @@ function Body({
 				<LimitInput label="Read limit" value={settings.readLimit} onChange={(readLimit) => change({ readLimit })} error={errorAt('readLimit')} />
 				<LimitInput label="Write limit" value={settings.writeLimit} onChange={(writeLimit) => change({ writeLimit })} error={errorAt('writeLimit')} />
 			</Group>
+			<EncryptionPart
+				choice={encryption}
+				onChange={(choice) => {
+					setEncryption(choice);
+					setKeyErrors({});
+					setFailure(null);
+				}}
+				errors={{ ...keyErrors, ...(failure && at === 'encryptionKeyId' && { encryptionKeyId: failure.message }) }}
+				none={{ title: 'Not encrypted', text: 'Chains of jobs without a key of their own are readable to whoever reads the files.' }}
+				note={
+					base && base.chainCount > 0 && (encryption.mode === 'new' || chosenKeyId(encryption) !== base.settings.encryptionKeyId)
+						? 'The next run of each job without a key of its own begins new chains with a full. What is stored stays as it is until retention removes it.'
+						: null
+				}
+			/>
 			{failure && at === null && failure.code !== 'stale.revision' ? <ErrorPanel failure={failure} /> : null}
 			<Group justify="flex-end" gap="xs" mt={4}>
 				<Button variant="default" onClick={onClose}>

@@ -18,6 +18,7 @@ import {
 	plural,
 	StatusBadge,
 } from '../../ui/index.ts';
+import { UnlockNotice } from '../keys/index.ts';
 import { CapacityBar } from './capacity-bar.tsx';
 import { ChainList } from './chain-list.tsx';
 import { Health } from './health.tsx';
@@ -57,7 +58,11 @@ function RepositoryView({ repository }: { readonly repository: Repository }): Re
 				<RepositoryActions repository={repository} />
 			</PageHeader>
 			<div className={classes.body}>
-				{repository.problem ? <ErrorPanel failure={repository.problem} /> : null}
+				{repository.problem === null ? null : repository.problem.code === 'repository.locked' ? (
+					<UnlockNotice repository={repository} />
+				) : (
+					<ErrorPanel failure={repository.problem} />
+				)}
 				<section className={classes.summary} aria-label="Capacity">
 					<div className={classes.capacity}>
 						<CapacityBar {...repository} />

@@ -2,6 +2,7 @@ import { Button, Group } from '@mantine/core';
 import type { ReactNode } from 'react';
 import type { Repository, RepositorySettings } from '../../../engine/contract/index.ts';
 import { formatRate } from '../../ui/index.ts';
+import { aNewKey } from '../keys/index.ts';
 import classes from './stale-revision.module.css';
 
 export type Conflict = { readonly current: Repository; readonly mine: RepositorySettings };
@@ -14,6 +15,10 @@ const rows: readonly { readonly label: string; readonly text: (settings: Reposit
 	{ label: 'Tasks at once', text: ({ maxTasks }) => String(maxTasks) },
 	{ label: 'Read limit', text: ({ readLimit }) => rate(readLimit) },
 	{ label: 'Write limit', text: ({ writeLimit }) => rate(writeLimit) },
+	{
+		label: 'Encryption',
+		text: ({ encryptionKeyId }) => (encryptionKeyId === null ? 'none' : encryptionKeyId === aNewKey ? 'a new password' : `with the key ${encryptionKeyId}`),
+	},
 ];
 
 /** Somebody saved first. Both versions are shown, and nothing is overwritten without being asked for. */

@@ -18,6 +18,7 @@ import {
 	TimeAgo,
 	useNow,
 } from '../../ui/index.ts';
+import { EncryptedMark } from '../keys/index.ts';
 import type { Picked } from './basket.ts';
 import { useBasket } from './basket-store.ts';
 import { DiskRestore } from './disk-restore.tsx';
@@ -104,6 +105,13 @@ export function NewestPoint({ object, jobId }: { readonly object: string; readon
 	);
 }
 
+function Encryption({ point: { object, repositoryId, chainId } }: { readonly point: Point }): ReactNode {
+	const trpc = useTRPC();
+	const { data } = useQuery(trpc.chains.list.queryOptions({ object, repositoryId }));
+	const chain = data?.find(({ id }) => id === chainId);
+	return chain?.encrypted ? <EncryptedMark keyId={chain.keyId} /> : null;
+}
+
 function PointView({ point, points, path }: { readonly point: Point; readonly points: readonly Point[]; readonly path: string }): ReactNode {
 	const now = useNow();
 	const verify = useVerify(point);
@@ -138,6 +146,7 @@ function PointView({ point, points, path }: { readonly point: Point; readonly po
 						{isDisk ? '' : ` in ${plural(point.itemCount, 'item')}`}
 					</span>
 					<span>{formatBytes(point.storedBytes)} stored</span>
+					<Encryption point={point} />
 					<span>
 						{point.verifiedAt === null ? (
 							'Never verified'

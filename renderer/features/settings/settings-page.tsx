@@ -5,6 +5,7 @@ import { Loaded } from '../../app/loaded.tsx';
 import type { PageProps } from '../../app/pages.tsx';
 import { useTRPC } from '../../client.ts';
 import { Facts, formatBytes, PageHeader, plural, Section, TimeAgo } from '../../ui/index.ts';
+import { KeysSection } from '../keys/index.ts';
 import classes from './settings-page.module.css';
 
 export function SettingsPage(_props: PageProps): ReactNode {
@@ -28,6 +29,7 @@ export function SettingsPage(_props: PageProps): ReactNode {
 					/>
 					<div className={classes.note}>Kept in this browser.</div>
 				</Section>
+				<KeysSection />
 				<Section title="About this server">
 					<Loaded query={info}>
 						{(data) => (

@@ -16,11 +16,14 @@ const gfsText = (gfs: GfsCounts): string =>
  */
 export function commandLine({
 	draft,
+	makesKey = false,
 	repositoryName,
 	serverTimeZone,
 	editedName,
 }: {
 	readonly draft: JobSettings;
+	/** A password of its own, which stands on no command line: the user puts it into a file. */
+	readonly makesKey?: boolean;
 	readonly repositoryName: string;
 	readonly serverTimeZone: string;
 	/** The name that the job has now; null for a new one. */
@@ -50,6 +53,9 @@ export function commandLine({
 	else sayUnlessDefault('retain', draft.retainPoints, emptyDraft.retainPoints);
 	sayOrTakeAway('retain-days', draft.retainDays);
 	sayOrTakeAway('gfs', draft.gfs && gfsText(draft.gfs));
+	if (makesKey) parts.push('--encrypt', '--password-file FILE');
+	else if (draft.encryptionKeyId !== null) say('key', draft.encryptionKeyId);
+	else if (isEdit) parts.push('--no-encrypt');
 	sayUnlessDefault('compression', draft.compression, emptyDraft.compression);
 	sayUnlessDefault('block-size', draft.blockSize, emptyDraft.blockSize);
 	sayOrTakeAway('schedule', draft.schedule?.cron ?? null);

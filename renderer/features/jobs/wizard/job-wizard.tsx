@@ -8,6 +8,7 @@ import type { PageProps } from '../../../app/pages.tsx';
 import { navigate, useQueryParam } from '../../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../../client.ts';
 import { ErrorPanel, type Failure, notifyDone, notifyFailure, PageHeader, plural } from '../../../ui/index.ts';
+import { aNewKey, choiceErrors, choiceOf, chosenKeyId, type EncryptionChoice, type MadeKey, RecoveryKeyDialog, useEncryptedSave } from '../../keys/index.ts';
 import { useJobActions } from '../use-job-actions.ts';
 import { type Change, copyOf, type Draft, emptyDraft, errorsOf, type StepId, splitDraft, stepIds, stepOf } from './draft.ts';
 import { jobFromChains } from './from-chains.ts';
@@ -29,6 +30,11 @@ export type StepProps = {
 	readonly warnings: Readonly<Record<string, string>>;
 	readonly problems: DraftProblems | null;
 	readonly jobId: string | null;
+	/** Beside the draft: a password is no setting. */
+	readonly encryption: EncryptionChoice;
+	readonly changeEncryption: (choice: EncryptionChoice) => void;
+	/** The key that chains of the job have by now; null for a new job too. */
+	readonly savedKeyId: string | null;
 };
 
 /**
@@ -88,6 +94,9 @@ function Wizard({
 	const queryClient = useQueryClient();
 	const { run } = useJobActions();
 	const [draft, setDraft] = useState(initial);
+	const [encryption, setEncryption] = useState(() => choiceOf(initial.encryptionKeyId));
+	const [stored, setStored] = useState<{ readonly made: MadeKey; readonly job: JobSummary } | null>(null);
+	const { saveEncrypted, isMakingKey } = useEncryptedSave();
 	const [base] = useState(edited);
 	const [revision, setRevision] = useState(edited?.revision ?? 0);
 	const [stepName, setStepName] = useQueryParam('step');
@@ -121,13 +130,18 @@ function Wizard({
 		);
 	};
 
+	const changeEncryption = (choice: EncryptionChoice): void => {
+		setEncryption(choice);
+		change({ encryptionKeyId: chosenKeyId(choice) });
+	};
+
 	const check = async (): Promise<DraftProblems | null> => {
 		setChecking(true);
 		setFailure(null);
 		try {
 			const { wellFormed, errors } = splitDraft(draft);
 			const answer = await queryClient.fetchQuery(trpc.jobs.check.queryOptions({ ...wellFormed, ...(base && { id: base.id }) }, { staleTime: 0, gcTime: 0 }));
-			const found: DraftProblems = { errors: { ...answer.errors, ...errors }, warnings: answer.warnings };
+			const found: DraftProblems = { errors: { ...answer.errors, ...errors, ...choiceErrors(encryption) }, warnings: answer.warnings };
 			setProblems(found);
 			return found;
 		} catch (error) {
@@ -156,12 +170,16 @@ function Wizard({
 		const wrong = Object.keys(found.errors)[0];
 		if (wrong !== undefined) return setStepName(stepOf(wrong));
 		try {
-			const saved = base ? await update.mutateAsync({ id: base.id, revision: savedRevision, settings: draft }) : await create.mutateAsync(draft);
+			const { saved, made } = await saveEncrypted(encryption, (encryptionKeyId) => {
+				const settings = { ...draft, encryptionKeyId };
+				return base ? update.mutateAsync({ id: base.id, revision: savedRevision, settings }) : create.mutateAsync(settings);
+			});
 			await queryClient.invalidateQueries(trpc.jobs.pathFilter());
 			notifyDone(base ? `${saved.settings.name} was saved` : `${saved.settings.name} was created`);
 			await takeOver(saved);
 			if (runNow) run([{ id: saved.id, name: saved.settings.name }]);
-			navigate(`/jobs/${encodeURIComponent(saved.id)}`, { replace: true });
+			if (made) setStored({ made, job: saved });
+			else leave(saved);
 		} catch (error) {
 			const shape = errorShapeOf(error);
 			const current = shape.data?.current as JobSummary | undefined;
@@ -173,6 +191,8 @@ function Wizard({
 			}
 		}
 	};
+
+	const leave = ({ id }: JobSummary): void => navigate(`/jobs/${encodeURIComponent(id)}`, { replace: true });
 
 	/** Before the first run, which would begin chains of its own. The job is there whatever comes of it. */
 	const takeOver = async ({ id, settings }: JobSummary): Promise<void> => {
@@ -190,13 +210,23 @@ function Wizard({
 	const position = stepIds.indexOf(step);
 	const isLast = position === stepIds.length - 1;
 	const next = stepIds[position + 1];
-	const isSaving = create.isPending || update.isPending || map.isPending;
+	const isSaving = isMakingKey || create.isPending || update.isPending || map.isPending;
 	const submit = (event: FormEvent): void => {
 		event.preventDefault();
-		if (isChecking || isSaving) return;
+		if (isChecking || isSaving || stored) return;
 		void (isLast ? save(revision) : next && goTo(next));
 	};
-	const props: StepProps = { draft, change, errors: problems?.errors ?? {}, warnings: problems?.warnings ?? {}, problems, jobId: base?.id ?? null };
+	const props: StepProps = {
+		draft,
+		change,
+		errors: problems?.errors ?? {},
+		warnings: problems?.warnings ?? {},
+		problems,
+		jobId: base?.id ?? null,
+		encryption,
+		changeEncryption,
+		savedKeyId: base?.settings.encryptionKeyId ?? null,
+	};
 
 	return (
 		<form ref={form} className={classes.wizard} onSubmit={submit} noValidate>
@@ -249,9 +279,10 @@ function Wizard({
 					{isLast ? (base ? 'Save' : 'Create the job') : 'Next'}
 				</Button>
 			</footer>
+			{stored && <RecoveryKeyDialog made={stored.made} of={`the job “${stored.job.settings.name}”`} onDone={() => leave(stored.job)} />}
 			{newer && (
 				<StaleDialog
-					mine={draft}
+					mine={encryption.mode === 'new' ? { ...draft, encryptionKeyId: aNewKey } : draft}
 					current={newer}
 					repositoryName={(id) => nameOfRepository(id) || id}
 					isBusy={isSaving}
@@ -263,6 +294,7 @@ function Wizard({
 					onTakeTheirs={() => {
 						setRevision(newer.revision);
 						setDraft(newer.settings);
+						setEncryption(choiceOf(newer.settings.encryptionKeyId));
 						setNewer(null);
 					}}
 					onClose={() => setNewer(null)}

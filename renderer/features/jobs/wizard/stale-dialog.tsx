@@ -1,6 +1,7 @@
 import { Button, Group, Modal } from '@mantine/core';
 import type { ReactNode } from 'react';
 import type { JobSettings, JobSummary } from '../../../../engine/contract/index.ts';
+import { aNewKey } from '../../keys/index.ts';
 import { describeSchedule } from '../schedule-words.ts';
 import { type Draft, differingFields } from './draft.ts';
 import classes from './wizard.module.css';
@@ -48,6 +49,12 @@ function show(settings: JobSettings, field: keyof Draft, repositoryName: (id: st
 			return settings.differential ? 'yes' : 'no';
 		case 'repositoryId':
 			return repositoryName(settings.repositoryId);
+		case 'encryptionKeyId':
+			return settings.encryptionKeyId === null
+				? 'like the repository'
+				: settings.encryptionKeyId === aNewKey
+					? 'a new password of its own'
+					: `with the key ${settings.encryptionKeyId}`;
 		case 'enabled':
 			return settings.enabled ? 'yes' : 'no';
 		case 'retryWaitMs':

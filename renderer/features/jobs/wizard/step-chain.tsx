@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import { Encryption } from './encryption.tsx';
 import type { StepProps } from './job-wizard.tsx';
 import { MethodChoice } from './method-choice.tsx';
 import { NewFulls } from './new-fulls.tsx';
@@ -13,6 +14,7 @@ export function StepChain(props: StepProps): ReactNode {
 			<MethodChoice {...props} />
 			<NewFulls {...props} />
 			<Retention {...props} />
+			<Encryption {...props} />
 			<Outlook {...props} />
 		</div>
 	);

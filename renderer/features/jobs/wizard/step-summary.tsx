@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { useTRPC } from '../../../client.ts';
 import { Facts, plural } from '../../../ui/index.ts';
+import { encryptionText } from '../../keys/index.ts';
 import { blockSizeWords, compressionWords, methodText, renewalText, retentionText, sourcesText } from '../job-words.ts';
 import { describeSchedule } from '../schedule-words.ts';
 import { commandLine } from './command-line.ts';
@@ -18,6 +19,7 @@ export function StepSummary({
 	runNow,
 	onRunNow,
 	onStep,
+	encryption,
 }: StepProps & {
 	readonly editedName: string | null;
 	readonly runNow: boolean;
@@ -27,8 +29,9 @@ export function StepSummary({
 	const trpc = useTRPC();
 	const repositories = useQuery(trpc.repositories.list.queryOptions());
 	const info = useQuery(trpc.system.info.queryOptions());
-	const repositoryName = repositories.data?.find(({ id }) => id === draft.repositoryId)?.settings.name ?? '';
-	const command = commandLine({ draft, repositoryName, serverTimeZone: info.data?.timeZone ?? '', editedName });
+	const repository = repositories.data?.find(({ id }) => id === draft.repositoryId);
+	const repositoryName = repository?.settings.name ?? '';
+	const command = commandLine({ draft, makesKey: encryption.mode === 'new', repositoryName, serverTimeZone: info.data?.timeZone ?? '', editedName });
 	const change = (step: StepId): ReactNode => (
 		<button type="button" className={classes.changeLink} onClick={() => onStep(step)} aria-label={`Change ${stepTitles[step]}`}>
 			Change
@@ -63,6 +66,12 @@ export function StepSummary({
 							'Chain',
 							<>
 								{methodText(draft)}. {renewalText(draft)}. Keeps {retentionText(draft)} {change('chain')}
+							</>,
+						],
+						[
+							'Encryption',
+							<>
+								{encryptionText(encryption, repository?.settings.encryptionKeyId)} {change('chain')}
 							</>,
 						],
 						[
