@@ -25,7 +25,7 @@ export const importedChain = z.object({
 	isAdHoc: z.boolean(),
 	/** listed: its metadata was there · rebuilt: made anew from the backup files · finished: what a died session had left was put right. */
 	state: z.enum(['listed', 'rebuilt', 'finished']),
-	/** A session of its job runs, or died: its newest point may not be listed. Only its job, or an import that is told to finish, puts that right. */
+	/** A session of its job runs, or died: its newest point may not be listed, and files that it was changing may look damaged. Only its job, or an import that is told to finish, puts that right. */
 	isUnfinished: z.boolean(),
 	fileCount: z.number().int(),
 	sizeBytes: z.number(),

@@ -97,7 +97,7 @@ async function makeDurable(storage: Storage, location: string): Promise<void> {
 }
 
 /** A file that was committed again without its metadata following (a merge on its way, a compacted file) may have become shorter. */
-async function withTrueSize(storage: Storage, { folder, seal }: StoredChain, file: StoredFile, entries: readonly StorageEntry[]): Promise<StoredFile> {
+export async function withTrueSize(storage: Storage, { folder, seal }: StoredChain, file: StoredFile, entries: readonly StorageEntry[]): Promise<StoredFile> {
 	const entry = entries.find(({ name }) => name === file.name);
 	if (!entry || entry.sizeBytes >= file.sizeBytes) return file;
 	const committed = await readHead({ storage, keys: ringOf(seal) }, `${folder}/${file.name}`);

@@ -189,9 +189,16 @@ test('a folder too deep or too high is recognised', async (t) => {
 	assert.deepEqual((await importChains(join(root, 'repository'))).problems, []);
 });
 
-for (const method of ['forever-forward', 'reverse', 'forward'] as const) {
-	test(`what a died session left is reported, and put right only when the import is told to finish, ${method}`, async (t) => {
+for (const [step, method] of [
+	['merge', 'forever-forward'],
+	['run', 'reverse'],
+	['run', 'forward'],
+	['compact', 'forever-forward'],
+] as const) {
+	test(`what a died session left is reported, and put right only when the import is told to finish: ${step}, ${method}`, async (t) => {
 		const { repository, model, run } = await makeModel(t, method, { runs: 4 });
+		const [{ id = '' } = {}] = await model.chains();
+		if (step === 'compact') await runChainStep(repository, id, { kind: 'merge', count: 2 }, { signal }); // so that there is dead room
 		const [chain] = await model.chains();
 		assert(chain);
 		let seen = 0;
@@ -201,7 +208,8 @@ for (const method of ['forever-forward', 'reverse', 'forward'] as const) {
 			const dying = model.at(path, seededRandom(dieAt));
 			const storage = new MortalStorage(path, seededRandom(dieAt), dieAt);
 			const act = async (): Promise<unknown> => {
-				if (method === 'forever-forward') return runChainStep(storage, chain.id, { kind: 'merge', count: 1 }, { signal });
+				if (step === 'merge') return runChainStep(storage, chain.id, { kind: 'merge', count: 1 }, { signal });
+				if (step === 'compact') return runChainStep(storage, chain.id, { kind: 'compact' }, { signal });
 				for (const object of dying.objects) dying.change(object);
 				return dying.run(storage, { method }, dying.objects);
 			};
@@ -216,7 +224,7 @@ for (const method of ['forever-forward', 'reverse', 'forward'] as const) {
 			}
 			assert.deepEqual((await importChains(path)).unfinished, []);
 			const retained = await dying.verify();
-			const mustStay = chain.points.slice(method === 'forever-forward' ? 1 : 0);
+			const mustStay = chain.points.slice(step === 'merge' ? 1 : 0);
 			for (const { id } of mustStay) assert(retained.has(id), `${id} is lost, death at ${dieAt}`);
 			rmSync(path, { recursive: true });
 		}

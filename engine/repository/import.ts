@@ -3,6 +3,7 @@ import { isEngineError } from '../base/index.ts';
 import type { ErrorCode, ErrorShape, ImportProblem } from '../contract/index.ts';
 import { encodeChainMetadata } from '../format/index.ts';
 import { type JobRef, kindOf, metadataExtension, presentFiles, readChains, type StoredChain, unknownChain, writeMetadata } from './chain-store.ts';
+import { withTrueSize } from './clean-up.ts';
 import { type FoundFile, lostChains, placeFiles, readHead, unlistedFiles } from './found-files.ts';
 import { OpenChain } from './open-chain.ts';
 import { openVault, type RepositoryPlace, type Vault } from './storage/open-storage.ts';
@@ -66,7 +67,7 @@ export async function importChains(place: RepositoryPlace, { signal, ownJobs = n
 		for (const stored of known) {
 			const placement = placeFiles(stored, unlisted);
 			const isOwn = ownJobs.has(stored.metadata.chain.job.id);
-			if (!isOwn && (placement.placed.length + placement.superseded.length > 0 || (await wasChangedInPlace(vault, stored))))
+			if (!isOwn && (placement.placed.length + placement.superseded.length > 0 || (await wasChangedInPlace(vault, stored, entries))))
 				unfinished.push(stored.metadata.chain.id);
 			problems.push(...leftOver(folder, placement.left, [...known, ...lost]));
 		}
@@ -110,11 +111,14 @@ export async function takeOverChain(place: RepositoryPlace, chainId: string, job
 	for (const { name } of folders.get(stored.folder) ?? []) if (name.endsWith(`.${chain.job.id}.part`)) await storage.remove(`${stored.folder}/${name}`);
 }
 
-/** Only a full is changed in place; then it has another id than the one that is listed. */
-async function wasChangedInPlace(vault: Vault, { folder, metadata }: StoredChain): Promise<boolean> {
+/** A full that has become another point has another id than the one that is listed; a file that was tidied or compacted is whole and shorter than it. */
+async function wasChangedInPlace(vault: Vault, stored: StoredChain, entries: readonly StorageEntry[]): Promise<boolean> {
+	const { folder, metadata } = stored;
 	const full = metadata.chain.method === 'forward' ? undefined : metadata.files.find(({ kind }) => kind === 'full');
 	const head = full && (await readHead(vault, `${folder}/${full.name}`));
-	return head ? head.superblock.fileId !== full?.id : false;
+	if (head && head.superblock.fileId !== full?.id) return true;
+	for (const file of metadata.files) if ((await withTrueSize(vault.storage, stored, file, entries)) !== file) return true;
+	return false;
 }
 
 /** @returns false when somebody else has listed the chain meanwhile */

@@ -210,8 +210,9 @@ function Report({
 
 function ChainState({ chain }: { readonly chain: ImportedChain }): ReactNode {
 	const damaged = chain.pointCount - chain.restorableCount;
-	if (damaged > 0) return <StatusBadge status="damaged">{plural(damaged, 'point')} damaged</StatusBadge>;
+	// What a died session was changing may look damaged until it is put right.
 	if (chain.isUnfinished) return <StatusBadge status="warning">unfinished</StatusBadge>;
+	if (damaged > 0) return <StatusBadge status="damaged">{plural(damaged, 'point')} damaged</StatusBadge>;
 	if (chain.state === 'rebuilt') return <StatusBadge status="success">list made anew</StatusBadge>;
 	if (chain.isAdHoc) return <StatusBadge status="success">ad-hoc full</StatusBadge>;
 	return <StatusBadge status="success">{chain.state === 'finished' ? 'put right' : 'whole'}</StatusBadge>;
