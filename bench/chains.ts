@@ -108,6 +108,7 @@ export class ChainsBench {
 			differential: false,
 			requested,
 			reason: '',
+			suspects: [],
 			renewAfterPoints: null,
 			keyId: null,
 			readLimit: null,

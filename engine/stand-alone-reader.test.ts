@@ -66,6 +66,7 @@ function openSite(
 		requested: 'increment',
 		reason: '',
 		renewAfterPoints: null,
+		suspects: [],
 		keyId: key?.id ?? null,
 		readLimit: null,
 		writeLimit: null,

@@ -6,6 +6,7 @@ export * from './desktop.ts';
 export * from './download-query.ts';
 export * from './encryption.ts';
 export * from './errors.ts';
+export * from './health.ts';
 export * from './import-report.ts';
 export * from './router.ts';
 export * from './schemas.ts';

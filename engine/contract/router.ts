@@ -6,6 +6,7 @@ import { initTRPC, TRPCError } from '@trpc/server';
 import { z } from 'zod';
 import { type EncryptionKey, newPassword, type Relocking, secret } from './encryption.ts';
 import type { ErrorShape } from './errors.ts';
+import type { CheckResult } from './health.ts';
 import type { ChainMapping, ImportReport } from './import-report.ts';
 import {
 	adHocFull,
@@ -191,7 +192,7 @@ export interface EngineApi {
 		/** What the next runs of a job, or of a draft of one, make and what retention removes. Changes nothing. */
 		preview(input: PreviewQuery, options: CallOptions): Promise<ChainPreview>;
 		/** The result of a finished check session. */
-		checkResult(input: { sessionId: string }, options: CallOptions): Promise<import('./schemas.ts').CheckResult>;
+		checkResult(input: { sessionId: string }, options: CallOptions): Promise<CheckResult>;
 	};
 	points: {
 		/** Newest first. */

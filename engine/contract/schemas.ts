@@ -345,11 +345,6 @@ export const chainPreview = z.object({
 });
 export type ChainPreview = z.infer<typeof chainPreview>;
 
-export const damage = z.object({ file: z.string(), point: z.string().nullable(), path: z.string().nullable(), reason: z.string() });
-export type Damage = z.infer<typeof damage>;
-export const checkResult = z.object({ chain: z.string(), readBytes: size, damaged: z.array(damage), unreadable: z.array(damage) });
-export type CheckResult = z.infer<typeof checkResult>;
-
 // ---------------------------------------------------------------- restore points
 
 export const point = z.object({

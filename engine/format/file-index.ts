@@ -130,6 +130,25 @@ export class FileIndex {
 		};
 	}
 
+	/** Positions of all chunks, those of one record together, by the number of their record: 4 bytes a chunk. */
+	positionsByRecord(): {
+		readonly positions: Uint32Array /** Where those of a record begin; one more than there are records. */;
+		readonly starts: Uint32Array;
+	} {
+		const starts = new Uint32Array(this.recordCount + 1);
+		const recordOf = (position: number): number => this.#view.getUint32(this.#chunksAt + position * chunkBytes + hashBytes, true);
+		for (let position = 0; position < this.chunkCount; position++) starts[recordOf(position) + 1] = (starts[recordOf(position) + 1] as number) + 1;
+		for (let record = 0; record < this.recordCount; record++) starts[record + 1] = (starts[record + 1] as number) + (starts[record] as number);
+		const next = starts.slice();
+		const positions = new Uint32Array(this.chunkCount);
+		for (let position = 0; position < this.chunkCount; position++) {
+			const record = recordOf(position);
+			positions[next[record] as number] = position;
+			next[record] = (next[record] as number) + 1;
+		}
+		return { positions, starts };
+	}
+
 	find(hash: Uint8Array): ChunkLocation | undefined {
 		const at = this.#find(hash);
 		return at < 0 ? undefined : this.#locationAt(at);

@@ -1,9 +1,9 @@
 import * as fs from 'node:fs';
-import { bytesFromText, EngineError, newId, systemClock } from '../base/index.ts';
+import { bytesFromText, EngineError, isEngineError, newId, systemClock } from '../base/index.ts';
 import type { ErrorCode, RunMode } from '../contract/index.ts';
-import { hashText, type PointManifest, parseDiskMap } from '../format/index.ts';
+import { hashBytes, hashText, isZeroHash, type PointManifest, parseDiskMap } from '../format/index.ts';
 import { openPlatform } from '../platform/index.ts';
-import { ChainReader, ChainRun, folderPath } from '../repository/index.ts';
+import { ChainReader, ChainRun, type Distrust, folderPath } from '../repository/index.ts';
 import { compileExclusions } from '../source/index.ts';
 import { Pipe } from './pipe.ts';
 import { protectDisk } from './protect-disk.ts';
@@ -26,11 +26,17 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 		reason: chainRun.fallbackReason || run.reason,
 	};
 	for (const observer of observers) observer.mode(mode);
+	const { distrust } = chainRun;
+	if (distrust) {
+		const count = distrust.lost.chunkCount;
+		observers[0]?.info(`${count > 0 ? `${count} chunks` : 'Parts'} of the chain are damaged: what they held is read again, wherever the source still has it.`);
+	}
 	const diskBlockSizes = await Promise.all(chainRun.previous.map((point) => previousBlockSize(point, base)));
 	await using pipe = new Pipe({
 		writer: chainRun.writer,
 		base,
 		knownIndexes: chainRun.base?.files.map(({ index }) => index) ?? [],
+		distrust: chainRun.distrust,
 		blockSizeBytes: Math.max(run.blockSizeBytes, ...diskBlockSizes.map((size) => size ?? 0)),
 		level: compressionLevels[run.compression],
 		writeLimit: run.writeLimit,
@@ -61,7 +67,9 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 		let root: Uint8Array;
 		let stamp: string | null = null;
 		if (object.kind === 'disk') {
-			const before = previous && base ? { root: Buffer.from(previous.root.hash, 'hex'), stamp: previous.sourceStamp ?? null } : null;
+			const isHurt = previous && base && distrust ? await isDiskHurt(previous, base, distrust) : false;
+			if (isHurt) observer.info(`${object.path} is read again, because what is stored of it is damaged.`);
+			const before = previous && base && !isHurt ? { root: Buffer.from(previous.root.hash, 'hex'), stamp: previous.sourceStamp ?? null } : null;
 			const blockSizeBytes = diskBlockSizes[i] ?? run.blockSizeBytes;
 			({ root, stamp } = await protectDisk({ pipe, path: object.path, blockSizeBytes, previous: before, counters, observer: progress }));
 		} else {
@@ -71,6 +79,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 				exclude,
 				platform,
 				previous: previous && base ? { root: Buffer.from(previous.root.hash, 'hex'), reader: base } : null,
+				distrust,
 				skip: [{ device: repository.dev, inode: repository.ino }],
 				counters,
 				observer: progress,
@@ -118,5 +127,31 @@ function checkSource(path: string): void {
 
 async function previousBlockSize(point: PointManifest | null, base: ChainReader | null): Promise<number | null> {
 	if (point?.root.kind !== 'disk' || !base) return null;
-	return parseDiskMap(await base.readChunk(Buffer.from(point.root.hash, 'hex')), `the disk map of ${point.id}`).blockSizeBytes;
+	try {
+		return parseDiskMap(await base.readChunk(Buffer.from(point.root.hash, 'hex')), `the disk map of ${point.id}`).blockSizeBytes;
+	} catch (error) {
+		if (isEngineError(error, 'repository.damaged')) return null; // then it is cut as the job says, which is the same unless that was changed
+		throw error;
+	}
+}
+
+/** Whether anything of the disk's map, or a block that it names, cannot be had any more. */
+async function isDiskHurt({ id, root }: PointManifest, base: ChainReader, distrust: Distrust): Promise<boolean> {
+	try {
+		const hash = Buffer.from(root.hash, 'hex');
+		if (distrust.isLost(hash)) return true;
+		for (const segment of parseDiskMap(await base.readChunk(hash), `the disk map of ${id}`).segments) {
+			if (isZeroHash(segment)) continue;
+			if (distrust.isLost(segment)) return true;
+			const blocks = await base.readChunk(segment);
+			for (let at = 0; at + hashBytes <= blocks.byteLength; at += hashBytes) {
+				const block = blocks.subarray(at, at + hashBytes);
+				if (!isZeroHash(block) && distrust.isLost(block)) return true;
+			}
+		}
+		return false;
+	} catch (error) {
+		if (isEngineError(error, 'repository.damaged')) return true;
+		throw error;
+	}
 }

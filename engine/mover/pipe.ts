@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { EngineError } from '../base/index.ts';
 import type { Bottleneck } from '../contract/index.ts';
 import { type CompressionLevel, Packer, type PlacedChunk, sealedBytes, sealRecord } from '../format/index.ts';
-import type { BackupFileWriter, ChainReader } from '../repository/index.ts';
+import type { BackupFileWriter, ChainReader, Distrust } from '../repository/index.ts';
 import { BusyMeter, findBottleneck } from './meter.ts';
 import type { FileResult, WorkerRequest } from './protocol.ts';
 import { RateLimiter } from './rate-limiter.ts';
@@ -18,6 +18,8 @@ export type PipeOptions = {
 	readonly writer: BackupFileWriter;
 	readonly base: ChainReader | null;
 	readonly knownIndexes: readonly SharedArrayBuffer[];
+	/** What of those is damaged; null: nothing. */
+	readonly distrust: Distrust | null;
 	readonly blockSizeBytes: number;
 	readonly level: CompressionLevel;
 	readonly writeLimit: number | null;
@@ -53,6 +55,7 @@ export class Pipe implements AsyncDisposable {
 		this.#pool = new WorkerPool({
 			workerCount: Math.min(availableParallelism(), maxWorkers),
 			knownIndexes: options.knownIndexes,
+			lostChunks: options.distrust?.lost.buffer ?? null,
 			blockSizeBytes: options.blockSizeBytes,
 			level: options.level,
 			keys: options.writer.cipher?.keys ?? null,
@@ -106,7 +109,12 @@ export class Pipe implements AsyncDisposable {
 
 	/** Keeps a small chunk of metadata (a directory page, a map segment) and names it. */
 	store(chunk: Uint8Array): Uint8Array {
-		return this.#packer.put(chunk, (hash) => !this.#options.base?.has(hash) && this.#pool.claims.claim(hash));
+		return this.#packer.put(chunk, (hash) => !this.#isKnown(hash) && this.#pool.claims.claim(hash));
+	}
+
+	#isKnown(hash: Uint8Array): boolean {
+		const { base, distrust } = this.#options;
+		return base !== null && base.has(hash) && !distrust?.lost.has(hash);
 	}
 
 	/** Resolves when everything that was given is in the file (not yet durable). */

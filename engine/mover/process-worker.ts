@@ -41,7 +41,8 @@ const maxChunk = Math.max(chunker.sizes.maximumBytes, setup.blockSizeBytes);
 const window = Buffer.allocUnsafeSlow(maxChunk * 2);
 const cipher = cipherOf(setup.keys);
 const packer = new Packer(sealIntoSlot, cipher);
-const isNew = (hash: Uint8Array): boolean => !known.some((index) => index.has(hash)) && claims.claim(hash);
+const lost = setup.lostChunks && new FileIndex(setup.lostChunks);
+const isNew = (hash: Uint8Array): boolean => (lost?.has(hash) || !known.some((index) => index.has(hash))) && claims.claim(hash);
 
 const times = { readMs: 0, processMs: 0, waitMs: 0 };
 const timesNow = (): WorkerTimes => ({ ...times });

@@ -4,7 +4,7 @@ import { bytesFromText, displayText, EngineError, isEngineError, systemErrorCode
 import type { ErrorCode } from '../contract/index.ts';
 import { ByteWriter, PageWriter, packExtents, parsePage, type SubtreeTotals, type TreeEntry, writeEntry } from '../format/index.ts';
 import type { Platform } from '../platform/index.ts';
-import type { ChunkReader } from '../repository/index.ts';
+import type { ChunkReader, Distrust } from '../repository/index.ts';
 import { describeEntry, type Exclusion, type FoundEntry, isKernelFileSystem, isUnchanged, joinPath, scanFolder, sourceError, typeOf } from '../source/index.ts';
 import type { Pipe } from './pipe.ts';
 import type { FileResult, FileWork } from './protocol.ts';
@@ -24,6 +24,8 @@ export type FolderProtection = {
 	readonly platform: Platform;
 	/** The point before: hash of its root page, and where to read it. */
 	readonly previous: { readonly root: Uint8Array; readonly reader: ChunkReader } | null;
+	/** What of the chain cannot be relied on; null: nothing that is known of. */
+	readonly distrust: Distrust | null;
 	/** Folders that are never entered: the repository itself, when it lies inside the source. */
 	readonly skip: readonly { readonly device: bigint; readonly inode: bigint }[];
 	readonly counters: MutableCounters;
@@ -111,7 +113,7 @@ export class FolderTask {
 		const found: FoundEntry = { name: Buffer.from('root'), path: rootPath, type: typeOf(stats), stats };
 		const entry = describeEntry(found, platform, (what, error) => this.#metadataTrouble(rootPath, what, error));
 		this.#turnStartedAt = performance.now();
-		const before = previous ? (parsePage(await previous.reader.readChunk(previous.root), 'the root of the point before')[0] ?? null) : null;
+		const before = previous ? await this.#previousRoot(previous) : null;
 		await this.#walk({ path: rootPath, relative: Buffer.alloc(0), entry, previous: before, parent: null, slot: 0 });
 		await this.#giveBatch();
 		const root = await pipe.orFailure(this.#finished.promise);
@@ -177,6 +179,24 @@ export class FolderTask {
 		}
 	}
 
+	async #previousRoot({ root, reader }: NonNullable<FolderProtection['previous']>): Promise<TreeEntry | null> {
+		try {
+			return parsePage(await reader.readChunk(root), 'the root of the point before')[0] ?? null;
+		} catch (error) {
+			if (!isEngineError(error, 'repository.damaged')) throw error;
+			this.#options.observer.info(`The point before is damaged at its root, everything is read again. ${error.message}`);
+			return null;
+		}
+	}
+
+	/** Whether something that is stored of an unchanged file is damaged, so that it has to be read again all the same. */
+	async #isHurt(path: Buffer, { extents }: TreeEntry): Promise<boolean> {
+		const { distrust, previous, observer } = this.#options;
+		if (!distrust || !previous || !(await distrust.isHurt(extents, previous.reader))) return false;
+		observer.info(`${displayText(textFromBytes(path))} is read again, because what is stored of it is damaged.`);
+		return true;
+	}
+
 	async #previousEntries(previous: TreeEntry | null, path: Buffer): Promise<TreeEntry[]> {
 		const reader = this.#options.previous?.reader;
 		if (!reader || previous?.type !== 'directory') return [];
@@ -215,7 +235,7 @@ export class FolderTask {
 			observer.info(`${displayText(textFromBytes(child.path))} was left out: a socket has no content and is made anew by its program.`);
 			return;
 		}
-		if (previous && isUnchanged(child, previous)) {
+		if (previous && isUnchanged(child, previous) && !(this.#options.distrust && (await this.#isHurt(child.path, previous)))) {
 			folder.entries.push(previous);
 			counters.unchangedItems++;
 			this.#done(previous);

@@ -5,6 +5,8 @@ import type { SlotMemory } from './slots.ts';
 export type WorkerSetup = {
 	/** Indexes of the chain that this run builds on; what they hold is not packed again. */
 	readonly knownIndexes: readonly SharedArrayBuffer[];
+	/** Index of chunks that those indexes name in vain: they are packed again. */
+	readonly lostChunks: SharedArrayBuffer | null;
 	readonly claims: SharedArrayBuffer;
 	readonly slots: SlotMemory;
 	/** One i32: not zero means stop as soon as possible. */

@@ -1,6 +1,6 @@
 import type { Bottleneck, ChainMethod, Compression, ItemWarning, RunMode, SessionStep, SourceSpec, TaskCounters } from '../contract/index.ts';
 import type { CompressionLevel } from '../format/index.ts';
-import type { RepositoryFolder } from '../repository/index.ts';
+import type { RepositoryFolder, Suspect } from '../repository/index.ts';
 
 /** Listens to one object of a run. Called often: implementations only store and thin out. Never throws. */
 export interface TaskObserver {
@@ -41,6 +41,8 @@ export type BackupRun = {
 	readonly requested: 'full' | 'synthetic' | 'increment';
 	/** Why a full is requested; goes into the mode of the points. */
 	readonly reason: string;
+	/** Places of the job's chains that checks found broken: what lies there is not relied on, and read again where the source still has it. */
+	readonly suspects: readonly Suspect[];
 	/** Begin a new chain when the current one holds this many points (null: never). */
 	readonly renewAfterPoints: number | null;
 	/** A full outside of the job's chains, kept until a time of its own; null: until it is removed by hand. Only with `full`. */

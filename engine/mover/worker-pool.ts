@@ -16,6 +16,7 @@ export type SealedRecord = { readonly sealed: Uint8Array; readonly header: Recor
 export type PoolOptions = {
 	readonly workerCount: number;
 	readonly knownIndexes: readonly SharedArrayBuffer[];
+	readonly lostChunks: SharedArrayBuffer | null;
 	readonly blockSizeBytes: number;
 	readonly level: CompressionLevel;
 	/** Of the chain; null when it is not encrypted. */
@@ -47,10 +48,10 @@ export class WorkerPool implements AsyncDisposable {
 
 	/** A thread costs a tenth of a second and tens of megabytes: it starts when there is work that no other has time for. */
 	#start(): Member {
-		const { knownIndexes, blockSizeBytes, level, keys } = this.#options;
+		const { knownIndexes, lostChunks, blockSizeBytes, level, keys } = this.#options;
 		const largestChunk = Math.max(chunkSizes(blockSizeBytes).maximumBytes, blockSizeBytes);
 		const memory = createSlots(slotsPerWorker, sealedRecordLimit(largestChunk));
-		const setup: WorkerSetup = { knownIndexes, claims: this.claims.buffer, slots: memory, stop: this.#stop, blockSizeBytes, level, keys };
+		const setup: WorkerSetup = { knownIndexes, lostChunks, claims: this.claims.buffer, slots: memory, stop: this.#stop, blockSizeBytes, level, keys };
 		const worker = startThread(new URL('./process-worker.ts', import.meta.url), setup);
 		const member: Member = { worker, slots: new Slots(memory), times: { readMs: 0, processMs: 0, waitMs: 0 }, outstanding: 0, flushed: null };
 		worker.on('message', (reply: WorkerReply) => {

@@ -90,8 +90,20 @@ export type NewFile = {
  */
 export type FileClaim = { readonly fileId: string; readonly chain: ChainHead; readonly dependsOn: string | null; readonly points: readonly PointManifest[] };
 
+/** Writes the last commit's superblock anew into both slots, one after the other, so that the file opens at every instant. @throws `repository.*` */
+export async function renewSuperblocks(storage: Storage, path: string, seal: ChainSeal | null): Promise<void> {
+	await using file = await storage.open(path, 'update');
+	const committed = await readCommittedFile(file, ringOf(seal));
+	if (!committed) throw new EngineError('repository.damaged', `${path} was never completed.`);
+	for (const step of [1, 2]) {
+		const generation = committed.superblock.generation + step;
+		await file.write(encodeSuperblock({ ...committed.superblock, generation }), slotOffset(generation));
+		await file.sync();
+	}
+}
+
 /** The state that a file opens with: nothing for a new one. */
-type Committed = Omit<CommittedFile, 'seal'> & { readonly index: FileIndex };
+export type Committed = Omit<CommittedFile, 'seal'> & { readonly index: FileIndex };
 
 const keepAll = (): boolean => true;
 
@@ -110,16 +122,16 @@ export class BackupFileWriter implements AsyncDisposable {
 	/** Whether the file opens at `#committed` and at nothing else. */
 	#isCertain = true;
 
-	private constructor(file: StorageFile, what: NewFile, committed: Committed | null) {
+	private constructor(file: StorageFile, what: NewFile, committed: Committed | null, room: FreeRoom) {
 		this.#file = file;
 		this.#what = what;
 		this.#committed = committed;
-		this.#room = roomOf(committed);
+		this.#room = room;
 	}
 
 	/** @throws `exists.target`, `repository.*` */
 	static async create(storage: Storage, what: NewFile): Promise<BackupFileWriter> {
-		return new BackupFileWriter(await storage.open(what.path, 'create'), what, null);
+		return new BackupFileWriter(await storage.open(what.path, 'create'), what, null, roomOf(null));
 	}
 
 	/** Opens a committed file for changes in place. The caller has seen to it that nobody reads it. @throws `repository.*` */
@@ -129,11 +141,25 @@ export class BackupFileWriter implements AsyncDisposable {
 			const committed = await readCommittedFile(file, ringOf(seal));
 			if (!committed) throw new EngineError('repository.damaged', `${path} was never completed.`);
 			const { kind, createdAt } = committed.superblock;
-			return new BackupFileWriter(file, { path, kind, createdAt, seal: committed.seal }, { ...committed, index: await readIndex(file, committed) });
+			const state: Committed = { ...committed, index: await readIndex(file, committed) };
+			return new BackupFileWriter(file, { path, kind, createdAt, seal: committed.seal }, state, roomOf(state));
 		} catch (error) {
 			await file[Symbol.asyncDispose]();
 			throw error;
 		}
+	}
+
+	/**
+	 * Opens a file whose root or index was lost, with what was found in its place. Nothing that the file holds is overwritten by the next commit:
+	 * what could not be found may lie anywhere in it. The caller has the file for itself.
+	 */
+	static async rescue(storage: Storage, path: string, found: Committed, seal: ChainSeal | null): Promise<BackupFileWriter> {
+		const file = await storage.open(path, 'update');
+		const { kind, createdAt } = found.superblock;
+		const length = Math.max(0, (await file.sizeBytes()) - firstRecordOffset);
+		const writer = new BackupFileWriter(file, { path, kind, createdAt, seal }, found, new FreeRoom([{ offset: firstRecordOffset, length }], firstRecordOffset));
+		writer.#isCertain = false;
+		return writer;
 	}
 
 	/** Bytes that the file occupies, written or being written. */

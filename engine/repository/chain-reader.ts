@@ -80,10 +80,23 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 		return undefined;
 	}
 
+	/** One copy after the other: a chunk is lost only when none of them is whole. */
 	async readChunk(hash: Uint8Array): Promise<Uint8Array> {
-		const found = this.locate(hash);
-		if (!found) throw new EngineError('repository.damaged', `The chain has lost the chunk ${hashText(hash)}.`, { data: { chunk: hashText(hash) } });
-		const { fileNumber, location } = found;
+		let failure: EngineError | null = null;
+		for (let fileNumber = this.#files.length - 1; fileNumber >= 0; fileNumber--) {
+			const location = this.#files[fileNumber]?.index.find(hash);
+			if (!location) continue;
+			try {
+				return await this.#readCopy(hash, fileNumber, location);
+			} catch (error) {
+				if (!isEngineError(error, 'repository.damaged') && !isEngineError(error, 'repository.io')) throw error;
+				failure ??= error;
+			}
+		}
+		throw failure ?? new EngineError('repository.damaged', `The chain has lost the chunk ${hashText(hash)}.`, { data: { chunk: hashText(hash) } });
+	}
+
+	async #readCopy(hash: Uint8Array, fileNumber: number, location: ChunkLocation): Promise<Uint8Array> {
 		const raw = await this.#record(fileNumber, location);
 		const chunk = raw.subarray(location.rawOffset, location.rawOffset + location.rawBytes);
 		if (chunk.byteLength !== location.rawBytes || !sameHash(nameChunk(chunk, this.#cipher), hash)) {

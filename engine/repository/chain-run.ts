@@ -19,6 +19,8 @@ import {
 	writeMetadata,
 } from './chain-store.ts';
 import { putChainRight } from './clean-up.ts';
+import { Distrust } from './health/distrust.ts';
+import type { Suspect } from './health/mend.ts';
 import { loadChain } from './load-chain.ts';
 import { commitReverse } from './methods/reverse.ts';
 import { copyFromChain } from './methods/synthetic-full.ts';
@@ -38,6 +40,8 @@ export type ChainRunSpec = {
 	/** `synthetic`: a full of a new chain, for which what has not changed is copied from the present chain. */
 	readonly requested: 'full' | 'synthetic' | 'increment';
 	readonly renewAfterPoints: number | null;
+	/** Places of the job's chains that checks found broken. */
+	readonly suspects?: readonly Suspect[] | undefined;
 	/** A full outside of the job's chains: none goes on with it or is changed by it. Only with `full`. */
 	readonly adHoc?: AdHoc | undefined;
 	/** Master key of the chain, one of the repository's keys; null: not encrypted. A chain under another key is not gone on with. */
@@ -58,13 +62,16 @@ export class ChainRun implements AsyncDisposable {
 	/** Newest manifest per object, in the order of the objects; null where there is none to compare with. */
 	readonly previous: readonly (PointManifest | null)[];
 	readonly writer: BackupFileWriter;
+	/** What of the base cannot be relied on; null: nothing that is known of. */
+	readonly distrust: Distrust | null;
 	readonly #storage: Storage;
 	readonly #plan: Plan;
 	readonly #target: Target;
 	#isCommitted = false;
 
-	private constructor(storage: Storage, target: Target, plan: Plan, writer: BackupFileWriter) {
+	private constructor(storage: Storage, target: Target, plan: Plan, writer: BackupFileWriter, distrust: Distrust | null) {
 		this.#storage = storage;
+		this.distrust = distrust;
 		this.#target = target;
 		this.#plan = plan;
 		this.writer = writer;
@@ -82,11 +89,12 @@ export class ChainRun implements AsyncDisposable {
 		const plan = await planRun(vault, spec);
 		const target = chooseTarget(spec, plan, vault);
 		const { seal } = target;
+		const distrust = plan.base ? await Distrust.find(plan.base, spec.suspects ?? [], vault) : null;
 		const writer =
 			plan.step === 'reverse' && plan.chain
 				? await BackupFileWriter.update(storage, plan.chain.pathOf(plan.chain.full), seal)
 				: await BackupFileWriter.create(storage, { path: target.part, kind: target.kind, createdAt: spec.now, seal });
-		return new ChainRun(storage, target, plan, writer);
+		return new ChainRun(storage, target, plan, writer, distrust);
 	}
 
 	/** Makes the points part of the chain. A crash at any instant loses nothing that was committed before. */
@@ -94,7 +102,7 @@ export class ChainRun implements AsyncDisposable {
 		const { chain, step } = this.#plan;
 		if (step === 'reverse' && chain) {
 			const { chain: head, fileId, reverseName } = this.#target;
-			const sizeBytes = await commitReverse(chain, this.writer, { chain: head, fileId, reverseName, points }, options);
+			const sizeBytes = await commitReverse(chain, this.writer, { chain: head, fileId, reverseName, points, lost: this.distrust?.lost ?? null }, options);
 			this.#isCommitted = true;
 			return { sizeBytes };
 		}

@@ -8,8 +8,10 @@ export { type ChainHandle, ChainReader, type ChunkReader } from './chain-reader.
 export * from './chain-run.ts';
 export * from './chain-store.ts';
 export * from './clean-up.ts';
+export * from './health/index.ts';
 export * from './import.ts';
 export * from './load-chain.ts';
+export { OpenChain, type StoredFile } from './open-chain.ts';
 export * from './read-record.ts';
 export { readLocks, relockChain } from './relock.ts';
 export type * from './step-options.ts';

@@ -4,7 +4,7 @@ import { readCommittedFile, readIndex } from './backup-file.ts';
 import { type ChainHandle, ChainReader } from './chain-reader.ts';
 import { partName, readChains, readMetadata, type StoredChain, unknownChain } from './chain-store.ts';
 import { putChainRight } from './clean-up.ts';
-import { openVault, type RepositoryPlace } from './storage/open-storage.ts';
+import { openVault, type RepositoryPlace, type Vault } from './storage/open-storage.ts';
 import type { Storage } from './storage/storage.ts';
 
 export type StoredFile = ChainMetadata['files'][number];
@@ -26,6 +26,13 @@ export class OpenChain {
 		const stored = chains.find(({ metadata }) => metadata.chain.id === chainId);
 		if (!stored) throw unknownChain(chainId);
 		return new OpenChain(vault.storage, await putChainRight(vault.storage, stored, folders.get(stored.folder) ?? [], chains));
+	}
+
+	/** As its metadata describes it, for those who only read: nothing is put right. @throws `not-found.chain`, `repository.*` */
+	static async look(vault: Vault, chainId: string): Promise<OpenChain> {
+		const stored = (await readChains(vault)).chains.find(({ metadata }) => metadata.chain.id === chainId);
+		if (!stored) throw unknownChain(chainId);
+		return new OpenChain(vault.storage, stored);
 	}
 
 	get files(): readonly StoredFile[] {

@@ -1,4 +1,5 @@
 import { EngineError } from '../base/index.ts';
+import { type MendOutcome, mendChain, type Suspect } from './health/index.ts';
 import { compactFile } from './methods/compact.ts';
 import { mergeOldestIncrement } from './methods/merge-oldest.ts';
 import { OpenChain } from './open-chain.ts';
@@ -10,9 +11,15 @@ export type ChainStep =
 	/** Forever forward incremental: the oldest `count` increments go into the full. */
 	| { readonly kind: 'merge'; readonly count: number }
 	/** Files are written anew without dead room. */
-	| { readonly kind: 'compact' };
+	| { readonly kind: 'compact' }
+	/** What checks found broken is mended, as far as the repository itself holds what is needed. */
+	| { readonly kind: 'mend'; readonly suspects: readonly Suspect[] };
 
-export type StepOutcome = { readonly savedBytes: number };
+export type StepOutcome = {
+	readonly savedBytes: number;
+	/** Of `mend` only. */
+	readonly mend?: MendOutcome;
+};
 
 /** @throws `not-found.chain`, `usage.conflict`, `repository.*`; what was done by then stays done and the chain is whole */
 export async function runChainStep(place: RepositoryPlace, chainId: string, step: ChainStep, options: StepOptions): Promise<StepOutcome> {
@@ -21,9 +28,11 @@ export async function runChainStep(place: RepositoryPlace, chainId: string, step
 	if (step.kind === 'merge' && chain.stored.metadata.chain.method !== 'forever-forward')
 		throw new EngineError('usage.conflict', 'Only a forever forward incremental chain is merged.', { data: { field: 'chain' } });
 	const work = step.kind === 'merge' ? chain.files.filter(({ kind }) => kind !== 'full').slice(0, step.count) : chain.files;
-	for (const { sizeBytes } of work) options.progress?.expects(sizeBytes); // until each is looked into, and more is known
+	if (step.kind !== 'mend') for (const { sizeBytes } of work) options.progress?.expects(sizeBytes); // until each is looked into, and more is known
 	if (step.kind === 'merge') {
 		for (let i = 0; i < step.count; i++) await mergeOldestIncrement(chain, { ...options, announcedBytes: work[i]?.sizeBytes });
+	} else if (step.kind === 'mend') {
+		return { savedBytes: 0, mend: await mendChain(chain, step.suspects, options) };
 	} else {
 		for (const { id, sizeBytes } of work) {
 			const file = chain.files.find((candidate) => candidate.id === id);

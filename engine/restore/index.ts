@@ -6,10 +6,12 @@
 import type { CheckResult } from '../contract/index.ts';
 import { runInThread, type TaskObserver, type TaskOptions } from '../mover/index.ts';
 import type { RepositoryFolder } from '../repository/index.ts';
+import type { CheckChainTask } from './check-chain.ts';
 import type { RestoreDiskTask } from './restore-disk.ts';
 import type { RestoreFilesTask } from './restore-files.ts';
 import type { RestoreTask } from './restore-thread.ts';
 
+export type { CheckChainTask, CheckPart } from './check-chain.ts';
 export { Look } from './look.ts';
 export type { RestoreDiskTask } from './restore-disk.ts';
 export type { RestoreFilesTask } from './restore-files.ts';
@@ -32,9 +34,9 @@ export const verifyPoint = (
 	options: TaskOptions,
 ): Promise<CheckResult> => run({ kind: 'verify', ...task }, observer, options);
 
-/** Reads every stored byte of a chain; damage is in the result, not an error. */
+/** Reads every stored byte of a chain, or a share of it; damage is in the result, not an error. */
 export const checkChain = (
-	task: { repositoryPath: RepositoryFolder; chainId: string; readLimit?: number | null },
+	task: CheckChainTask & { readonly repositoryPath: RepositoryFolder },
 	observer: TaskObserver,
 	options: TaskOptions,
 ): Promise<CheckResult> => run({ kind: 'check', ...task }, observer, options);

@@ -1,15 +1,16 @@
 /** The thread of one restore, verification or check. */
 import { serveTask } from '../mover/index.ts';
 import type { RepositoryFolder } from '../repository/index.ts';
+import { type CheckChainTask, checkChain } from './check-chain.ts';
 import { type RestoreDiskTask, restoreDisk } from './restore-disk.ts';
 import { type RestoreFilesTask, restoreFiles } from './restore-files.ts';
-import { checkChain, verifyPoint } from './verify.ts';
+import { verifyPoint } from './verify.ts';
 
 export type RestoreTask =
 	| ({ readonly kind: 'files' } & RestoreFilesTask)
 	| ({ readonly kind: 'disk' } & RestoreDiskTask)
 	| { readonly kind: 'verify'; readonly repositoryPath: RepositoryFolder; readonly pointId: string; readonly readLimit?: number | null }
-	| { readonly kind: 'check'; readonly repositoryPath: RepositoryFolder; readonly chainId: string; readonly readLimit?: number | null };
+	| ({ readonly kind: 'check'; readonly repositoryPath: RepositoryFolder } & CheckChainTask);
 
 serveTask<RestoreTask>((task, observers, options) => {
 	switch (task.kind) {

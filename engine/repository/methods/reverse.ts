@@ -1,5 +1,5 @@
 import { assert } from '../../base/index.ts';
-import type { ChainHead, PointManifest } from '../../format/index.ts';
+import type { ChainHead, FileIndex, PointManifest } from '../../format/index.ts';
 import { BackupFileWriter } from '../backup-file.ts';
 import { partName } from '../chain-store.ts';
 import { LiveMap, markLive } from '../liveness.ts';
@@ -16,6 +16,8 @@ export type ReverseStep = {
 	/** Name of the file that takes the older point. */
 	readonly reverseName: string;
 	readonly points: readonly PointManifest[];
+	/** Chunks of the full that are damaged: those that the run did not store again stay where they are, so that they may be mended later. */
+	readonly lost: FileIndex | null;
 };
 
 /**
@@ -41,13 +43,15 @@ export async function commitReverse(chain: OpenChain, writer: BackupFileWriter, 
 	await using reader = chain.readerOf([{ path: writer.path, index: pending.buffer }]);
 	await markLive(reader, newPoints, live, { signal });
 
-	const reverse = await writeReverse(chain, step, oldPoints, (hash) => !live.has(hash), { signal, progress }, writer);
+	const isLost = (hash: Uint8Array): boolean =>
+		step.lost !== null && step.lost.has(hash) && pending.find(hash)?.recordOffset === committed.index.find(hash)?.recordOffset;
+	const reverse = await writeReverse(chain, step, oldPoints, (hash) => !live.has(hash) && !isLost(hash), { signal, progress }, writer);
 	const createdAt = step.points[0]?.createdAt ?? full.createdAt;
 	await using stack = new AsyncDisposableStack();
 	let listed: PreparedFiles | undefined;
 	await writer.commit(
 		{ fileId: step.fileId, chain: step.chain, dependsOn: null, points: newPoints },
-		(hash) => live.has(hash),
+		(hash) => live.has(hash) || isLost(hash),
 		async (sizeBytes) => {
 			const newFull: StoredFile = { ...full, id: step.fileId, sizeBytes, createdAt, points: newPoints };
 			listed = stack.use(await chain.prepareFiles([newFull, ...reverse, ...chain.files.filter((file) => file !== full)], step.chain));

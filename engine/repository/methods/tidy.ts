@@ -20,7 +20,8 @@ export async function tidyFull(chain: OpenChain, writer: BackupFileWriter, broug
 	try {
 		await tidy(chain, writer, broughtBytes, options);
 	} catch (error) {
-		if (!options.signal.aborted && !isEngineError(error, 'repository.full')) throw error; // what came before is done and stands
+		// What came before is done and stands; damage is for a check to tell.
+		if (!options.signal.aborted && !isEngineError(error, 'repository.full') && !isEngineError(error, 'repository.damaged')) throw error;
 	}
 }
 

@@ -76,6 +76,7 @@ export const backupRun = ({ repositoryPath, source }: Site, more: Partial<Backup
 	keyId: null,
 	reason: '',
 	renewAfterPoints: null,
+	suspects: [],
 	readLimit: null,
 	writeLimit: null,
 	...more,
