@@ -15,6 +15,7 @@ import {
 	createCatalogue,
 	createChainUse,
 	createEventBus,
+	createHealthSessions,
 	createJobRunner,
 	createKeys,
 	createMaintenanceSessions,
@@ -23,6 +24,7 @@ import {
 	createTaskSlots,
 	type DataPlane,
 	HeldKeys,
+	startCheckScheduler,
 	startScheduler,
 } from './jobs/index.ts';
 import { backUp, maintainChain } from './mover/index.ts';
@@ -103,9 +105,11 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	const slots = createTaskSlots();
 	const keys = createKeys(heldKeys, { config, catalogue, chainStore, chainUse, bus, clock, passwordCost: options.passwordCost });
 	const runner = createJobRunner({ config, sessions, catalogue, chainUse, slots, plane, chainStore, clock, log });
-	const reading = createReadingSessions({ sessions, plane, catalogue, chainUse, slots, verifications: config.verifications, clock });
+	const reading = createReadingSessions({ sessions, plane, catalogue, chainUse, slots, verifications: config.verifications, health: config.health, clock });
 
 	const maintenance = createMaintenanceSessions({ sessions, plane, catalogue, chainUse, slots, cleanedUp: (jobId) => runner.cleanedUp(jobId) });
+
+	const healthSessions = createHealthSessions({ sessions, plane, catalogue, chainUse, slots, health: config.health, runner, jobs: config.jobs, clock });
 
 	stack.use(keepHouse(config.sessions, clock, log));
 	const interrupted = await runner.recover();
@@ -123,6 +127,17 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 			run: async (job, due) => void (await runner.runDue(job, due)),
 		}),
 	);
+	if (options.runSchedules !== false) {
+		stack.use(
+			startCheckScheduler({
+				repositories: config.repositories,
+				states: config.checkSchedules,
+				clock,
+				log,
+				run: async (repository, trigger) => void (await healthSessions.check(repository, { trigger, isWhole: false })),
+			}),
+		);
+	}
 	const planRetry = (session: (typeof interrupted)[number]) =>
 		scheduler.onEnded(session).catch((error: unknown) => log.error({ err: error, sessionId: session.id }, 'A retry could not be planned.'));
 	for (const session of interrupted) {
@@ -137,6 +152,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		runner,
 		reading,
 		maintenance,
+		healthSessions,
 		chainUse,
 		scheduler,
 		catalogue,

@@ -1,5 +1,5 @@
 /** Restore points and chains that the sessions of a job have left behind, in the manner of its method. */
-import type { Chain, JobSettings, Point, PreviewQuery, Session } from '../../engine/contract/index.ts';
+import type { Chain, ChainHealth, JobSettings, Point, PreviewQuery, Session } from '../../engine/contract/index.ts';
 import { type ChainPreview, jobSettings } from '../../engine/contract/index.ts';
 import { forecastRuns, nextOccurrences, parseSchedule, type RetentionChain } from '../../engine/jobs/index.ts';
 import { objectName } from './history.ts';
@@ -106,12 +106,39 @@ export function chainsOfJob({
 				problem: point.problem,
 				expires: isReverse ? isFull && i === own.length - 1 : settings.method === 'forever-forward' ? isFull && i === 1 : !isCurrent && settings.gfs === null,
 			})),
+			provenAt: hashOf(id) % 2 ? Date.now() - (20 + (hashOf(id) % 9)) * dayMs : null,
+			unreadSince: own.at(0)?.createdAt ?? Date.now(),
 			lastCheck:
 				hashOf(id) % 2
 					? { at: Date.now() - (hashOf(id) % 9) * dayMs, damagedCount: own.filter(({ restorable }) => !restorable).length, unreadableCount: 0 }
 					: null,
 		};
 	});
+}
+
+/** What a check would say of a chain with a damaged point. */
+export function healthOf(chain: Chain | undefined, points: readonly Point[]): ChainHealth {
+	const hurt = points.filter(({ chainId, restorable }) => chainId === chain?.id && !restorable);
+	const damaged = hurt.flatMap(({ id, file, problem }, i) =>
+		['/2025/Summer/IMG_2041.jpg', '/2025/Summer/IMG_2042.jpg', '/2025/Winter'].map((path) => ({
+			file,
+			point: id,
+			path,
+			reason: problem ?? '',
+			structure: 'record' as const,
+			offset: 18_874_368 * (i + 1),
+		})),
+	);
+	const checkedAt = chain?.lastCheck?.at ?? null;
+	return {
+		chain: chain?.id ?? '',
+		checkedAt,
+		provenAt: chain?.provenAt ?? null,
+		unreadSince: chain?.unreadSince ?? 0,
+		mendedAt: null,
+		damaged,
+		unreadable: [],
+	};
 }
 
 /** By the rules of the engine itself. `present`: what the job has now. */

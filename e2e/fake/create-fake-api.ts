@@ -15,7 +15,7 @@ import {
 	type Session,
 	type SessionListItem,
 } from '../../engine/contract/index.ts';
-import { previewOf } from './chains.ts';
+import { healthOf, previewOf } from './chains.ts';
 import { FakeState } from './fake-state.ts';
 import { browseFolder, findEntry, listPlaces } from './folders.ts';
 import { logOf, makeSession } from './history.ts';
@@ -335,6 +335,7 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 				state.emit('repository', id);
 				return state.repositoryState(id);
 			},
+			check: async ({ id }) => maintenance('health', state.repository(id).settings.name, 900 * 2 ** 30),
 			async rescan({ id }) {
 				await pause(900);
 				state.emit('repository', id);
@@ -349,6 +350,11 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 					.concat(strangers(importedChains, jobId, repositoryId))
 					.filter((chain) => object === undefined || chain.object === object),
 			check: async ({ id }) => maintenance('check', `Check of ${id}`, 180 * 2 ** 30),
+			repair: async ({ id }) => maintenance('repair', `Repair of ${id}`, 2 ** 30),
+			async health({ id }) {
+				const chain = [...state.jobs.keys()].flatMap((jobId) => state.chainsOf(jobId)).find((each) => each.id === id);
+				return healthOf(chain, allPoints(undefined));
+			},
 			async remove({ id, pointCount }) {
 				const own = allPoints(undefined).filter(({ chainId }) => chainId === id);
 				if (own.length !== pointCount)

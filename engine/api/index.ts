@@ -24,7 +24,7 @@ export function createApi(parts: ApiParts): EngineApi & Downloads {
 		...points,
 		system: createSystemApi(parts),
 		jobs: createJobsApi(parts),
-		sessions: createSessionsApi(parts, points),
+		sessions: createSessionsApi(parts, { ...points, repositories }),
 		repositories,
 		keys: createKeysApi(parts, repositories),
 		places: createPlacesApi(parts),

@@ -1,7 +1,7 @@
 import { EngineError } from '../base/index.ts';
 import type { Entity, Verification } from '../config/index.ts';
-import type { Chain, JobSettings, Point, RepositorySettings } from '../contract/index.ts';
-import { type CatalogueView, type PointContext, planOutlook, resolvePoint, toChains, toPoint } from '../jobs/index.ts';
+import type { Chain, ChainHealth, JobSettings, Point, RepositorySettings } from '../contract/index.ts';
+import { type CatalogueView, describeHealth, type PointContext, planOutlook, resolvePoint, toChains, toPoint } from '../jobs/index.ts';
 import type { ApiParts } from './parts.ts';
 
 /** Everything that is configured and stored, as of one moment. */
@@ -17,19 +17,15 @@ export type Inventory = {
 type Reads = Pick<ApiParts, 'config' | 'catalogue' | 'clock'>;
 
 export async function loadInventory({ config, catalogue, clock }: Reads): Promise<Inventory> {
-	const [jobs, repositories, views, verifications, formerJobs] = await Promise.all([
+	const [jobs, repositories, views, verifications, formerJobs, allHealth] = await Promise.all([
 		config.jobs.list(),
 		config.repositories.list(),
 		catalogue.all(),
 		config.verifications.list(),
 		config.formerJobs.ids(),
+		config.health.list(),
 	]);
 	const jobNames = new Map(jobs.map(({ id, settings }) => [id, settings.name]));
-	const lastChecks = new Map(
-		verifications
-			.filter(({ target }) => target === 'chain')
-			.map(({ targetId, at, damagedCount, unreadableCount }) => [targetId, { at, damagedCount, unreadableCount }]),
-	);
 	const chains: Chain[] = [];
 	const points: Point[] = [];
 	for (const view of views) {
@@ -37,8 +33,18 @@ export async function loadInventory({ config, catalogue, clock }: Reads): Promis
 		const repositoryName = repository?.settings.name ?? '';
 		const ofRepository = jobs.filter(({ settings }) => settings.repositoryId === view.repositoryId);
 		const outlook = planOutlook(view.chains, ofRepository, repository?.settings ?? { singleFile: false, encryptionKeyId: null }, clock.now());
+		const stored = new Map(allHealth.filter((of) => of.repositoryId === view.repositoryId).map((of) => [of.chainId, of]));
+		const healthHere = new Map(view.chains.map((chain) => [chain.id, describeHealth(stored.get(chain.id), chain)]));
 		const jobsHere = new Set(ofRepository.map(({ id }) => id));
-		const context: PointContext = { repositoryName, jobNames, jobsHere, formerJobs, outlook, verifiedAt: verificationTimes(view, verifications), lastChecks };
+		const context: PointContext = {
+			repositoryName,
+			jobNames,
+			jobsHere,
+			formerJobs,
+			outlook,
+			verifiedAt: verificationTimes(view, verifications, healthHere),
+			health: healthHere,
+		};
 		chains.push(...toChains(view, context));
 		for (const chain of view.chains) points.push(...chain.points.map((point) => toPoint({ view, chain, context }, point)));
 	}
@@ -46,16 +52,15 @@ export async function loadInventory({ config, catalogue, clock }: Reads): Promis
 	return { jobs, repositories, views: new Map(views.map((view) => [view.repositoryId, view])), chains, points };
 }
 
-/** A clean check of a chain vouches for the points that it held then. */
-function verificationTimes(view: CatalogueView, verifications: readonly Verification[]): Map<string, number> {
+/** A chain of which all has been read back, and nothing is broken, vouches for the points that it held when that began. */
+function verificationTimes(view: CatalogueView, verifications: readonly Verification[], health: ReadonlyMap<string, ChainHealth>): Map<string, number> {
 	const times = new Map<string, number>();
 	const vouch = (pointId: string, at: number) => times.set(pointId, Math.max(at, times.get(pointId) ?? 0));
-	const clean = verifications.filter(({ damagedCount, unreadableCount }) => damagedCount + unreadableCount === 0);
-	for (const { target, targetId, at } of clean) if (target === 'point') vouch(targetId, at);
-	const checkedAt = new Map(clean.filter(({ target }) => target === 'chain').map(({ targetId, at }) => [targetId, at]));
+	for (const { target, targetId, at, damagedCount, unreadableCount } of verifications)
+		if (target === 'point' && damagedCount + unreadableCount === 0) vouch(targetId, at);
 	for (const chain of view.chains) {
-		const at = checkedAt.get(chain.id);
-		if (at !== undefined) for (const point of chain.points) if (point.createdAt <= at) vouch(point.id, at);
+		const at = health.get(chain.id)?.provenAt ?? null;
+		if (at !== null) for (const point of chain.points) if (point.createdAt <= at) vouch(point.id, at);
 	}
 	return times;
 }

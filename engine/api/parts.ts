@@ -7,6 +7,7 @@ import type {
 	ChainUse,
 	DataPlane,
 	EventBus,
+	HealthSessions,
 	HeldKeys,
 	JobRunner,
 	Keys,
@@ -24,6 +25,7 @@ export type ApiParts = {
 	readonly runner: JobRunner;
 	readonly reading: ReadingSessions;
 	readonly maintenance: MaintenanceSessions;
+	readonly healthSessions: HealthSessions;
 	readonly chainUse: ChainUse;
 	readonly scheduler: Pick<Scheduler, 'poke' | 'nextRuns'>;
 	readonly catalogue: Catalogue;

@@ -88,7 +88,7 @@ test('a check keeps its result; asked too early or of another session it says so
 	const { attention } = await api.system.overview({ timeZone: 'UTC' }, none);
 	assert.deepEqual(
 		attention.map(({ action }) => action.kind),
-		['check-chain'],
+		['repair-chain'],
 	);
 });
 

@@ -1,7 +1,17 @@
 import { basename } from 'node:path';
 import { EngineError } from '../base/index.ts';
-import { type Chain, type ChainReference, type CheckResult, type Download, type Downloads, type EngineApi, isFinal, type Point } from '../contract/index.ts';
-import { removeChainByHand, sourceKey } from '../jobs/index.ts';
+import {
+	type Chain,
+	type ChainReference,
+	type CheckResult,
+	type Download,
+	type Downloads,
+	type EngineApi,
+	isFinal,
+	type Point,
+	type SessionKind,
+} from '../contract/index.ts';
+import { describeHealth, removeChainByHand, sourceKey } from '../jobs/index.ts';
 import { findPoint, loadInventory, matchesFilter } from './inventory.ts';
 import type { ApiParts } from './parts.ts';
 import { requireAbsolute } from './paths.ts';
@@ -12,9 +22,12 @@ type Areas = Pick<EngineApi, 'chains' | 'points' | 'restore'>;
 /** Points asked at the same time for one path: enough to hide latency, few enough to leave the repository to others. */
 const STATS_AT_ONCE = 4;
 
+/** Sessions whose result says what is broken. */
+const checkKinds: ReadonlySet<SessionKind> = new Set(['check', 'verify', 'health', 'repair']);
+
 /** Everything that reads restore points. */
 export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: Downloads } {
-	const { sessions, reading, maintenance, chainUse, plane } = parts;
+	const { config, sessions, reading, maintenance, healthSessions, chainUse, plane } = parts;
 	const locate = async (reference: string) => {
 		const { point, repository, inventory } = await findPoint(parts, reference);
 		return { point, repository, inventory, place: { repositoryPath: repository.settings.path, pointId: point.id } };
@@ -32,7 +45,7 @@ export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: 
 		const repository = repositories.find((candidate) => candidate.id === chain?.repositoryId);
 		if (chain === undefined || repository === undefined)
 			throw new EngineError('not-found.chain', `There is no chain ${id}.`, { hint: 'List the chains to see their ids.', data: { id } });
-		return { repository, chainId: id, jobId: chain.jobId, title: `${chain.job}/${chain.object}` };
+		return { repository, chain, chainId: id, jobId: chain.jobId, title: `${chain.job}/${chain.object}` };
 	}
 
 	return {
@@ -54,11 +67,19 @@ export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: 
 			async remove({ pointCount, ...reference }) {
 				return removeChainByHand(parts, { ...(await findChain(reference)), pointCount });
 			},
+			async repair(reference) {
+				const found = await findChain(reference);
+				return { sessionId: (await healthSessions.repair({ ...found, isCurrent: found.chain.isCurrent })).id };
+			},
+			async health(reference) {
+				const { repository, chain } = await findChain(reference);
+				const createdAt = Math.min(...chain.files.map((file) => file.createdAt));
+				return describeHealth(await config.health.get(repository.id, chain.id), { id: chain.id, createdAt });
+			},
 			preview: (query) => previewChains(parts, query),
 			async checkResult({ sessionId }) {
 				const session = await sessions.record(sessionId);
-				if (session.kind !== 'check' && session.kind !== 'verify')
-					throw new EngineError('usage.invalid', `The session ${sessionId} is no check.`, { data: { field: 'sessionId' } });
+				if (!checkKinds.has(session.kind)) throw new EngineError('usage.invalid', `The session ${sessionId} is no check.`, { data: { field: 'sessionId' } });
 				if (!isFinal(session.state))
 					throw new EngineError('busy.chain', `The check of ${session.title} has not ended yet.`, { hint: 'Follow the session until it has.' });
 				if (session.result === null)

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { EngineError, isEngineError, toErrorShape } from '../base/index.ts';
 import type { Entity } from '../config/index.ts';
 import type { EngineApi, Repository, RepositorySettings } from '../contract/index.ts';
-import { importChains, LEAST_FREE_BYTES, planFullAt, usedBytes } from '../jobs/index.ts';
+import { importChains, LEAST_FREE_BYTES, planFullAt, sliceCountOf, usedBytes } from '../jobs/index.ts';
 import { type Inventory, loadInventory } from './inventory.ts';
 import type { ApiParts } from './parts.ts';
 import { isInside, realPathOf, requireAbsolute } from './paths.ts';
@@ -51,7 +51,7 @@ export async function describeRepository(
 }
 
 export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'] {
-	const { config, catalogue, chainStore, heldKeys, sessions, platform, bus, clock, dataFolder } = parts;
+	const { config, healthSessions, catalogue, chainStore, heldKeys, sessions, platform, bus, clock, dataFolder } = parts;
 
 	async function get(id: string): Promise<Repository> {
 		return describeRepository(parts, await config.repositories.get(id), await loadInventory(parts));
@@ -108,6 +108,7 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 		async add(settings) {
 			const path = requireAbsolute(settings.path, 'path');
 			await refuseTakenName(settings.name);
+			sliceCountOf(settings, clock.now());
 			if (settings.encryptionKeyId !== null) heldKeys.get(settings.encryptionKeyId);
 			await checkPlace(path, null);
 			await chainStore.prepare(path);
@@ -119,6 +120,7 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 		},
 		async update({ id, revision, settings }) {
 			const saved = await config.repositories.get(id);
+			sliceCountOf(settings, clock.now());
 			const path = requireAbsolute(settings.path, 'path');
 			if (settings.encryptionKeyId !== null) heldKeys.get(settings.encryptionKeyId);
 			if (saved.revision === revision && path !== saved.settings.path) {
@@ -167,6 +169,11 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 		async checkStorage({ id }) {
 			const { settings } = await config.repositories.get(id);
 			return { repositoryId: id, promises: [...(await chainStore.checkStorage(settings.path))] };
+		},
+		async check({ id, isWhole }) {
+			const session = await healthSessions.check(await config.repositories.get(id), { trigger: 'manual', isWhole });
+			if (session === null) throw new EngineError('not-found.chain', 'There is no chain in the repository that could be checked.');
+			return { sessionId: session.id };
 		},
 		async rescan({ id }) {
 			await catalogue.refresh(id);

@@ -1,11 +1,14 @@
 import { EngineError } from '../base/index.ts';
 import { type EngineApi, isFinal } from '../contract/index.ts';
-import type { MaintenanceInput, ReadingInput } from '../jobs/index.ts';
+import type { HealthInput, MaintenanceInput, ReadingInput } from '../jobs/index.ts';
 import type { ApiParts } from './parts.ts';
 
-export function createSessionsApi({ sessions, runner }: ApiParts, api: Pick<EngineApi, 'restore' | 'points' | 'chains'>): EngineApi['sessions'] {
+export function createSessionsApi(
+	{ sessions, runner }: ApiParts,
+	api: Pick<EngineApi, 'restore' | 'points' | 'chains' | 'repositories'>,
+): EngineApi['sessions'] {
 	/** The same work once more. The input was written by this program, in the shape of its kind. */
-	function again(input: ReadingInput | MaintenanceInput): Promise<{ sessionId: string }> {
+	function again(input: ReadingInput | MaintenanceInput | HealthInput): Promise<{ sessionId: string }> {
 		switch (input.kind) {
 			case 'restore-files':
 				return api.restore.files(input.input, {});
@@ -17,6 +20,10 @@ export function createSessionsApi({ sessions, runner }: ApiParts, api: Pick<Engi
 				return api.chains.check({ id: input.chainId, repositoryId: input.repositoryId }, {});
 			case 'compact':
 				return api.chains.compact({ id: input.chainId, repositoryId: input.repositoryId }, {});
+			case 'repair':
+				return api.chains.repair({ id: input.chainId, repositoryId: input.repositoryId }, {});
+			case 'health':
+				return api.repositories.check({ id: input.repositoryId, isWhole: input.isWhole }, {});
 		}
 	}
 
@@ -35,7 +42,7 @@ export function createSessionsApi({ sessions, runner }: ApiParts, api: Pick<Engi
 				});
 			}
 			if (session.kind === 'backup') return { sessionId: (await runner.retry(session)).id };
-			return again(session.input as ReadingInput | MaintenanceInput);
+			return again(session.input as ReadingInput | MaintenanceInput | HealthInput);
 		},
 	};
 }

@@ -107,6 +107,8 @@ export const chainJson = ({ jobId, repositoryId, lastCheck, files, ...chain }: C
 	...chain,
 	files: files.map(({ createdAt, pointIds, ...file }) => ({ ...file, createdAt: isoTime(createdAt), points: pointIds })),
 	lastCheck: lastCheck && { ...lastCheck, at: isoTime(lastCheck.at) },
+	provenAt: isoTimeOrNull(chain.provenAt),
+	unreadSince: isoTime(chain.unreadSince),
 });
 
 export const checkJson = ({ chain, readBytes, damaged, unreadable }: CheckResult) => ({ chain, readBytes, damaged, unreadable });

@@ -5,6 +5,7 @@ import { addChainCheck } from './commands/chain-check.ts';
 import { addChainCompact } from './commands/chain-compact.ts';
 import { addChainList } from './commands/chain-list.ts';
 import { addChainRemove } from './commands/chain-remove.ts';
+import { addChainRepair } from './commands/chain-repair.ts';
 import { addJobAdd } from './commands/job-add.ts';
 import { addJobCancel } from './commands/job-cancel.ts';
 import { addJobEdit } from './commands/job-edit.ts';
@@ -114,6 +115,7 @@ function createProgram(line: CommandLine, version: string): Command {
 	const chain = group('chain', 'Chains of backup files.');
 	addChainList(chain, line);
 	addChainCheck(chain, line);
+	addChainRepair(chain, line);
 	addChainCompact(chain, line);
 	addChainRemove(chain, line);
 

@@ -12,6 +12,7 @@ import { type CachedChain, type CatalogueStore, createCatalogueStore } from './c
 import { openDatabase } from './database.ts';
 import { createEntityStore, type EntityStore } from './entity-store.ts';
 import { createFormerJobStore, type FormerJobStore } from './former-jobs.ts';
+import { createCheckStateStore, createHealthStore, type HealthStore } from './health-store.ts';
 import {
 	createScheduleStateStore,
 	createUsageStore,
@@ -27,6 +28,7 @@ export type { CachedCatalogue, CatalogueProblem, CatalogueStore } from './catalo
 export { type DataFolder, type DataFolderHolder, defaultDataFolder, openDataFolder } from './data-folder.ts';
 export type { Entity, EntityStore } from './entity-store.ts';
 export type { FormerJobStore } from './former-jobs.ts';
+export type { HealthStore, StoredHealth } from './health-store.ts';
 export type { ScheduleState, ScheduleStateStore, UsageSample, UsageStore, Verification, VerificationStore } from './history-stores.ts';
 export type { KeyStore, StoredKey } from './key-store.ts';
 export { type LogFile, openLogFile } from './log-file.ts';
@@ -39,7 +41,10 @@ export interface Configuration<Chain extends CachedChain> extends AsyncDisposabl
 	readonly catalogue: CatalogueStore<Chain>;
 	readonly verifications: VerificationStore;
 	readonly usage: UsageStore;
+	readonly health: HealthStore;
 	readonly schedules: ScheduleStateStore;
+	/** The same for the checks of repositories, by the repository's id. */
+	readonly checkSchedules: ScheduleStateStore;
 	readonly formerJobs: FormerJobStore;
 	readonly keys: KeyStore;
 }
@@ -59,7 +64,9 @@ export async function openConfiguration<Chain extends CachedChain>(
 		catalogue: createCatalogueStore(db),
 		verifications: createVerificationStore(db),
 		usage: createUsageStore(db),
+		health: createHealthStore(db),
 		schedules: createScheduleStateStore(db),
+		checkSchedules: createCheckStateStore(db),
 		formerJobs: createFormerJobStore(db),
 		keys: createKeyStore(db, secretPath),
 		[Symbol.asyncDispose]: () => db.destroy(),

@@ -1,6 +1,5 @@
 /** What health checks find, and what is known of the health of a chain. */
 import { z } from 'zod';
-import { schedule } from './schemas.ts';
 
 /** What is broken: the smallest part of a repository that is read and believed as one piece. */
 export const damagedStructure = z.enum([
@@ -41,13 +40,6 @@ export const checkResult = z.object({
 	unreadable: z.array(damage),
 });
 export type CheckResult = z.infer<typeof checkResult>;
-
-/** When the chains of a repository are checked by themselves, and within how many days all that they store is read. */
-export const healthCheckSettings = z.object({ schedule, days: z.number().int().min(1).max(3650) });
-export type HealthCheckSettings = z.infer<typeof healthCheckSettings>;
-export const defaultCheckDays = 30;
-/** After the nights in which most backups run. */
-export const defaultCheckCron = '0 6 * * *';
 
 export const chainHealth = z.object({
 	chain: z.string(),

@@ -6,7 +6,7 @@ import { initTRPC, TRPCError } from '@trpc/server';
 import { z } from 'zod';
 import { type EncryptionKey, newPassword, type Relocking, secret } from './encryption.ts';
 import type { ErrorShape } from './errors.ts';
-import type { CheckResult } from './health.ts';
+import type { ChainHealth, CheckResult } from './health.ts';
 import type { ChainMapping, ImportReport } from './import-report.ts';
 import {
 	adHocFull,
@@ -155,6 +155,8 @@ export interface EngineApi {
 		remove(input: { id: string; revision: number }, options: CallOptions): Promise<void>;
 		/** Tries its folder out and lets it begin there anew, as if it had just been added: for a disk that was replaced. Deletes nothing. */
 		prepare(input: { id: string }, options: CallOptions): Promise<Repository>;
+		/** Starts a session of kind `health`: what is due of each chain by the rotation, or all of it. `busy.repository` while one runs. */
+		check(input: { id: string; isWhole: boolean }, options: CallOptions): Promise<{ sessionId: string }>;
 		/** Reads its folder again. */
 		rescan(input: { id: string }, options: CallOptions): Promise<Repository>;
 		/**
@@ -189,6 +191,13 @@ export interface EngineApi {
 		compact(input: ChainReference, options: CallOptions): Promise<{ sessionId: string }>;
 		/** Removes it with all its points, at once. `busy.chain` while it is in use; `usage.conflict` when it holds another number of points by now. */
 		remove(input: z.infer<typeof chainRemoval>, options: CallOptions): Promise<{ pointCount: number; freedBytes: number }>;
+		/**
+		 * Starts a session of kind `repair`: mends what the repository itself can mend, then lets the job read the rest from the source again.
+		 * `usage.invalid` when no damage is known, `busy.chain` while something changes the chain.
+		 */
+		repair(input: ChainReference, options: CallOptions): Promise<{ sessionId: string }>;
+		/** What is known of its health, with all that is hurt. */
+		health(input: ChainReference, options: CallOptions): Promise<ChainHealth>;
 		/** What the next runs of a job, or of a draft of one, make and what retention removes. Changes nothing. */
 		preview(input: PreviewQuery, options: CallOptions): Promise<ChainPreview>;
 		/** The result of a finished check session. */
@@ -308,6 +317,7 @@ export const appRouter = t.router({
 		update: call.input(revision.extend({ settings: repositorySettings })).mutation(({ ctx, input, signal }) => ctx.api.repositories.update(input, { signal })),
 		remove: call.input(revision).mutation(({ ctx, input, signal }) => ctx.api.repositories.remove(input, { signal })),
 		prepare: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.repositories.prepare(input, { signal })),
+		check: call.input(id.extend({ isWhole: z.boolean().default(false) })).mutation(({ ctx, input, signal }) => ctx.api.repositories.check(input, { signal })),
 		rescan: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.repositories.rescan(input, { signal })),
 		import: call.input(importQuery).mutation(({ ctx, input, signal }) => ctx.api.repositories.import(input, { signal })),
 		checkStorage: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.repositories.checkStorage(input, { signal })),
@@ -326,6 +336,8 @@ export const appRouter = t.router({
 		check: call.input(chainReference).mutation(({ ctx, input, signal }) => ctx.api.chains.check(input, { signal })),
 		compact: call.input(chainReference).mutation(({ ctx, input, signal }) => ctx.api.chains.compact(input, { signal })),
 		remove: call.input(chainRemoval).mutation(({ ctx, input, signal }) => ctx.api.chains.remove(input, { signal })),
+		repair: call.input(chainReference).mutation(({ ctx, input, signal }) => ctx.api.chains.repair(input, { signal })),
+		health: call.input(chainReference).query(({ ctx, input, signal }) => ctx.api.chains.health(input, { signal })),
 		preview: call.input(previewQuery).query(({ ctx, input, signal }) => ctx.api.chains.preview(input, { signal })),
 		checkResult: call.input(z.object({ sessionId: z.string() })).query(({ ctx, input, signal }) => ctx.api.chains.checkResult(input, { signal })),
 	}),

@@ -137,7 +137,7 @@ export type JobSummary = z.infer<typeof jobSummary>;
 
 // ---------------------------------------------------------------- sessions
 
-export const sessionKind = z.enum(['backup', 'restore-files', 'restore-disk', 'verify', 'check', 'compact']);
+export const sessionKind = z.enum(['backup', 'restore-files', 'restore-disk', 'verify', 'check', 'health', 'repair', 'compact']);
 export type SessionKind = z.infer<typeof sessionKind>;
 
 export const itemWarning = z.object({ code: z.enum(errorCodes), message: z.string(), path: z.string().nullable() });
@@ -238,6 +238,10 @@ export const repositorySettings = z.object({
 	/** Bytes per second; null: no limit. */
 	readLimit: z.number().int().positive().nullable().default(null),
 	writeLimit: z.number().int().positive().nullable().default(null),
+	/** When its chains are checked by themselves; null: only by hand. By default after the nights in which most backups run. */
+	checkSchedule: schedule.nullable().default(() => ({ cron: '0 6 * * *', timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone })),
+	/** Within so many days these checks read every stored byte, a share each time. */
+	checkDays: z.number().int().min(1).max(3650).default(30),
 	/** Chains of jobs without a key of their own are encrypted with this key; null: they are not encrypted. */
 	encryptionKeyId: z.string().min(1).nullable().default(null),
 });
@@ -309,6 +313,10 @@ export const chain = z.object({
 		}),
 	),
 	lastCheck: z.object({ at: epochMs, damagedCount: z.number(), unreadableCount: z.number() }).nullable(),
+	/** All that it held then has been read back since; null: not yet. */
+	provenAt: epochMs.nullable(),
+	/** Some part of it was last read, or written if it never was, as long ago as this. */
+	unreadSince: epochMs,
 });
 export type Chain = z.infer<typeof chain>;
 
@@ -466,6 +474,7 @@ export const attentionItem = z.object({
 			'check-chain',
 			'enable-job',
 			'verify-point',
+			'repair-chain',
 			'create-job',
 			'open-key',
 		]),

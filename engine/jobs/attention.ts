@@ -12,7 +12,7 @@ export type AttentionFacts = {
 	}[];
 	readonly objects: readonly ProtectedObject[];
 	readonly repositories: readonly Pick<Repository, 'id' | 'settings' | 'state' | 'problem' | 'fullAt'>[];
-	readonly chains: readonly Pick<Chain, 'id' | 'job' | 'object' | 'lastCheck'>[];
+	readonly chains: readonly Pick<Chain, 'id' | 'jobId' | 'job' | 'object' | 'repositoryId' | 'lastCheck' | 'unreadSince'>[];
 	readonly keys: readonly Pick<EncryptionKey, 'id' | 'createdAt' | 'recoveryKeyConfirmedAt' | 'usedBy'>[];
 	readonly points: readonly Pick<Point, 'id' | 'jobId' | 'object' | 'createdAt' | 'restorable'>[];
 };
@@ -22,6 +22,9 @@ const DAY_MS = 86_400_000;
 const FULL_SOON_MS = 14 * DAY_MS;
 /** A restore point that nobody ever read back is a hope. */
 const VERIFY_EVERY_MS = 30 * DAY_MS;
+
+/** A check that was missed once is made up for before anybody needs to know. */
+const CHECK_GRACE_DAYS = 2;
 
 /** Errors first, then the newest. */
 export function planAttention(facts: AttentionFacts, nowMs: number): AttentionItem[] {
@@ -144,15 +147,32 @@ function keyItems({ keys }: AttentionFacts): AttentionItem[] {
 	});
 }
 
-function verificationItems({ chains, objects, points }: AttentionFacts, nowMs: number): AttentionItem[] {
-	const damaged = chains.flatMap(({ id, job, object, lastCheck }): AttentionItem[] => {
-		if (lastCheck === null || lastCheck.damagedCount === 0) return [];
-		const detail = `${lastCheck.damagedCount} damaged places were found. Run the job with an active full, then check again.`;
+function verificationItems({ chains, objects, points, repositories }: AttentionFacts, nowMs: number): AttentionItem[] {
+	const settingsOf = new Map(repositories.map(({ id, settings }) => [id, settings]));
+	const broken = chains.flatMap(({ id, job, object, lastCheck }): AttentionItem[] => {
+		if (lastCheck === null) return [];
+		const { damagedCount, unreadableCount, at } = lastCheck;
+		if (damagedCount > 0) {
+			const detail = `${damagedCount === 1 ? 'One damaged place was' : `${damagedCount} damaged places were`} found. A repair reads what is damaged from the source again, wherever that still has it.`;
+			const action = { kind: 'repair-chain', label: 'Repair', targetId: id } as const;
+			return [{ id: `damaged-${id}`, severity: 'error', title: `A chain of ${job} (${object}) is damaged`, detail, at, action }];
+		}
+		if (unreadableCount === 0) return [];
+		const detail = `${unreadableCount === 1 ? 'One place' : `${unreadableCount} places`} gave an error of the storage, so nothing is known of what lies there.`;
 		const action = { kind: 'check-chain', label: 'Check again', targetId: id } as const;
-		return [{ id: `damaged-${id}`, severity: 'error', title: `A chain of ${job} (${object}) is damaged`, detail, at: lastCheck.at, action }];
+		return [{ id: `unreadable-${id}`, severity: 'warning', title: `A chain of ${job} (${object}) could not be read wholly`, detail, at, action }];
 	});
+	const unchecked = chains.flatMap(({ id, job, object, repositoryId, unreadSince }): AttentionItem[] => {
+		const settings = settingsOf.get(repositoryId);
+		if (settings?.checkSchedule == null || unreadSince > nowMs - (settings.checkDays + CHECK_GRACE_DAYS) * DAY_MS) return [];
+		const detail = `Some of it was not read back for ${Math.floor((nowMs - unreadSince) / DAY_MS)} days; ${settings.checkDays} were promised.`;
+		const action = { kind: 'check-chain', label: 'Check now', targetId: id } as const;
+		return [{ id: `unchecked-${id}`, severity: 'warning', title: `A chain of ${job} (${object}) is due for a check`, detail, at: unreadSince, action }];
+	});
+	const isWatched = (jobId: string, object: string): boolean =>
+		chains.some((chain) => chain.jobId === jobId && chain.object.split(', ').includes(object) && settingsOf.get(chain.repositoryId)?.checkSchedule != null);
 	const unverified = objects.flatMap(({ jobId, job, object, lastVerifiedAt, state }): AttentionItem[] => {
-		if (state === 'paused') return [];
+		if (state === 'paused' || isWatched(jobId, object)) return []; // what is checked by a schedule is told of by its chains
 		const own = points.filter((point) => point.jobId === jobId && point.object === object && point.restorable).toSorted((a, b) => a.createdAt - b.createdAt);
 		const [oldest, newest] = [own[0], own.at(-1)];
 		if (oldest === undefined || newest === undefined || (lastVerifiedAt ?? oldest.createdAt) > nowMs - VERIFY_EVERY_MS) return [];
@@ -160,5 +180,5 @@ function verificationItems({ chains, objects, points }: AttentionFacts, nowMs: n
 		const action = { kind: 'verify-point', label: 'Verify the newest', targetId: newest.id } as const;
 		return [{ id: `unverified-${job}-${object}`, severity: 'warning', title: `${object} has not been verified`, detail, at: nowMs, action }];
 	});
-	return [...damaged, ...unverified];
+	return [...broken, ...unchecked, ...unverified];
 }

@@ -1,8 +1,8 @@
 /** The backup of a job: one run per object, or one for all objects where the repository keeps single-file chains. */
 import { stat } from 'node:fs/promises';
 import { type Clock, EngineError, type Log, systemErrorCode, toErrorShape } from '../base/index.ts';
-import type { Entity, UsageStore } from '../config/index.ts';
-import { blockSizes, type ErrorShape, isFinal, type JobSettings, type RepositorySettings, type SourceSpec } from '../contract/index.ts';
+import type { Entity, HealthStore, UsageStore } from '../config/index.ts';
+import { blockSizes, type Damage, type ErrorShape, isFinal, type JobSettings, type RepositorySettings, type SourceSpec } from '../contract/index.ts';
 import { applyRetention } from './apply-retention.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { ChainSeat, ChainUse } from './chain-use.ts';
@@ -10,6 +10,7 @@ import { type AskedAdHoc, type AskedFull, findCurrentChain, type PlannedMode, pl
 import { keyIdFor } from './keys.ts';
 import type { LiveSession } from './live-session.ts';
 import type { LiveTask } from './live-task.ts';
+import { mendKnownDamage } from './mend-chains.ts';
 import type { BackupRun, ChainRecord, ChainStore, DataPlane } from './ports.ts';
 import type { TaskSlots } from './slots.ts';
 import { checkRoom } from './space-check.ts';
@@ -21,6 +22,7 @@ export type BackupParts = {
 	readonly chainUse: ChainUse;
 	readonly slots: TaskSlots;
 	readonly usage: UsageStore;
+	readonly health: HealthStore;
 	readonly clock: Clock;
 	readonly log: Log;
 };
@@ -52,6 +54,7 @@ export async function runBackup(parts: BackupParts, request: BackupRequest, sess
 	using stack = new DisposableStack();
 	const seats = await takeSeats(parts, request, session, stack);
 	const jobChains = await cleanUp(parts, request, session);
+	await mendKnownDamage(parts, { repository, chains: jobChains }, seats, session);
 	const runs = await splitIntoRuns(request, session);
 
 	// The first trouble with the repository: what has not begun by then is not tried.
@@ -194,7 +197,7 @@ async function performRun(parts: BackupParts, request: BackupRequest, run: Run, 
 		compression: settings.compression,
 		requested,
 		reason,
-		suspects: [],
+		suspects: await suspectsIn(parts, request, plan),
 		renewAfterPoints: plan.renewAfterPoints,
 		adHoc: request.adHoc,
 		readLimit: repository.settings.readLimit,
@@ -208,6 +211,10 @@ async function performRun(parts: BackupParts, request: BackupRequest, run: Run, 
 	}
 }
 
+/** What checks found broken in the chain that is gone on with: that is not relied on. */
+const suspectsIn = async ({ health }: BackupParts, { repository }: BackupRequest, { current }: RunPlan): Promise<readonly Damage[]> =>
+	current === undefined ? [] : ((await health.get(repository.id, current.id))?.damaged ?? []);
+
 /** Retention and book-keeping. Its failures are noted and do not spoil the points that were made. */
 async function tidyUp(parts: BackupParts, request: BackupRequest, seats: ReadonlyMap<string, ChainSeat>, session: LiveSession): Promise<void> {
 	const { catalogue, usage, clock } = parts;
@@ -216,8 +223,9 @@ async function tidyUp(parts: BackupParts, request: BackupRequest, seats: Readonl
 	if (made.length === 0) return;
 	try {
 		const view = await catalogue.refresh(repository.id);
+		const hasMended = await mendKnownDamage(parts, { repository, chains: view.chains.filter((chain) => chain.job.id === job.id) }, seats, session);
 		const hasChanged = await applyRetention(parts, request, view.chains, seats, session);
-		const { chains } = hasChanged ? await catalogue.refresh(repository.id) : view;
+		const { chains } = hasChanged || hasMended ? await catalogue.refresh(repository.id) : view;
 		await usage.put(repository.id, { at: clock.now(), usedBytes: usedBytes(chains) });
 	} catch (error) {
 		const { message, code } = toErrorShape(error);

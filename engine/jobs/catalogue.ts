@@ -1,6 +1,7 @@
 import { type Clock, type Log, toErrorShape } from '../base/index.ts';
-import type { CatalogueProblem, CatalogueStore, EntityStore, SessionStore, VerificationStore } from '../config/index.ts';
+import type { CatalogueProblem, CatalogueStore, EntityStore, HealthStore, SessionStore, VerificationStore } from '../config/index.ts';
 import type { CheckResult, ErrorShape, RepositorySettings } from '../contract/index.ts';
+import { isHurting } from './chain-health.ts';
 import { withFindings } from './damage.ts';
 import type { EventBus } from './events.ts';
 import type { ChainRecord, ChainStore } from './ports.ts';
@@ -28,6 +29,7 @@ export type CatalogueParts = {
 	readonly repositories: EntityStore<RepositorySettings>;
 	readonly cache: CatalogueStore<ChainRecord>;
 	readonly verifications: VerificationStore;
+	readonly health: HealthStore;
 	readonly sessions: SessionStore;
 	readonly chainStore: ChainStore;
 	readonly clock: Clock;
@@ -35,19 +37,24 @@ export type CatalogueParts = {
 	readonly log: Log;
 };
 
-export function createCatalogue({ repositories, cache, verifications, sessions, chainStore, clock, bus, log }: CatalogueParts): Catalogue {
+export function createCatalogue({ repositories, cache, verifications, health, sessions, chainStore, clock, bus, log }: CatalogueParts): Catalogue {
 	const views = new Map<string, CatalogueView>();
 	/** The reading that is under way, per repository. */
 	const readings = new Map<string, Promise<CatalogueView>>();
 	/** The one after it: shared by all who ask meanwhile, since what is under way may have missed what they know of. */
 	const waiting = new Map<string, Promise<CatalogueView>>();
 
-	async function findings(): Promise<Pick<CheckResult, 'damaged'>[]> {
-		const bad = (await verifications.list()).filter(({ damagedCount }) => damagedCount > 0);
-		const results: Pick<CheckResult, 'damaged'>[] = [];
-		for (const sessionId of new Set(bad.map((verification) => verification.sessionId))) {
+	/** What checks of chains know, and what verifications of points found since. */
+	async function findings(repositoryId: string): Promise<Pick<CheckResult, 'damaged'>[]> {
+		const known = (await health.list()).filter((of) => of.repositoryId === repositoryId);
+		const results: Pick<CheckResult, 'damaged'>[] = known.map(({ damaged }) => ({ damaged: damaged.filter(isHurting) }));
+		const bad = (await verifications.list()).filter(({ target, damagedCount }) => target === 'point' && damagedCount > 0);
+		for (const { sessionId, at } of bad) {
 			const { result } = await sessions.get(sessionId).catch(() => ({ result: null })); // A pruned session took its findings with it.
-			if (result !== null) results.push(result as CheckResult);
+			if (result === null) continue;
+			const of = known.find(({ chainId }) => chainId === (result as CheckResult).chain);
+			const isOutdated = of !== undefined && ((of.mendedAt ?? 0) > at || (of.readAt.length > 0 && of.readAt.every((read) => (read ?? 0) > at)));
+			if (!isOutdated) results.push(result as CheckResult);
 		}
 		return results;
 	}
@@ -64,7 +71,7 @@ export function createCatalogue({ repositories, cache, verifications, sessions, 
 			const before = await cache.read(repositoryId);
 			view = { repositoryId, chains: before?.chains ?? [], problems: before?.problems ?? [], error: toErrorShape(cause) };
 		}
-		const found = await findings();
+		const found = await findings(repositoryId);
 		view = { ...view, chains: view.chains.map((chain) => withFindings(chain, found)) };
 		views.set(repositoryId, view);
 		for (const kind of ['repository', 'chain', 'point'] as const) bus.emit({ kind, id: kind === 'repository' ? repositoryId : null });

@@ -30,7 +30,7 @@ async function protect(site: JobSite, settings: Partial<JobSettingsInput>, runs:
 			formerJobs: new Set<string>(),
 			outlook,
 			verifiedAt: new Map(),
-			lastChecks: new Map(),
+			health: new Map(),
 		};
 		return view.chains.flatMap((chain) => chain.points.map((point) => toPoint({ view, chain, context }, point)));
 	};

@@ -36,7 +36,7 @@ export interface JobRunner {
 	cleanedUp(jobId: string): Promise<void>;
 }
 
-export type JobRunnerParts = Omit<BackupParts, 'usage'> & {
+export type JobRunnerParts = Omit<BackupParts, 'usage' | 'health'> & {
 	readonly config: Configuration<ChainRecord>;
 	readonly sessions: Sessions;
 	readonly chainStore: ChainStore;
@@ -70,7 +70,7 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
 			},
 			async (session) => {
 				await cleanUps.get(job.id);
-				await runBackup({ ...parts, usage: config.usage }, { job, repository, objects, ...asked }, session);
+				await runBackup({ ...parts, usage: config.usage, health: config.health }, { job, repository, objects, ...asked }, session);
 			},
 		);
 	}

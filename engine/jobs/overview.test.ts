@@ -143,9 +143,14 @@ test('what needs a look comes with the step that mends it', () => {
 	]);
 	assert.deepEqual(actions({ repositories: [{ ...repository, fullAt: now + 3 * DAY_MS }] }), ['open-repository r']);
 	assert.deepEqual(actions({ repositories: [{ ...repository, fullAt: now + 300 * DAY_MS }] }), []);
-	assert.deepEqual(actions({ chains: [{ id: 'c', job: 'Office', object: 'folder:/a', lastCheck: { at: 1, damagedCount: 2, unreadableCount: 0 } }] }), [
-		'check-chain c',
-	]);
+	const chain = { id: 'c', jobId: 'j', job: 'Office', object: 'folder:/a', repositoryId: 'r', unreadSince: now, lastCheck: null };
+	const found = (damagedCount: number, unreadableCount: number) => ({ ...chain, lastCheck: { at: 1, damagedCount, unreadableCount } });
+	assert.deepEqual(actions({ chains: [found(2, 0)] }), ['repair-chain c']);
+	assert.deepEqual(actions({ chains: [found(0, 2)] }), ['check-chain c'], 'what cannot be read is not damaged');
+	assert.deepEqual(actions({ repositories: [repository], chains: [{ ...chain, unreadSince: now - 31 * DAY_MS }] }), [], 'a check that was missed once');
+	assert.deepEqual(actions({ repositories: [repository], chains: [{ ...chain, unreadSince: now - 33 * DAY_MS }] }), ['check-chain c']);
+	const byHand = { ...repository, settings: { ...repository.settings, checkSchedule: null } };
+	assert.deepEqual(actions({ repositories: [byHand], chains: [{ ...chain, unreadSince: 0 }] }), [], 'nothing was promised');
 });
 
 test('restore points that nobody ever read back are a matter after 30 days', () => {

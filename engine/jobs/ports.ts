@@ -6,9 +6,11 @@ import type { BrowsePage, CheckResult, Download, ErrorShape, OverwriteRule, Rest
 import type { ChainLock } from '../format/index.ts';
 import type { BackupRun as MoverRun, ObjectOutcome, TaskOptions as RunOptions, TaskObserver } from '../mover/index.ts';
 import type { ChainRecord, ChainStep, ImportFindings, ImportOptions, StepOutcome, StorageFinding } from '../repository/index.ts';
+import type { CheckPart } from '../restore/index.ts';
 
 export type { ObjectOutcome, TaskObserver, TaskOptions as RunOptions } from '../mover/index.ts';
 export type { ChainRecord, ChainStep, PointRecord, StepOutcome } from '../repository/index.ts';
+export type { CheckPart } from '../restore/index.ts';
 
 /** A run as jobs see it: repositories are paths here; the composition root adds the keys that open what lies there. */
 export type BackupRun = Omit<MoverRun, 'repositoryPath'> & { readonly repositoryPath: string };
@@ -37,8 +39,12 @@ export interface DataPlane {
 	): Promise<RestorePlan>;
 	/** Reads and verifies everything one point needs, and writes nothing. Damage is in the result, not an error. */
 	verifyPoint(input: { repositoryPath: string; pointId: string; readLimit: number | null }, observer: TaskObserver, options: RunOptions): Promise<CheckResult>;
-	/** Reads and verifies every stored byte of a chain. */
-	checkChain(input: { repositoryPath: string; chainId: string; readLimit: number | null }, observer: TaskObserver, options: RunOptions): Promise<CheckResult>;
+	/** Reads and verifies every stored byte of a chain, or a share of it. Says which points and paths are hurt by what is broken. */
+	checkChain(
+		input: { repositoryPath: string; chainId: string; readLimit: number | null; part?: CheckPart | null },
+		observer: TaskObserver,
+		options: RunOptions,
+	): Promise<CheckResult>;
 	/**
 	 * Moves chunks between the files of a chain, or writes them anew. The caller has the chain alone. What is interrupted leaves every point
 	 * restorable and can be repeated. Fails with `not-found.chain`, `usage.conflict`, `repository.*`.

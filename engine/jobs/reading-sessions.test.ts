@@ -21,7 +21,7 @@ async function protect(site: JobSite) {
 			formerJobs: new Set<string>(),
 			outlook: planOutlook([], [], { singleFile: false, encryptionKeyId: null }, 0),
 			verifiedAt: new Map(),
-			lastChecks: new Map(),
+			health: new Map(),
 		};
 		return view.chains.flatMap((chain) => chain.points.map((point) => toPoint({ view, chain, context }, point)));
 	};

@@ -1,9 +1,12 @@
 /** Sessions that read the repository: restore of files and disks, verification of a point, check of a chain. */
 import type { Clock } from '../base/index.ts';
-import type { Entity, VerificationStore } from '../config/index.ts';
+import type { Entity, HealthStore, VerificationStore } from '../config/index.ts';
 import type { CheckResult, Point, RepositorySettings, RestoreDiskInput, RestoreFilesInput } from '../contract/index.ts';
 import type { Catalogue } from './catalogue.ts';
+import { afterCheck, isHurting, sliceCountNow } from './chain-health.ts';
 import type { ChainUse } from './chain-use.ts';
+import { concludeCheck } from './check-findings.ts';
+import { repairHint } from './health-sessions.ts';
 import type { LiveSession } from './live-session.ts';
 import type { LiveTask } from './live-task.ts';
 import type { DataPlane, RunOptions, TaskObserver } from './ports.ts';
@@ -17,6 +20,7 @@ export type ReadingParts = {
 	readonly chainUse: ChainUse;
 	readonly slots: TaskSlots;
 	readonly verifications: VerificationStore;
+	readonly health: HealthStore;
 	readonly clock: Clock;
 };
 type In = { readonly repository: Entity<RepositorySettings> };
@@ -46,7 +50,7 @@ type Reading = {
 	work(observer: TaskObserver, options: RunOptions, session: LiveSession, task: LiveTask): Promise<void>;
 };
 
-export function createReadingSessions({ sessions, plane, catalogue, chainUse, slots, verifications, clock }: ReadingParts): ReadingSessions {
+export function createReadingSessions({ sessions, plane, catalogue, chainUse, slots, verifications, health, clock }: ReadingParts): ReadingSessions {
 	async function start(reading: Reading): Promise<LiveSession> {
 		// Taken now where that is possible, so that retention which begins before the session does cannot remove the chain under it.
 		const use = chainUse.tryRead(reading.chainId);
@@ -85,32 +89,19 @@ export function createReadingSessions({ sessions, plane, catalogue, chainUse, sl
 		task: LiveTask,
 		target: 'point' | 'chain',
 		targetId: string,
-		repositoryId: string,
+		repository: Entity<RepositorySettings>,
 	): Promise<void> {
 		session.setResult(result);
-		const [damagedCount, unreadableCount] = [result.damaged.length, result.unreadable.length];
-		for (const { file, path, reason } of result.damaged)
-			session.note('error', `Damaged: ${[file, path].filter(Boolean).join(', ')}: ${reason}`, 'repository.damaged');
-		for (const { file, path, reason } of result.unreadable)
-			session.note('error', `Could not be read: ${[file, path].filter(Boolean).join(', ')}: ${reason}`, 'repository.io');
-		if (damagedCount > 0) {
-			task.fail({
-				code: 'repository.damaged',
-				message: `${damagedCount} places are damaged.`,
-				hint: 'The restore points that are hurt are marked. Run the job with an active full to have a good point again.',
-				data: { damagedCount, unreadableCount },
-			});
-		} else if (unreadableCount > 0) {
-			task.fail({
-				code: 'repository.io',
-				message: `${unreadableCount} places could not be read, so nothing is known about them.`,
-				hint: 'Check the storage of the repository, then check again.',
-				data: { damagedCount, unreadableCount },
-			});
-		} else task.succeed(null);
+		concludeCheck(result, session, task, target === 'chain' ? repairHint : 'Check the chain to see all that is hurt, and to be able to repair it.');
+		const [damagedCount, unreadableCount] = [result.damaged.filter(isHurting).length, result.unreadable.length];
+		if (target === 'chain') {
+			const sliceCount = sliceCountNow(repository.settings, clock.now());
+			const before = await health.get(repository.id, targetId);
+			await health.put(afterCheck(before, { repositoryId: repository.id, chainId: targetId }, result, { slices: null, sliceCount, at: clock.now() }));
+		}
 		await session.save();
 		await verifications.put({ target, targetId, sessionId: session.id, at: clock.now(), damagedCount, unreadableCount });
-		await catalogue.refresh(repositoryId);
+		await catalogue.refresh(repository.id);
 	}
 
 	const subject = (point: Point) => `${point.job}/${point.object}`;
@@ -165,7 +156,7 @@ export function createReadingSessions({ sessions, plane, catalogue, chainUse, sl
 						observer,
 						options,
 					);
-					await keepFindings(result, session, task, 'point', point.id, repository.id);
+					await keepFindings(result, session, task, 'point', point.id, repository);
 				},
 			}),
 		check: ({ repository, chainId, jobId, title }) =>
@@ -182,7 +173,7 @@ export function createReadingSessions({ sessions, plane, catalogue, chainUse, sl
 						observer,
 						options,
 					);
-					await keepFindings(result, session, task, 'chain', chainId, repository.id);
+					await keepFindings(result, session, task, 'chain', chainId, repository);
 				},
 			}),
 	};

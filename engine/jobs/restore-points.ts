@@ -1,7 +1,8 @@
 /** Restore points as faces see them, and the forms in which people name one. Pure. */
 import { EngineError } from '../base/index.ts';
-import type { Chain, Origin, Point } from '../contract/index.ts';
+import type { Chain, ChainHealth, Origin, Point } from '../contract/index.ts';
 import type { CatalogueView } from './catalogue.ts';
+import { describeHealth, placesIn } from './chain-health.ts';
 import type { Outlook } from './outlook.ts';
 import type { ChainRecord, PointRecord } from './ports.ts';
 import { currentChainIds } from './retention.ts';
@@ -19,7 +20,8 @@ export type PointContext = {
 	readonly outlook: Outlook;
 	/** When points were last read back without damage, by point id. */
 	readonly verifiedAt: ReadonlyMap<string, number>;
-	readonly lastChecks: ReadonlyMap<string, NonNullable<Chain['lastCheck']>>;
+	/** By the chain's id; null: nothing was ever checked. */
+	readonly health: ReadonlyMap<string, ChainHealth>;
 };
 
 /** A chain of the catalogue with the repository that it lies in. */
@@ -60,6 +62,12 @@ export function toPoint({ view, chain, context }: LocatedChain, point: PointReco
 const originOf = (jobId: string, { jobNames, formerJobs }: PointContext): Origin =>
 	jobNames.has(jobId) ? 'job' : formerJobs.has(jobId) ? 'removed-job' : 'elsewhere';
 
+function healthOf({ id, createdAt }: ChainRecord, { health }: PointContext): Pick<Chain, 'lastCheck' | 'provenAt' | 'unreadSince'> {
+	const { checkedAt, provenAt, unreadSince, damaged, unreadable } = health.get(id) ?? describeHealth(undefined, { id, createdAt });
+	const lastCheck = checkedAt === null ? null : { at: checkedAt, damagedCount: placesIn(damaged), unreadableCount: placesIn(unreadable) };
+	return { lastCheck, provenAt, unreadSince };
+}
+
 /** The chains of one repository; what expires is what the next successful run of its job will remove. */
 export function toChains(view: CatalogueView, context: PointContext): Chain[] {
 	const byJob = Map.groupBy(view.chains, (chain) => chain.job.id);
@@ -90,7 +98,7 @@ export function toChains(view: CatalogueView, context: PointContext): Chain[] {
 					problem: file.problem,
 					expires: context.outlook.expiringFiles.has(file.path),
 				})),
-				lastCheck: context.lastChecks.get(chain.id) ?? null,
+				...healthOf(chain, context),
 			}),
 		);
 	});

@@ -114,7 +114,7 @@ export class Pipe implements AsyncDisposable {
 
 	#isKnown(hash: Uint8Array): boolean {
 		const { base, distrust } = this.#options;
-		return base !== null && base.has(hash) && !distrust?.lost.has(hash);
+		return Boolean(base?.has(hash)) && !distrust?.lost.has(hash);
 	}
 
 	/** Resolves when everything that was given is in the file (not yet durable). */

@@ -18,7 +18,7 @@ export async function reportCheck(context: CommandContext, session: Session): Pr
 		}),
 		() => (check === null ? [`No result: ${error?.message ?? session.state}.`] : checkLines(check)),
 	);
-	if (check !== null && check.damaged.length + check.unreadable.length > 0) return exitCode.failed;
+	if (check !== null && check.unreadable.length + check.damaged.filter(({ isHarmless }) => !isHarmless).length > 0) return exitCode.failed;
 	return exitCodeOfState(session.state);
 }
 

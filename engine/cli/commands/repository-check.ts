@@ -1,10 +1,13 @@
 import type { Command } from 'commander';
+import { EngineError } from '../../base/index.ts';
 import type { StorageReport } from '../../contract/index.ts';
 import type { CommandLine } from '../command-line.ts';
 import { exitCode } from '../exit-code.ts';
 import { printable } from '../format.ts';
 import { errorJson, repositoryJson } from '../json.ts';
 import { findRepository } from '../lookup.ts';
+import { waitForOthers, watchSession } from '../watch.ts';
+import { reportCheck } from './check-report.ts';
 import { withExample } from './group.ts';
 import { repositoryLines } from './repository-show.ts';
 
@@ -12,16 +15,26 @@ export function addRepositoryCheck(group: Command, line: CommandLine): void {
 	const command = withExample(
 		group
 			.command('check')
-			.description('Try a repository out and read its folder again. To verify stored data, see "chain check".')
+			.description('Try a repository out and read its folder again. With --read-data, what is stored is verified, too.')
 			.argument('<NAME>', 'name or id')
+			.option('--read-data [share]', 'read stored data back and verify it: what is "due" by the rotation, or "all" (the default)')
 			.option('--storage', 'try out each promise that backups rest on, with a few small files, and say which one is broken'),
 		'repository check Main',
 		'repository check Main --storage',
+		'repository check Main --read-data',
 	);
-	command.action((name: string, { storage }: { storage?: boolean }) =>
-		line.run(command, async ({ client, output }) => {
+	command.action((name: string, { storage, readData }: { storage?: boolean; readData?: string | true }) =>
+		line.run(command, async (context) => {
+			const { client, output } = context;
+			if (readData !== undefined && readData !== true && readData !== 'all' && readData !== 'due')
+				throw new EngineError('usage.invalid', `--read-data: “${readData}” is neither "due" nor "all".`, { data: { field: '--read-data' } });
 			const engine = await client();
 			const { id, settings } = await findRepository(engine, name);
+			if (readData !== undefined) {
+				const code = await reportCheck(context, await watchSession(context, () => engine.repositories.check.mutate({ id, isWhole: readData !== 'due' })));
+				await waitForOthers(context);
+				return code;
+			}
 			if (storage) {
 				const report = await engine.repositories.checkStorage.mutate({ id });
 				const broken = report.promises.flatMap(({ error }) => error ?? []);

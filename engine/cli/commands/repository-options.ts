@@ -11,6 +11,8 @@ export type RepositoryOptions = EncryptionOptions & {
 	readonly maxTasks?: string;
 	readonly readLimit?: string;
 	readonly writeLimit?: string;
+	readonly check?: string;
+	readonly checkDays?: string;
 };
 
 /** The settings of a repository, the same for adding and editing. */
@@ -20,6 +22,9 @@ export function addRepositoryOptions(command: Command): Command {
 		.option('--max-tasks <n>', 'tasks that may write at the same time (1 to 64)')
 		.option('--read-limit <MB/s>', 'read at most this much from it; 0 removes the limit')
 		.option('--write-limit <MB/s>', 'write at most this much to it; 0 removes the limit');
+	command
+		.option('--check <cron>', 'when to read back a share of what is stored: five cron fields, or "off" (default: "0 6 * * *")')
+		.option('--check-days <n>', 'read every stored byte back within so many days (default: 30)');
 	addEncryptionOptions(command);
 	addLaterOptions(command, ['--on <machine>']);
 	return command;
@@ -31,4 +36,8 @@ export const repositoryChanges = (options: RepositoryOptions, workingFolder: str
 	...(options.maxTasks !== undefined && { maxTasks: parseCount('--max-tasks', options.maxTasks, { min: 1, max: 64 }) }),
 	...(options.readLimit !== undefined && { readLimit: parseRate('--read-limit', options.readLimit) }),
 	...(options.writeLimit !== undefined && { writeLimit: parseRate('--write-limit', options.writeLimit) }),
+	...(options.check !== undefined && {
+		checkSchedule: options.check === 'off' ? null : { cron: options.check, timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone },
+	}),
+	...(options.checkDays !== undefined && { checkDays: parseCount('--check-days', options.checkDays, { min: 1, max: 3650 }) }),
 });

@@ -50,6 +50,12 @@ export function repositoryLines({
 		['Chains', settings.singleFile ? 'one per job' : 'one per object'],
 		...(settings.encryptionKeyId === null ? [] : ([['Encryption', `key ${settings.encryptionKeyId}, for jobs without one of their own`]] as const)),
 		['Tasks', `${settings.maxTasks} at the same time`],
+		[
+			'Checks',
+			settings.checkSchedule === null
+				? 'by hand only'
+				: `${settings.checkSchedule.cron} (${settings.checkSchedule.timeZone}), every byte within ${formatCount(settings.checkDays, 'day')}`,
+		],
 		['Read limit', limit(settings.readLimit)],
 		['Write limit', limit(settings.writeLimit)],
 		...(fullAt === null ? [] : ([['Full by', isoTime(fullAt).slice(0, 10)]] as const)),

@@ -5,8 +5,8 @@
 import { posix } from 'node:path';
 import { EngineError } from '../../base/index.ts';
 import type { BrowseEntry, CheckResult, RestorePlan, RunMode, SourceSpec, TaskCounters } from '../../contract/index.ts';
-import type { ImportFindings } from '../../repository/index.ts';
-import type { BackupRun, ChainRecord, ChainStep, ChainStore, DataPlane, ObjectOutcome, PointRecord, RunOptions, TaskObserver } from '../ports.ts';
+import type { ImportFindings, MendOutcome, Suspect } from '../../repository/index.ts';
+import type { BackupRun, ChainRecord, ChainStep, ChainStore, CheckPart, DataPlane, ObjectOutcome, PointRecord, RunOptions, TaskObserver } from '../ports.ts';
 import { applyRetention } from '../retention.ts';
 
 export type FakeFiles = Readonly<Record<string, string>>;
@@ -30,13 +30,15 @@ export class FakePlane implements DataPlane, ChainStore {
 	readonly #contents = new Map<string, FakeFiles>();
 	readonly #faults: ArmedFault[] = [];
 	readonly #unreachable = new Set<string>();
-	readonly #damagedPoints = new Set<string>();
+	/** What is needed to mend them. */
+	readonly #damagedPoints = new Map<string, 'copy' | 'source'>();
 	#nextId = 1;
 	freeBytes = 10 * 2 ** 30;
 	capacityBytes = 100 * 2 ** 30;
 	/** Every run that was asked for, in order. */
 	readonly runs: BackupRun[] = [];
 	readonly cleanedJobs: string[] = [];
+	readonly checks: { readonly chainId: string; readonly part: CheckPart | null }[] = [];
 	readonly steps: { readonly chainId: string; readonly step: ChainStep }[] = [];
 	readonly restored: { pointId: string; paths: readonly string[]; to: string | null }[] = [];
 	running = 0;
@@ -79,8 +81,8 @@ export class FakePlane implements DataPlane, ChainStore {
 		else this.#unreachable.add(repositoryPath);
 	}
 
-	damagePoint(pointId: string): void {
-		this.#damagedPoints.add(pointId);
+	damagePoint(pointId: string, needs: 'copy' | 'source' = 'source'): void {
+		this.#damagedPoints.set(pointId, needs);
 	}
 
 	async backUp(run: BackupRun, observers: readonly TaskObserver[], options: RunOptions): Promise<readonly ObjectOutcome[]> {
@@ -149,10 +151,12 @@ export class FakePlane implements DataPlane, ChainStore {
 	}
 
 	async checkChain(
-		{ repositoryPath, chainId }: { repositoryPath: string; chainId: string },
+		{ repositoryPath, chainId, part = null }: { repositoryPath: string; chainId: string; part?: CheckPart | null },
 		observer: TaskObserver,
 		options: RunOptions,
 	): Promise<CheckResult> {
+		this.checks.push({ chainId, part });
+		this.#refuseUnreachable(repositoryPath);
 		const chain = this.#chainsIn(repositoryPath).find(({ id }) => id === chainId);
 		if (chain === undefined) throw new EngineError('not-found.chain', `There is no chain ${chainId}.`);
 		const results: CheckResult[] = [];
@@ -174,6 +178,7 @@ export class FakePlane implements DataPlane, ChainStore {
 		this.steps.push({ chainId, step });
 		observer.counters(counters(chain.files[1]?.sizeBytes ?? 0, 1));
 		if (step.kind === 'merge') this.#chains.set(repositoryPath, applyRetention(chains, [{ ...step, chainId }]));
+		if (step.kind === 'mend') return { savedBytes: 0, mend: this.#mend(chain, step.suspects) };
 		return { savedBytes: step.kind === 'merge' ? 1 : 0 };
 	}
 
@@ -303,6 +308,23 @@ export class FakePlane implements DataPlane, ChainStore {
 			run.requested !== 'increment' ? run.reason : current === undefined ? 'There is no chain to build on.' : isTooLong ? 'The chain is complete.' : '';
 		const mode = { requested: run.requested === 'increment' ? 'increment' : 'full', actual: isFull ? 'full' : 'increment', reason } as const;
 		return { current, isFull, mode };
+	}
+
+	/** A damaged point is mended once a run has read its source again, or at once. */
+	#mend(chain: ChainRecord, suspects: readonly Suspect[]): MendOutcome {
+		const mended: { file: string; what: string }[] = [];
+		const left: { file: string; what: string }[] = [];
+		for (const point of chain.points) {
+			if (!this.#damagedPoints.has(point.id) || !suspects.some(({ file }) => file === point.file)) continue;
+			const needs = this.#damagedPoints.get(point.id);
+			if (needs === 'source' && !this.runs.some((run) => run.suspects.some(({ file }) => file === point.file)))
+				left.push({ file: point.file, what: 'no other copy' });
+			else {
+				this.#damagedPoints.delete(point.id);
+				mended.push({ file: point.file, what: 'replaced by a good copy' });
+			}
+		}
+		return { mended, left };
 	}
 
 	#commit(run: BackupRun, observers: readonly TaskObserver[]): ObjectOutcome[] {

@@ -18,6 +18,7 @@ import { createCatalogue } from '../catalogue.ts';
 import { createChainUse } from '../chain-use.ts';
 import { createEventBus } from '../events.ts';
 import type { AskedFull } from '../full-or-increment.ts';
+import { createHealthSessions } from '../health-sessions.ts';
 import { createJobRunner, type RunWish } from '../job-runner.ts';
 import { createKeys, HeldKeys } from '../keys.ts';
 import type { LiveSession } from '../live-session.ts';
@@ -46,9 +47,10 @@ export async function openJobSite(t: TestContext, options: { readonly clock?: Fa
 	const heldKeys = new HeldKeys();
 	const keys = createKeys(heldKeys, { ...parts, config, bus, passwordCost: testPasswordCost });
 	const runner = createJobRunner({ ...parts, config });
-	const reading = createReadingSessions({ ...parts, verifications: config.verifications });
+	const reading = createReadingSessions({ ...parts, verifications: config.verifications, health: config.health });
 	const maintenance = createMaintenanceSessions({ ...parts, cleanedUp: (jobId) => runner.cleanedUp(jobId) });
-	return { ...parts, keys, heldKeys, config, bus, runner, reading, maintenance };
+	const healthSessions = createHealthSessions({ ...parts, health: config.health, runner, jobs: config.jobs });
+	return { ...parts, keys, heldKeys, config, bus, runner, reading, maintenance, healthSessions };
 }
 export type JobSite = Awaited<ReturnType<typeof openJobSite>>;
 

@@ -37,7 +37,8 @@ export function dueSlices(readAt: SlicesRead, writtenAt: number, nowMs: number):
 	return readAt
 		.map((at, slice) => {
 			const dueOn = today - ((((today - slice) % sliceCount) + sliceCount) % sliceCount);
-			const lastRead = dayOf(Math.min(at ?? writtenAt, nowMs)); // a clock that was ahead does not put a slice off
+			const isCredible = at !== null && dayOf(at) <= today; // a clock that was ahead does not put a slice off
+			const lastRead = Math.min(dayOf(isCredible ? at : writtenAt), today);
 			return { slice, dueOn, isDue: lastRead < dueOn };
 		})
 		.filter(({ isDue }) => isDue)

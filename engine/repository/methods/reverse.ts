@@ -43,8 +43,7 @@ export async function commitReverse(chain: OpenChain, writer: BackupFileWriter, 
 	await using reader = chain.readerOf([{ path: writer.path, index: pending.buffer }]);
 	await markLive(reader, newPoints, live, { signal });
 
-	const isLost = (hash: Uint8Array): boolean =>
-		step.lost !== null && step.lost.has(hash) && pending.find(hash)?.recordOffset === committed.index.find(hash)?.recordOffset;
+	const isLost = (hash: Uint8Array): boolean => Boolean(step.lost?.has(hash)) && pending.find(hash)?.recordOffset === committed.index.find(hash)?.recordOffset;
 	const reverse = await writeReverse(chain, step, oldPoints, (hash) => !live.has(hash) && !isLost(hash), { signal, progress }, writer);
 	const createdAt = step.points[0]?.createdAt ?? full.createdAt;
 	await using stack = new AsyncDisposableStack();

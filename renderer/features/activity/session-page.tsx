@@ -36,7 +36,7 @@ import { durationOf, kindWords, stepWords, triggerWords } from './session-words.
 import { TaskTable } from './task-table.tsx';
 import { ThroughputChart } from './throughput-chart.tsx';
 
-const isReading = ({ kind }: Session): boolean => kind === 'check' || kind === 'verify';
+const isReading = ({ kind }: Session): boolean => kind === 'check' || kind === 'verify' || kind === 'health' || kind === 'repair';
 
 const activity = { title: 'Activity', href: '#/activity' };
 
@@ -264,13 +264,15 @@ function SessionActions({ session }: { readonly session: Session }): ReactNode {
 				>
 					{isRestore
 						? 'Restore again'
-						: session.kind === 'check'
+						: session.kind === 'check' || session.kind === 'health'
 							? 'Check again'
 							: session.kind === 'verify'
 								? 'Verify again'
-								: failed > 0 && failed < session.tasks.length
-									? `Retry ${formatNumber(failed)} failed`
-									: 'Retry'}
+								: session.kind === 'repair'
+									? 'Repair again'
+									: failed > 0 && failed < session.tasks.length
+										? `Retry ${formatNumber(failed)} failed`
+										: 'Retry'}
 				</Button>
 			) : null}
 			{isLive ? (

@@ -6,6 +6,8 @@ export const kindWords: Readonly<Record<SessionKind, string>> = {
 	'restore-disk': 'Disk restore',
 	verify: 'Verification',
 	check: 'Chain check',
+	health: 'Health check',
+	repair: 'Repair',
 	compact: 'Chain compaction',
 };
 

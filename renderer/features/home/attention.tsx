@@ -61,11 +61,13 @@ function useMending({ title, action: { kind, targetId } }: AttentionItem): { men
 	const run = useMutation(trpc.jobs.run.mutationOptions({ onError, onSuccess }));
 	const retry = useMutation(trpc.sessions.retry.mutationOptions({ onError, onSuccess }));
 	const check = useMutation(trpc.chains.check.mutationOptions({ onError, onSuccess }));
+	const repair = useMutation(trpc.chains.repair.mutationOptions({ onError, onSuccess }));
 	const verify = useMutation(trpc.points.verify.mutationOptions({ onError, onSuccess }));
 	const enable = useMutation(trpc.jobs.setEnabled.mutationOptions({ onError }));
 	const mends: Record<typeof kind, () => void> = {
 		'run-job': () => run.mutate({ id: targetId }),
 		'retry-session': () => retry.mutate({ id: targetId }),
+		'repair-chain': () => repair.mutate({ id: targetId }),
 		'check-chain': () => check.mutate({ id: targetId }),
 		'verify-point': () => verify.mutate({ point: targetId }),
 		'enable-job': () => enable.mutate({ ids: [targetId], enabled: true }),
@@ -75,5 +77,5 @@ function useMending({ title, action: { kind, targetId } }: AttentionItem): { men
 		'open-repository': () => navigate(`/repositories/${encodeURIComponent(targetId)}`),
 		'create-job': () => navigate('/jobs/new'),
 	};
-	return { mend: mends[kind], isBusy: [run, retry, check, verify, enable].some(({ isPending }) => isPending) };
+	return { mend: mends[kind], isBusy: [run, retry, check, repair, verify, enable].some(({ isPending }) => isPending) };
 }

@@ -1,9 +1,9 @@
 import { Button } from '@mantine/core';
 import { IconShieldCheck } from '@tabler/icons-react';
-import { useMutation, useQuery } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import { type ReactNode, useMemo, useState } from 'react';
 import type { Chain, Repository } from '../../../engine/contract/index.ts';
-import { Link, navigate } from '../../app/router.tsx';
+import { navigate } from '../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../client.ts';
 import {
 	Bytes,
@@ -18,14 +18,16 @@ import {
 	TimeAgo,
 	VirtualTable,
 } from '../../ui/index.ts';
+import { watchSession } from '../jobs/use-job-actions.ts';
 import { displayPath } from '../restore/path-text.ts';
+import { Affected, RepairButton } from './affected.tsx';
 import { chainSize } from './chain-layout.ts';
 import classes from './health.module.css';
 
 /** Per chain: when all of it was last read back, and what was found. Damaged and unreadable are not the same and are never added up. */
 export function Health({ repository, chains }: { readonly repository: Repository; readonly chains: readonly Chain[] }): ReactNode {
 	const [isAsking, setAsking] = useState(false);
-	const checkAll = useCheckAll(() => setAsking(false));
+	const checkAll = useCheckAll();
 	const columns = useMemo<readonly TableColumn<Chain>[]>(
 		() => [
 			{
@@ -55,28 +57,39 @@ export function Health({ repository, chains }: { readonly repository: Repository
 				cell: (chain) => <TimeAgo at={chain.lastCheck?.at} none="never" />,
 				sortBy: (chain) => chain.lastCheck?.at ?? 0,
 			},
+			{
+				id: 'proven',
+				header: 'All read since',
+				width: '128px',
+				cell: (chain) => <TimeAgo at={chain.provenAt ?? undefined} none={chain.lastCheck ? 'not yet' : 'never'} />,
+				sortBy: (chain) => chain.provenAt ?? 0,
+			},
 			{ id: 'result', header: 'Found', width: 'minmax(150px, 1fr)', cell: (chain) => <Found chain={chain} />, sortBy: (chain) => trouble(chain) },
-			{ id: 'check', header: '', width: '112px', align: 'end', cell: (chain) => <CheckButton chain={chain} /> },
+			{
+				id: 'check',
+				header: '',
+				width: '112px',
+				align: 'end',
+				cell: (chain) => ((chain.lastCheck?.damagedCount ?? 0) > 0 ? <RepairButton chain={chain} /> : <CheckButton chain={chain} />),
+			},
 		],
 		[],
 	);
 	const bytes = chains.reduce((sum, chain) => sum + chainSize(chain), 0);
-	const unchecked = chains.filter((chain) => chain.lastCheck === null).length;
+	const { checkSchedule, checkDays } = repository.settings;
 	return (
 		<>
 			<div className={classes.tools}>
 				<span>
-					{chains.length === 0
-						? ''
-						: unchecked === 0
-							? 'Every chain has been read back at least once.'
-							: `${plural(unchecked, 'chain')} of ${chains.length} never read back since ${unchecked === 1 ? 'it was' : 'they were'} written.`}
+					{checkSchedule === null
+						? 'Checked by hand only: the settings of the repository have a schedule for it.'
+						: `Checked by schedule (${checkSchedule.cron}): every byte is read back within ${plural(checkDays, 'day')}.`}
 				</span>
 				<Button variant="default" leftSection={<IconShieldCheck size={15} />} disabled={chains.length === 0} onClick={() => setAsking(true)}>
 					Check all…
 				</Button>
 			</div>
-			<Affected repository={repository} chains={chains} />
+			<Affected chains={chains} />
 			<div className={classes.table}>
 				<VirtualTable
 					label="Health of the chains"
@@ -94,10 +107,10 @@ export function Health({ repository, chains }: { readonly repository: Repository
 				isHarmless
 				isBusy={checkAll.isPending}
 				failure={checkAll.error ? errorShapeOf(checkAll.error) : null}
-				onConfirm={() => checkAll.mutate(chains)}
+				onConfirm={() => checkAll.mutate({ id: repository.id, isWhole: true })}
 				onClose={() => setAsking(false)}
 			>
-				{plural(chains.length, 'session')} will read {formatBytes(bytes)} back. Nothing is changed; backups that run meanwhile may take longer.
+				One session reads {formatBytes(bytes)} back, chain by chain. Nothing is changed; backups that run meanwhile may take longer.
 			</ConfirmDialog>
 		</>
 	);
@@ -141,44 +154,7 @@ function CheckButton({ chain }: { readonly chain: Chain }): ReactNode {
 	);
 }
 
-function useCheckAll(onDone: () => void) {
+function useCheckAll() {
 	const trpc = useTRPC();
-	const check = useMutation(trpc.chains.check.mutationOptions());
-	return useMutation({
-		mutationFn: async (chains: readonly Chain[]) => {
-			for (const chain of chains) await check.mutateAsync({ id: chain.id, repositoryId: chain.repositoryId });
-		},
-		onSuccess: () => {
-			onDone();
-			navigate('/activity?kind=check');
-		},
-	});
-}
-
-/** What damage means for a restore: the points and files that are hurt, each with a way to look at it. */
-function Affected({ repository, chains }: { readonly repository: Repository; readonly chains: readonly Chain[] }): ReactNode {
-	const trpc = useTRPC();
-	const points = useQuery(trpc.points.list.queryOptions({ repositoryId: repository.id }));
-	const hurt = (points.data ?? []).filter((point) => !point.restorable || point.problem !== null);
-	const files = chains.flatMap((chain) => chain.files.filter((file) => file.problem !== null));
-	if (hurt.length === 0 && files.length === 0) return null;
-	return (
-		<section className={classes.affected} aria-label="Affected restore points and files">
-			<strong>
-				{plural(hurt.length, 'restore point')} and {plural(files.length, 'backup file')} affected
-			</strong>
-			<p>The next run stores what is damaged again if the source still has it. An active full of the job begins a chain that needs none of these files.</p>
-			<ul>
-				{hurt.slice(0, 50).map((point) => (
-					<li key={point.id}>
-						<Link to={`/restore/point/${encodeURIComponent(point.id)}`}>
-							{point.job}, {formatDateTime(point.createdAt)}
-						</Link>{' '}
-						<span className={classes.dim}>{displayPath(point.object)}</span> {point.problem ?? (point.restorable ? '' : 'cannot be restored')}
-					</li>
-				))}
-			</ul>
-			{hurt.length > 50 ? <p>And {hurt.length - 50} more points.</p> : null}
-		</section>
-	);
+	return useMutation(trpc.repositories.check.mutationOptions({ onSuccess: watchSession }));
 }

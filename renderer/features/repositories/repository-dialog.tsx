@@ -6,6 +6,7 @@ import { errorShapeOf, useTRPC } from '../../client.ts';
 import { ErrorPanel, formatBytes, plural } from '../../ui/index.ts';
 import { aNewKey, choiceErrors, choiceOf, chosenKeyId, EncryptionPart, type MadeKey, RecoveryKeyDialog, useEncryptedSave } from '../keys/index.ts';
 import { PlacePicker } from '../places/index.ts';
+import { CheckSettings, usualChecks } from './check-settings.tsx';
 import classes from './repository-dialog.module.css';
 import { type Field, fieldOf } from './repository-fields.ts';
 import { type Conflict, StaleRevision } from './stale-revision.tsx';
@@ -32,7 +33,17 @@ export function RepositoryDialog({
 	);
 }
 
-const fresh: RepositorySettings = { name: '', path: '', singleFile: false, maxTasks: 4, readLimit: null, writeLimit: null, encryptionKeyId: null };
+const fresh: RepositorySettings = {
+	name: '',
+	path: '',
+	singleFile: false,
+	maxTasks: 4,
+	readLimit: null,
+	writeLimit: null,
+	checkSchedule: usualChecks,
+	checkDays: 30,
+	encryptionKeyId: null,
+};
 
 function Body({
 	repository,
@@ -172,6 +183,7 @@ function Body({
 				<LimitInput label="Read limit" value={settings.readLimit} onChange={(readLimit) => change({ readLimit })} error={errorAt('readLimit')} />
 				<LimitInput label="Write limit" value={settings.writeLimit} onChange={(writeLimit) => change({ writeLimit })} error={errorAt('writeLimit')} />
 			</Group>
+			<CheckSettings checks={settings} onChange={change} errors={{ schedule: errorAt('checkSchedule') ?? errorAt('schedule'), days: errorAt('checkDays') }} />
 			<EncryptionPart
 				choice={encryption}
 				onChange={(choice) => {

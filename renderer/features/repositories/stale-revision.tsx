@@ -16,6 +16,10 @@ const rows: readonly { readonly label: string; readonly text: (settings: Reposit
 	{ label: 'Read limit', text: ({ readLimit }) => rate(readLimit) },
 	{ label: 'Write limit', text: ({ writeLimit }) => rate(writeLimit) },
 	{
+		label: 'Checks',
+		text: ({ checkSchedule, checkDays }) => (checkSchedule === null ? 'by hand only' : `${checkSchedule.cron}, all within ${checkDays} days`),
+	},
+	{
 		label: 'Encryption',
 		text: ({ encryptionKeyId }) => (encryptionKeyId === null ? 'none' : encryptionKeyId === aNewKey ? 'a new password' : `with the key ${encryptionKeyId}`),
 	},
