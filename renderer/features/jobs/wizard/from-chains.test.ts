@@ -19,6 +19,8 @@ const chain = (id: string, object: string, at: number, more: Partial<Chain> = {}
 	adHoc: null,
 	files: [{ path: `${id}.hbk`, kind: 'full', sizeBytes: 1, createdAt: at, pointIds: ['p'], dependsOn: null, problem: null, expires: false }],
 	lastCheck: null,
+	provenAt: null,
+	unreadSince: 0,
 	...more,
 });
 
