@@ -18,6 +18,7 @@ import {
 	TimeAgo,
 	VirtualTable,
 } from '../../ui/index.ts';
+import { describeSchedule } from '../jobs/schedule-words.ts';
 import { watchSession } from '../jobs/use-job-actions.ts';
 import { displayPath } from '../restore/path-text.ts';
 import { Affected, RepairButton } from './affected.tsx';
@@ -33,7 +34,7 @@ export function Health({ repository, chains }: { readonly repository: Repository
 			{
 				id: 'chain',
 				header: 'Chain',
-				width: 'minmax(220px, 2fr)',
+				width: 'minmax(170px, 2fr)',
 				cell: (chain) => (
 					<span title={displayPath(chain.object)}>
 						<strong className={classes.job}>{chain.job}</strong> <span className={classes.dim}>{displayPath(chain.object)}</span>
@@ -45,30 +46,30 @@ export function Health({ repository, chains }: { readonly repository: Repository
 			{
 				id: 'begun',
 				header: 'Begun',
-				width: '176px',
+				width: '150px',
 				cell: (chain) => (chain.files[0] ? formatDateTime(chain.files[0].createdAt) : '–'),
 				sortBy: (chain) => chain.files[0]?.createdAt ?? null,
 			},
-			{ id: 'size', header: 'Size', width: '90px', align: 'end', cell: (chain) => <Bytes value={chainSize(chain)} />, sortBy: chainSize },
+			{ id: 'size', header: 'Size', width: '80px', align: 'end', cell: (chain) => <Bytes value={chainSize(chain)} />, sortBy: chainSize },
 			{
 				id: 'last',
 				header: 'Last check',
-				width: '116px',
+				width: '108px',
 				cell: (chain) => <TimeAgo at={chain.lastCheck?.at} none="never" />,
 				sortBy: (chain) => chain.lastCheck?.at ?? 0,
 			},
 			{
 				id: 'proven',
 				header: 'All read since',
-				width: '128px',
+				width: '112px',
 				cell: (chain) => <TimeAgo at={chain.provenAt ?? undefined} none={chain.lastCheck ? 'not yet' : 'never'} />,
 				sortBy: (chain) => chain.provenAt ?? 0,
 			},
-			{ id: 'result', header: 'Found', width: 'minmax(150px, 1fr)', cell: (chain) => <Found chain={chain} />, sortBy: (chain) => trouble(chain) },
+			{ id: 'result', header: 'Found', width: 'minmax(124px, 1fr)', cell: (chain) => <Found chain={chain} />, sortBy: (chain) => trouble(chain) },
 			{
 				id: 'check',
 				header: '',
-				width: '112px',
+				width: '100px',
 				align: 'end',
 				cell: (chain) => ((chain.lastCheck?.damagedCount ?? 0) > 0 ? <RepairButton chain={chain} /> : <CheckButton chain={chain} />),
 			},
@@ -83,7 +84,7 @@ export function Health({ repository, chains }: { readonly repository: Repository
 				<span>
 					{checkSchedule === null
 						? 'Checked by hand only: the settings of the repository have a schedule for it.'
-						: `Checked by schedule (${checkSchedule.cron}): every byte is read back within ${plural(checkDays, 'day')}.`}
+						: `Checked by schedule (${describeSchedule(checkSchedule)}): every byte is read back within ${plural(checkDays, 'day')}.`}
 				</span>
 				<Button variant="default" leftSection={<IconShieldCheck size={15} />} disabled={chains.length === 0} onClick={() => setAsking(true)}>
 					Check all…
