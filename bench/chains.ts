@@ -141,7 +141,7 @@ export class ChainsBench {
 
 	async #compared(step: ChainStepResult['step'], samples: readonly StepSample[]): Promise<ChainStepResult> {
 		const written = samples.map(({ movedBytes: { verify: _, ...moved } }) => Object.values(moved).reduce((sum, bytes) => sum + bytes, 0));
-		const movedBytes = median(written);
+		const movedBytes = Math.round(median(written));
 		const copies: CopySample[] = [];
 		for (let run = 0; run < Math.max(3, this.#runs); run++) copies.push(await this.#copy(movedBytes));
 		const result = {

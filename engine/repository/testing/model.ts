@@ -26,6 +26,7 @@ import { ChainReader, type ChunkReader } from '../chain-reader.ts';
 import { ChainRun } from '../chain-run.ts';
 import { type AdHoc, type ChainRecord, filesNeeded, listChains, markerName, readChains } from '../chain-store.ts';
 import { loadChain } from '../load-chain.ts';
+import type { StepOptions } from '../step-options.ts';
 import { openVault, type RepositoryFolder, type Vault } from '../storage/open-storage.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Random } from './random.ts';
@@ -135,7 +136,7 @@ export class Model {
 	}
 
 	/** A whole run for the given objects, into one chain. Its points are in `points` from its beginning on. @returns their ids */
-	async run(storage: Storage, choice: RunChoice, objects: readonly Model['objects'][number][]): Promise<string[]> {
+	async run(storage: Storage, choice: RunChoice, objects: readonly Model['objects'][number][], options: StepOptions = { signal }): Promise<string[]> {
 		this.now += 1000;
 		const { requested = 'increment', differential = false, singleFile = false, method, adHoc } = choice;
 		const chainObjects = objects.map(({ spec }) => spec);
@@ -157,7 +158,7 @@ export class Model {
 			return { id: ids[i] as string, object, createdAt: now, sessionId: 's', mode, consistency: 'crash', root, ...sizes };
 		});
 		await this.beforeCommit();
-		await run.commit(points, { signal });
+		await run.commit(points, options);
 		return ids;
 	}
 
