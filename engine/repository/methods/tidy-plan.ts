@@ -58,7 +58,7 @@ export type Round = {
 };
 
 /**
- * What is done to a full after a step, round by round, until no more is dead than a twentieth of its live data and half of what the step brought. First
+ * What is done to a full after a step, round by round, until no more is dead than a twenty-fifth of its live data and half of what the step brought, or nothing fits any more. First
  * groups that have died in part are packed anew, then the gaps are filled from the end.
  *
  * Freeing a byte costs (1 − *d*) / *d* bytes that are written again, if the group has died by the share *d*. Under a steady change of the share *c* from
@@ -102,7 +102,7 @@ export class Tidying {
 
 const liveOf = (records: readonly TidyRecord[]): number => records.reduce((sum, { lengthBytes, deadBytes }) => sum + lengthBytes - deadBytes, 0);
 
-/** @param mostDead that may stay @param maxBytes at most so many live bytes, */
+/** @param mostDead that may stay @param maxBytes at most so many live bytes */
 function chooseSparse(layout: Layout, mostDead: number, maxBytes: number): TidyRecord[] {
 	const windows = windowsOf(layout);
 	let dead = windows.reduce((sum, { deadBytes }) => sum + deadBytes, 0);
