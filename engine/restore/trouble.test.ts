@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { requireTool } from '../base/testing.ts';
 import { afterwards, isRootOnLinux, temporaryFolder } from '../platform/testbed.ts';
-import { cleanUpJob, listChains, removeChain } from '../repository/index.ts';
+import { cleanUpJob, listChains, prepareRepository, removeChain } from '../repository/index.ts';
 import { changeTree, setTime } from './testing/seeded-tree.ts';
 import { backupRun, check, folder, giveBack, job, newestChain, noise, openSite, protect, type Site, seededRandom, Witness } from './testing/site.ts';
 import { differences, factsOf } from './testing/tree-facts.ts';
@@ -44,7 +44,7 @@ test('a full repository stops the run in words, keeps the chain, and works again
 	const random = seededRandom(9);
 	fs.rmSync(site.repositoryPath, { recursive: true });
 	const onSmall = { ...site, repositoryPath: join(small.mountPoint, 'repository') };
-	fs.mkdirSync(onSmall.repositoryPath);
+	await prepareRepository(onSmall.repositoryPath);
 	fs.writeFileSync(join(site.source, 'first'), noise(random, 8_000_000));
 	const first = await protect(onSmall);
 	const facts = factsOf(site.source);
@@ -136,7 +136,7 @@ test('a repository that may only be read gives back and refuses to take', async 
 	if (!small) return;
 	const site = await openSite(t);
 	const onSmall = { ...site, repositoryPath: join(small.mountPoint, 'repository') };
-	fs.mkdirSync(onSmall.repositoryPath);
+	await prepareRepository(onSmall.repositoryPath);
 	fs.writeFileSync(join(site.source, 'file'), 'content');
 	const { pointId } = await protect(onSmall);
 	execFileSync('mount', ['-o', 'remount,ro', small.mountPoint]);
