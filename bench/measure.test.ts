@@ -19,6 +19,12 @@ test('the memory of processes below the command counts', { skip: process.platfor
 	assert.ok(peakBytes !== null && peakBytes > 200 << 20, `${peakBytes} bytes`);
 });
 
+test('the processor time of processes below the command counts', { skip: process.platform !== 'linux' && 'only Linux tells' }, async () => {
+	const busy = 'const until = process.cpuUsage().user + 500_000; while (process.cpuUsage().user < until);';
+	const { processorSeconds } = await measure(node(`require('node:child_process').spawnSync(process.execPath, ['-e', ${JSON.stringify(busy)}])`));
+	assert.ok(processorSeconds !== null && processorSeconds >= 0.45, `${processorSeconds} s`);
+});
+
 test('an abort ends the command and waits until it has ended', async () => {
 	const abort = new AbortController();
 	const script = `process.on('SIGTERM', () => setTimeout(() => process.exit(0), 100)); setInterval(() => {}, 1000)`;

@@ -13,6 +13,8 @@ export type Command = {
 
 export type Measurement = {
 	readonly seconds: number;
+	/** Processor time of the command and all that it waited for; null where the system does not tell. */
+	readonly processorSeconds: number | null;
 	/** The sum of the highest resident sizes of all processes that the command ran; null where the system does not tell. */
 	readonly peakBytes: number | null;
 	/** Standard output. */
@@ -26,6 +28,7 @@ const graceMs = 10_000;
 /** Throws when the command fails, with the end of what it wrote to standard error. An abort ends the command and waits for its end. */
 export async function measure(command: Command, { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<Measurement> {
 	signal?.throwIfAborted();
+	const processorBefore = childrenProcessorSeconds();
 	const startedAt = performance.now();
 	const child = spawn(command.program, command.args, {
 		env: { ...process.env, ...command.env },
@@ -54,11 +57,23 @@ export async function measure(command: Command, { signal }: { readonly signal?: 
 		if (exitCode !== 0 && !command.acceptedExitCodes?.includes(exitCode ?? -1)) {
 			throw new Error(`${command.program} ${command.args.join(' ')} ended with code ${exitCode}:\n${errors || output.slice(-keptErrorCharacters)}`);
 		}
-		return { seconds, peakBytes: memory.peakBytes, output };
+		const processorAfter = childrenProcessorSeconds();
+		const processorSeconds = processorBefore === null || processorAfter === null ? null : processorAfter - processorBefore;
+		return { seconds, processorSeconds, peakBytes: memory.peakBytes, output };
 	} finally {
 		clearInterval(timer);
 		signal?.removeEventListener('abort', end);
 	}
+}
+
+const ticksPerSecond = 100; // what Linux shows to programs, whatever its own clock
+
+/** Of the processes that this one has waited for, and of theirs (proc(5): cutime and cstime). Commands run one after the other. */
+function childrenProcessorSeconds(): number | null {
+	if (process.platform !== 'linux') return null;
+	const stat = readFileSync('/proc/self/stat', 'utf8');
+	const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // the name before may hold spaces
+	return (Number(fields[13]) + Number(fields[14])) / ticksPerSecond;
 }
 
 /** The kernel keeps the highest resident size of each process; reading it now and then until the process ends is enough. */

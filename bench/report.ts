@@ -4,7 +4,7 @@ import type { ChainsResult } from './chains.ts';
 export const operations = ['full', 'unchanged', 'incremental', 'restore'] as const;
 export type Operation = (typeof operations)[number];
 
-export type Sample = { readonly seconds: number; readonly peakBytes: number | null };
+export type Sample = { readonly seconds: number; readonly processorSeconds: number | null; readonly peakBytes: number | null };
 
 /** One peer on one subject: the samples of each operation, and the repository's size after full and after incremental. */
 export type Series = {
@@ -52,22 +52,32 @@ export function formatReport(report: BenchReport): string {
 	return lines.join('\n');
 }
 
+type TimeOf = (series: Series, operation: Operation) => number | null;
+
+const times: readonly (readonly [what: string, TimeOf])[] = [
+	['s', ({ samples }, operation) => medianOf(samples[operation]?.map((sample) => sample.seconds))],
+	['processor s', ({ samples }, operation) => medianOf(samples[operation]?.map((sample) => sample.processorSeconds))],
+];
+
+function medianOf(values: readonly (number | null)[] | undefined): number | null {
+	const known = values?.filter((value) => value !== null) ?? [];
+	return known.length === 0 ? null : median(known);
+}
+
 function tableOf(series: readonly Series[]): string[][] {
 	const [reference, ...others] = series;
 	if (reference === undefined) return [];
 	const rows = [['', reference.peer, ...others.flatMap(({ peer }) => [peer, '×'])]];
-	for (const operation of operations) {
-		if (reference.samples[operation] === undefined) continue;
-		const timeOf = (one: Series): number => median((one.samples[operation] ?? []).map((sample) => sample.seconds));
-		const ours = timeOf(reference);
-		rows.push([
-			`${operation}, s`,
-			seconds(ours),
-			...others.flatMap((other) => {
-				const theirs = timeOf(other);
-				return [seconds(theirs), ratio(theirs / ours)];
-			}),
-		]);
+	for (const [what, timeOf] of times) {
+		for (const operation of operations) {
+			const ours = timeOf(reference, operation);
+			if (ours === null) continue;
+			const compared = others.flatMap((other) => {
+				const theirs = timeOf(other, operation);
+				return theirs === null ? ['', ''] : [seconds(theirs), ratio(theirs / ours)];
+			});
+			rows.push([`${operation}, ${what}`, seconds(ours), ...compared]);
+		}
 	}
 	for (const operation of operations) {
 		if (reference.repositoryBytes[operation] === undefined) continue;

@@ -117,10 +117,12 @@ async function benchWorkload({ subject, name, description, operations, change }:
 			if (operation === 'incremental') change();
 			for (const { peer, samples, repositoryBytes } of all) {
 				const place = places.get(peer) as Place;
-				const { seconds, peakBytes } = operation === 'restore' ? await restore(peer, place, run) : await measureQuietly(peer.backUp(place));
-				append(samples, operation, { seconds, peakBytes });
+				const { seconds, processorSeconds, peakBytes } = operation === 'restore' ? await restore(peer, place, run) : await measureQuietly(peer.backUp(place));
+				append(samples, operation, { seconds, processorSeconds, peakBytes });
 				if (operation === 'full' || operation === 'incremental') append(repositoryBytes, operation, allocatedBytes(place.repository));
-				console.log(`${name} run ${run}/${options.runs}  ${operation.padEnd(11)}  ${peer.name.padEnd(9)}  ${seconds.toFixed(2)} s`);
+				console.log(
+					`${name} run ${run}/${options.runs}  ${operation.padEnd(11)}  ${peer.name.padEnd(9)}  ${seconds.toFixed(2)} s${processorSeconds === null ? '' : `  (processor ${processorSeconds.toFixed(2)} s)`}`,
+				);
 			}
 		}
 		rmSync(join(scratch, 'peers'), { recursive: true });
