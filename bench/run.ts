@@ -164,15 +164,13 @@ function measureQuietly(command: Command): Promise<Measurement> {
 	return measure(command, { signal: abort.signal });
 }
 
-const warmBuffer = Buffer.allocUnsafe(1 << 20);
-
-function warm(path: string): void {
+function warm(path: string, buffer = Buffer.allocUnsafe(1 << 20)): void {
 	if (statSync(path).isDirectory()) {
-		for (const name of readdirSync(path)) warm(join(path, name));
+		for (const name of readdirSync(path)) warm(join(path, name), buffer);
 		return;
 	}
 	const file = openSync(path, 'r');
-	while (readSync(file, warmBuffer) > 0);
+	while (readSync(file, buffer) > 0);
 	closeSync(file);
 }
 
