@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
+import { bundleEngine } from '../.ci/bundle-engine.ts';
 import { ChainsBench, type ChainsResult } from './chains.ts';
 import { type Command, type Measurement, measure } from './measure.ts';
 import { type BenchOptions, help, parseOptions } from './options.ts';
@@ -25,6 +26,7 @@ const options = readOptions();
 const abort = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort(new Error(`Ended by ${signal}.`)));
 
+await bundleEngine(); // as an installation has it: a bundle that is older than a source is not used
 const scratch = mkdtempSync(join(options.scratch, 'holdfast-bench-'));
 try {
 	const report = await bench();
