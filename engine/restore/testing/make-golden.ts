@@ -1,20 +1,23 @@
 /**
- * Makes the golden files of the present format version: `node engine/restore/testing/make-golden.ts`. Run it once per version and commit what
+ * Makes the golden files of the present format version: `node engine/restore/testing/make-golden.ts [--encrypted]`. Run it once per version and commit what
  * it writes; files of released versions are never made again, since they stand for the backups that people have.
  */
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import { formatVersion } from '../../format/index.ts';
+import { createMasterKey, formatVersion } from '../../format/index.ts';
 import { changeTree, setTime, writeSparse } from './seeded-tree.ts';
 import { disk, folder, job, noise, protect, seededRandom } from './site.ts';
 import { factsOf } from './tree-facts.ts';
 
-const target = new URL(`../../format/golden/version-${formatVersion}/`, import.meta.url).pathname;
+const isEncrypted = process.argv.includes('--encrypted');
+const target = new URL(`../../format/golden/version-${formatVersion}${isEncrypted ? '-encrypted' : ''}/`, import.meta.url).pathname;
 if (fs.existsSync(target)) throw new Error(`${target} exists already`);
 const root = '/tmp/holdfast-golden';
 fs.rmSync(root, { recursive: true, force: true });
-const site = { root, source: join(root, 'source'), repositoryPath: join(target, 'repository') };
+const password = 'golden password';
+const made = isEncrypted ? await createMasterKey(password) : null;
+const site = { ...(made && { keys: [made.key] }), root, source: join(root, 'source'), repositoryPath: join(target, 'repository') };
 const image = join(root, 'disk.img');
 for (const path of [site.repositoryPath, join(site.source, 'tree')]) fs.mkdirSync(path, { recursive: true });
 
@@ -41,4 +44,5 @@ for (let round = 0; round < 3; round++) {
 	points.push({ pointId: outcomes[1]?.pointId ?? '', kind: 'disk', hash: createHash('sha256').update(fs.readFileSync(image)).digest('hex') });
 }
 fs.writeFileSync(join(target, 'expected.json'), `${JSON.stringify(points, null, '\t')}\n`);
+if (made) fs.writeFileSync(join(target, 'secrets.json'), `${JSON.stringify({ password, recoveryKey: made.recoveryKey }, null, '\t')}\n`);
 fs.rmSync(root, { recursive: true });

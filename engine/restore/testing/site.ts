@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { CheckResult, ItemWarning, OverwriteRule, RunMode, SourceSpec, TaskCounters } from '../../contract/index.ts';
 import { type BackupRun, backUp, noCounters, type ObjectOutcome, type TaskObserver } from '../../mover/index.ts';
-import { type ChainRecord, LocalFolder, listChains, markRepository } from '../../repository/index.ts';
+import type { KeyRing } from '../../format/index.ts';
+import { type ChainRecord, LocalFolder, listChains, markRepository, type RepositoryFolder } from '../../repository/index.ts';
 import { checkChain, restoreDisk, restoreFiles, verifyPoint } from '../index.ts';
 
 enableCompileCache(); // threads of one test file start in a fraction of the time
@@ -47,7 +48,14 @@ export class Witness implements TaskObserver {
 	}
 }
 
-export type Site = { readonly root: string; readonly repositoryPath: string; readonly source: string };
+export type Site = {
+	readonly root: string;
+	readonly repositoryPath: string;
+	readonly source: string;
+	/** Of encrypted chains. */
+	readonly keys?: KeyRing;
+};
+const placeOf = ({ repositoryPath, keys = [] }: Site): RepositoryFolder => ({ path: repositoryPath, keys });
 
 /** Everything lies below one temporary folder, which goes when the test ends. */
 export async function openSite(t: TestContext, root = mkdtempSync(join(tmpdir(), 'holdfast-plane-'))): Promise<Site> {
@@ -61,11 +69,11 @@ export async function openSite(t: TestContext, root = mkdtempSync(join(tmpdir(),
 
 export const job = { id: 'testjob000000001', name: 'Everything' };
 
-export const backupRun = ({ repositoryPath, source }: Site, more: Partial<BackupRun> = {}): BackupRun => ({
-	repositoryPath,
+export const backupRun = (site: Site, more: Partial<BackupRun> = {}): BackupRun => ({
+	repositoryPath: placeOf(site),
 	job,
 	sessionId: 'session',
-	objects: [{ kind: 'folder', path: source }],
+	objects: [{ kind: 'folder', path: site.source }],
 	exclude: [],
 	method: 'forward',
 	singleFile: false,
@@ -73,7 +81,7 @@ export const backupRun = ({ repositoryPath, source }: Site, more: Partial<Backup
 	blockSizeBytes: 1_048_576,
 	compression: 'fast',
 	requested: 'increment',
-	keyId: null,
+	keyId: site.keys?.[0]?.id ?? null,
 	reason: '',
 	renewAfterPoints: null,
 	suspects: [],
@@ -100,27 +108,27 @@ export type RestoreOptions = {
 	readonly witness?: Witness;
 };
 
-export async function giveBack({ repositoryPath }: Site, pointId: string, options: RestoreOptions): Promise<Witness> {
+export async function giveBack(site: Site, pointId: string, options: RestoreOptions): Promise<Witness> {
 	const { to, paths = ['/'], overwrite = 'never', signal, witness = new Witness() } = options;
-	await restoreFiles({ repositoryPath, pointId, paths, to, overwrite }, witness, { signal });
+	await restoreFiles({ repositoryPath: placeOf(site), pointId, paths, to, overwrite }, witness, { signal });
 	return witness;
 }
 
-export async function giveBackDisk({ repositoryPath }: Site, pointId: string, to: string): Promise<Witness> {
+export async function giveBackDisk(site: Site, pointId: string, to: string): Promise<Witness> {
 	const witness = new Witness();
-	await restoreDisk({ repositoryPath, pointId, to, overwrite: false }, witness, {});
+	await restoreDisk({ repositoryPath: placeOf(site), pointId, to, overwrite: false }, witness, {});
 	return witness;
 }
 
-export const verify = ({ repositoryPath }: Site, pointId: string): Promise<CheckResult> => verifyPoint({ repositoryPath, pointId }, new Witness(), {});
+export const verify = (site: Site, pointId: string): Promise<CheckResult> => verifyPoint({ repositoryPath: placeOf(site), pointId }, new Witness(), {});
 
 export async function check(site: Site, witness = new Witness()): Promise<CheckResult> {
 	const chain = await newestChain(site);
-	return checkChain({ repositoryPath: site.repositoryPath, chainId: chain.id }, witness, {});
+	return checkChain({ repositoryPath: placeOf(site), chainId: chain.id }, witness, {});
 }
 
-export async function newestChain({ repositoryPath }: Site): Promise<ChainRecord> {
-	const { chains } = await listChains(repositoryPath);
+export async function newestChain(site: Site): Promise<ChainRecord> {
+	const { chains } = await listChains(placeOf(site));
 	const newest = chains.at(-1);
 	if (!newest) throw new Error('the repository holds no chain');
 	return newest;
