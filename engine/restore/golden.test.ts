@@ -25,11 +25,18 @@ async function keysOf(folder: string, what: 'password' | 'recoveryKey'): Promise
 }
 
 const versions = Array.from({ length: formatVersion }, (_, i) => i + 1);
-const cases = versions.flatMap((version) => [
-	{ title: `backup files of format version ${version}`, name: `version-${version}`, secret: null },
-	{ title: `encrypted backup files of format version ${version}, opened with the password,`, name: `version-${version}-encrypted`, secret: 'password' },
-	{ title: `encrypted backup files of format version ${version}, opened with the recovery key,`, name: `version-${version}-encrypted`, secret: 'recoveryKey' },
-] as const);
+const cases = versions.flatMap(
+	(version) =>
+		[
+			{ title: `backup files of format version ${version}`, name: `version-${version}`, secret: null },
+			{ title: `encrypted backup files of format version ${version}, opened with the password,`, name: `version-${version}-encrypted`, secret: 'password' },
+			{
+				title: `encrypted backup files of format version ${version}, opened with the recovery key,`,
+				name: `version-${version}-encrypted`,
+				secret: 'recoveryKey',
+			},
+		] as const,
+);
 
 for (const { title, name, secret } of cases) {
 	test(`${title} restore byte for byte`, async (t) => {

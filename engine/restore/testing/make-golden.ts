@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { createMasterKey, formatVersion } from '../../format/index.ts';
+import { LocalFolder, markRepository } from '../../repository/index.ts';
 import { changeTree, setTime, writeSparse } from './seeded-tree.ts';
 import { disk, folder, job, noise, protect, seededRandom } from './site.ts';
 import { factsOf } from './tree-facts.ts';
@@ -21,6 +22,7 @@ const site = { ...(made && { keys: [made.key] }), root, source: join(root, 'sour
 const image = join(root, 'disk.img');
 for (const path of [site.repositoryPath, join(site.source, 'tree')]) fs.mkdirSync(path, { recursive: true });
 
+await markRepository(new LocalFolder(site.repositoryPath));
 const random = seededRandom(1970);
 fs.writeFileSync(join(site.source, 'text'), 'Holdfast\n'.repeat(3000));
 fs.writeFileSync(join(site.source, 'empty'), '');

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { CheckResult, ItemWarning, OverwriteRule, RunMode, SourceSpec, TaskCounters } from '../../contract/index.ts';
-import { type BackupRun, backUp, noCounters, type ObjectOutcome, type TaskObserver } from '../../mover/index.ts';
 import type { KeyRing } from '../../format/index.ts';
+import { type BackupRun, backUp, noCounters, type ObjectOutcome, type TaskObserver } from '../../mover/index.ts';
 import { type ChainRecord, LocalFolder, listChains, markRepository, type RepositoryFolder } from '../../repository/index.ts';
 import { checkChain, restoreDisk, restoreFiles, verifyPoint } from '../index.ts';
 
