@@ -68,11 +68,14 @@ export function chainsOfJob({
 	jobId,
 	settings,
 	repository,
+	keyId = settings.encryptionKeyId,
 	points,
 }: {
 	readonly jobId: string;
 	readonly settings: JobSettings;
 	readonly repository: string;
+	/** The key of its repository may stand in for its own. */
+	readonly keyId?: string | null;
 	readonly points: readonly Point[];
 }): Chain[] {
 	const isReverse = settings.method === 'reverse';
@@ -93,8 +96,8 @@ export function chainsOfJob({
 			repository,
 			method: settings.method,
 			isCurrent,
-			encrypted: false,
-			keyId: null,
+			encrypted: keyId !== null,
+			keyId,
 			adHoc: null,
 			files: own.map((point, i) => ({
 				path: point.file,

@@ -20,7 +20,7 @@ import { FakeState } from './fake-state.ts';
 import { browseFolder, findEntry, listPlaces } from './folders.ts';
 import { logOf, makeSession } from './history.ts';
 import { importedChains, importedPoints, importReportOf } from './imported.ts';
-import { createFakeKeys } from './keys.ts';
+import { createFakeKeys, siteKeys } from './keys.ts';
 import { createRandom, hashOf } from './random.ts';
 import { type Scenario, timeZone } from './site.ts';
 
@@ -320,7 +320,7 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 			},
 			import: async ({ id }) => {
 				await pause(500);
-				return state.hasImports ? importReportOf(id) : { repositoryId: id, chains: [], problems: [] };
+				return state.hasImports ? importReportOf(id, state.isLocked) : { repositoryId: id, chains: [], problems: [] };
 			},
 			checkStorage: async ({ id }) => {
 				await pause(700);
@@ -438,7 +438,11 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 		keys: createFakeKeys(
 			() => [...state.jobs.keys()].map((id) => state.summary(id)),
 			() => [...state.repositories.keys()].map((id) => state.repositoryState(id)),
-			startedAt,
+			scenario === 'normal' ? siteKeys(startedAt) : [],
+			() => {
+				state.isLocked = false;
+				state.emit('repository', null);
+			},
 		),
 		places: {
 			async list({ path }) {

@@ -20,7 +20,7 @@ import { historyOf, makeSession, objectName, throughputOf } from './history.ts';
 import { importedChains, importedJobs } from './imported.ts';
 import { type LiveSession, sessionAt } from './live.ts';
 import { hashOf } from './random.ts';
-import { type Scenario, type SiteJob, type SiteRepository, siteOf } from './site.ts';
+import { type Scenario, type SiteJob, type SiteRepository, siteOf, vaultKeyId } from './site.ts';
 
 const dayMs = 86_400_000;
 type Job = { site: SiteJob; settings: JobSettings; revision: number; lastVerifiedAt: number | null };
@@ -38,9 +38,12 @@ export class FakeState {
 
 	/** Some of the made-up sites hold what another installation left. */
 	readonly hasImports: boolean;
+	/** Some of that is encrypted, until somebody knows the password. */
+	isLocked: boolean;
 
 	constructor(scenario: Scenario) {
 		this.hasImports = scenario === 'normal' || scenario === 'rescued' || scenario === 'error';
+		this.isLocked = scenario === 'rescued';
 		const site = siteOf(scenario);
 		const now = Date.now();
 		for (const each of site.repositories) this.repositories.set(each.id, { site: each, settings: each.settings, revision: 1 });
@@ -214,7 +217,14 @@ export class FakeState {
 
 	chainsOf(jobId: string): Chain[] {
 		const { settings } = this.job(jobId);
-		return chainsOfJob({ jobId, settings, repository: this.repository(settings.repositoryId).settings.name, points: this.pointsOf(jobId) });
+		const repository = this.repository(settings.repositoryId).settings;
+		return chainsOfJob({
+			jobId,
+			settings,
+			repository: repository.name,
+			keyId: settings.encryptionKeyId ?? repository.encryptionKeyId,
+			points: this.pointsOf(jobId),
+		});
 	}
 
 	repositoryState(id: string): Repository {
@@ -232,7 +242,13 @@ export class FakeState {
 			state: site.state,
 			problem: isDown
 				? { code: 'repository.unreachable', message: `The folder ${settings.path} is not there.`, hint: 'Check that the share is mounted, then rescan.' }
-				: null,
+				: this.isLocked
+					? {
+							code: 'repository.locked',
+							message: 'Payroll/payroll_20261103T020000000Z-77.hbk is encrypted, and this installation does not have its key.',
+							hint: 'Unlock it with the password or the recovery key.',
+						}
+					: null,
 			capacityBytes: isDown ? null : Math.round(site.capacityBytes),
 			freeBytes: isDown ? null : Math.round(free),
 			usedBytes: Math.round(site.usedBytes * 0.94),
@@ -341,6 +357,15 @@ export class FakeState {
 					action: { kind: 'check-chain', label: 'Check the chain', targetId: damaged.chainId },
 				});
 		}
+		if (this.repositories.get('repo-vault')?.settings.encryptionKeyId === vaultKeyId)
+			items.push({
+				id: 'recovery-key-vault',
+				severity: 'warning',
+				title: 'The recovery key of Vault may not be stored',
+				detail: 'Without it and without the password nobody can ever open these backups. Type it in to show that you have it, or make a new one.',
+				at: now - 3 * dayMs,
+				action: { kind: 'open-key', label: 'Confirm', targetId: vaultKeyId },
+			});
 		for (const id of this.repositories.keys()) {
 			const { settings, state, problem, fullAt } = this.repositoryState(id);
 			if (state === 'unreachable')

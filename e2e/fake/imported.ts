@@ -46,7 +46,7 @@ export const importedJobs: Overview['imported'] = strangers.map(({ job, points }
 	newestAt: points[0]?.createdAt ?? 0,
 }));
 
-export const importReportOf = (id: string): ImportReport =>
+export const importReportOf = (id: string, isLocked: boolean): ImportReport =>
 	id !== repositoryId
 		? { repositoryId: id, chains: [], problems: [] }
 		: {
@@ -69,6 +69,16 @@ export const importReportOf = (id: string): ImportReport =>
 					newestAt: files.at(-1)?.createdAt ?? null,
 				})),
 				problems: [
+					...(isLocked
+						? [
+								{
+									path: 'Payroll/payroll_20261103T020000000Z-77.hbk',
+									reason: 'locked' as const,
+									message: 'Payroll/payroll_20261103T020000000Z-77.hbk is encrypted, and this installation does not have its key.',
+									hint: 'Unlock it with the password or the recovery key.',
+								},
+							]
+						: []),
 					{
 						path: 'Web server/notes.hib',
 						reason: 'foreign',

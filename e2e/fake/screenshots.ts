@@ -67,6 +67,31 @@ const shots: readonly Shot[] = [
 	{ name: 'wizard-2-what', place: '/jobs/new', act: toStep(1) },
 	{ name: 'wizard-3-where', place: '/jobs/new', act: toStep(2) },
 	{ name: 'wizard-4-chain', place: '/jobs/new', act: toStep(3) },
+	{
+		name: 'wizard-4-encryption',
+		place: '/jobs/new',
+		act: async (page) => {
+			await toStep(3)(page);
+			await page.getByRole('radio', { name: /^With a password of its own/ }).click();
+			await page.getByLabel('Password', { exact: true }).fill('seven hero');
+			await page.getByLabel('The same again').fill('seven');
+			await next(page);
+		},
+	},
+	{
+		name: 'wizard-7-recovery-key',
+		place: '/jobs/new',
+		act: async (page) => {
+			await toStep(3)(page);
+			await page.getByRole('radio', { name: /^With a password of its own/ }).click();
+			await page.getByLabel('Password', { exact: true }).fill('seven herons left');
+			await page.getByLabel('The same again').fill('seven herons left');
+			for (let step = 0; step < 2; step++) await next(page);
+			await page.getByRole('button', { name: 'Create the job' }).click();
+			await page.getByRole('button', { name: 'I have stored it' }).waitFor();
+		},
+	},
+	{ name: 'wizard-edit-encryption', place: '/jobs/job-finance/edit?step=summary' },
 	{ name: 'wizard-5-schedule', place: '/jobs/new', act: toStep(4) },
 	{ name: 'wizard-6-summary', place: '/jobs/new', act: toStep(5) },
 	{ name: 'wizard-edit', place: '/jobs/job-finance/edit?step=schedule' },
@@ -141,6 +166,47 @@ const shots: readonly Shot[] = [
 		},
 	},
 	{ name: 'settings', place: '/settings' },
+	{ name: 'key-confirm', place: '/settings?confirm=8c40be1177aa02d9' },
+	{
+		name: 'key-password-pending',
+		place: '/settings',
+		act: async (page) => {
+			await page.getByRole('button', { name: 'Change password…' }).nth(1).click();
+			await page.getByLabel('New password').fill('nine herons came back');
+			await page.getByLabel('The same again').fill('nine herons came back');
+			await page.getByRole('button', { name: 'Change the password' }).click();
+			await page.getByText(/Not yet changed/).waitFor();
+		},
+	},
+	{
+		name: 'key-menu',
+		place: '/settings',
+		act: (page) =>
+			page
+				.getByRole('button', { name: /^More actions of the key/ })
+				.first()
+				.click(),
+	},
+	{
+		name: 'repository-encryption',
+		place: '/repositories/repo-vault',
+		act: async (page) => {
+			await page.getByRole('button', { name: 'Edit…' }).click();
+			await page.getByRole('radio', { name: /^Not encrypted/ }).click();
+			await page.waitForTimeout(300);
+		},
+	},
+	{
+		name: 'unlock',
+		place: '/repositories/repo-main',
+		act: async (page) => {
+			await page.getByRole('button', { name: 'Unlock…' }).click();
+			await page.getByLabel('Password of the backups').fill('wrong');
+			await page.getByRole('button', { name: 'Unlock', exact: true }).click();
+			await page.getByText(/opens no chain/).waitFor();
+		},
+	},
+	{ name: 'locked', place: '/repositories/repo-main' },
 	{
 		name: 'palette',
 		place: '/',
@@ -153,9 +219,9 @@ const shots: readonly Shot[] = [
 
 /** What a look cannot show: nothing to click in an empty or a broken site. */
 const isPossible = ({ name }: Shot, { scenario }: Look): boolean =>
-	scenario === 'normal' ||
-	!/jobs-|chain|health|point|wizard-(?!1)|below|edit|palette|session|import-map|storage/.test(name) ||
-	(scenario === 'rescued' && /import|storage/.test(name)) ||
+	(scenario === 'normal' && !/^unlock|^locked/.test(name)) ||
+	!/jobs-|chain|health|point|key-|unlock|locked|encryption|recovery|wizard-(?!1)|below|edit|palette|session|import-map|storage/.test(name) ||
+	(scenario === 'rescued' && /import|storage|^unlock|^locked/.test(name)) ||
 	(scenario === 'crowded' && /jobs-details|jobs-selected|below|palette/.test(name));
 
 async function photograph(browser: Browser, look: Look, wanted: readonly string[]): Promise<string[]> {

@@ -24,8 +24,16 @@ const TiB = 2 ** 40;
 export const timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const at = (cron: string): { cron: string; timeZone: string } => ({ cron, timeZone });
 
-function repository(id: string, name: string, path: string, rest: Omit<SiteRepository, 'id' | 'settings'>): SiteRepository {
-	return { id, settings: repositorySettings.parse({ name, path }), ...rest };
+export const financeKeyId = '5e17f20c8b1d9a43';
+export const vaultKeyId = '8c40be1177aa02d9';
+
+function repository(
+	id: string,
+	name: string,
+	path: string,
+	{ encryptionKeyId = null, ...rest }: Omit<SiteRepository, 'id' | 'settings'> & { readonly encryptionKeyId?: string | null },
+): SiteRepository {
+	return { id, settings: repositorySettings.parse({ name, path, encryptionKeyId }), ...rest };
 }
 
 type JobInput = Parameters<typeof jobSettings.parse>[0] & object;
@@ -43,7 +51,13 @@ const normal: Site = {
 	historyDays: 34,
 	repositories: [
 		repository('repo-main', 'Default repository', '/backup', { capacityBytes: 8 * TiB, usedBytes: 5.31 * TiB, growthPerDay: 31 * GiB, state: 'ready' }),
-		repository('repo-vault', 'Vault', '/mnt/vault/holdfast', { capacityBytes: 3.6 * TiB, usedBytes: 3.31 * TiB, growthPerDay: 19 * GiB, state: 'ready' }),
+		repository('repo-vault', 'Vault', '/mnt/vault/holdfast', {
+			capacityBytes: 3.6 * TiB,
+			usedBytes: 3.31 * TiB,
+			growthPerDay: 19 * GiB,
+			state: 'ready',
+			encryptionKeyId: vaultKeyId,
+		}),
 		repository('repo-nas', 'Branch office NAS', '/mnt/nas-branch/holdfast', {
 			capacityBytes: 12 * TiB,
 			usedBytes: 2.4 * TiB,
@@ -63,6 +77,7 @@ const normal: Site = {
 			gfs: { weekly: 4, monthly: 12, yearly: 3 },
 			schedule: at('0 22 * * *'),
 			syntheticFull: at('0 20 * * 6'),
+			encryptionKeyId: financeKeyId,
 		}),
 		job('job-web', 'steady', 80, {
 			name: 'Web server',

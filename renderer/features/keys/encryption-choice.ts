@@ -44,7 +44,7 @@ export function passwordAdvice(password: string): { readonly isGood: boolean; re
 
 export const shortId = (keyId: string): string => keyId.slice(0, 8);
 
-export const usersText = ({ usedBy }: EncryptionKey): string => usedBy.map(({ kind, name }) => `${kind} “${name}”`).join(', ');
+export const usersText = ({ usedBy }: EncryptionKey): string => usedBy.map(({ kind, name }) => `the ${kind} “${name}”`).join(', ');
 export const keyTitle = (key: EncryptionKey): string => (key.usedBy.length === 0 ? `Key ${shortId(key.id)}, not used` : `Key of ${usersText(key)}`);
 
 /** A choice in a few words. `inherited`: the key of the job's repository. */

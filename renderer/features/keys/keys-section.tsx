@@ -88,7 +88,7 @@ function KeyRow({ encryptionKey: key, onConfirm }: { readonly encryptionKey: Enc
 						<Menu.Divider />
 						<Menu.Item color="red" disabled={isUsed} onClick={() => setDialog('forget')}>
 							Forget…
-							{isUsed && <div className={classes.reason}>In use by the {usersText(key)}. Give it another key, or none, first.</div>}
+							{isUsed && <div className={classes.reason}>In use by {usersText(key)}. Give it another key, or none, first.</div>}
 						</Menu.Item>
 					</Menu.Dropdown>
 				</Menu>

@@ -90,3 +90,12 @@ test('method, differentials, days, archives and synthetic fulls are said as the 
 		'holdfast job add Files --repository Main --method reverse',
 	);
 });
+
+test('the command line names a key, takes it away, or asks for a file with the password, which it never holds', () => {
+	const say = (changes: Partial<typeof emptyDraft>, makesKey: boolean, editedName: string | null): string =>
+		commandLine({ draft: { ...emptyDraft, name: 'Files', ...changes }, makesKey, repositoryName: 'Main', serverTimeZone: '', editedName }).join(' ');
+	assert.match(say({}, true, null), / --encrypt --password-file FILE /);
+	assert.match(say({ encryptionKeyId: '5e17' }, false, 'Files'), / --key 5e17 /);
+	assert.match(say({}, false, 'Files'), / --no-encrypt /);
+	assert.doesNotMatch(say({}, false, null), /encrypt|key|password/);
+});
