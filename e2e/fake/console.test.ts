@@ -127,6 +127,34 @@ consoleTest('the wizard keeps one at a step until the engine finds nothing wrong
 	assert.equal(created?.settings.schedule?.cron, '0 22 * * *');
 });
 
+consoleTest('whoever leaves the wizard with changes is asked first, whichever way out; without changes nobody is', async (page, { url }) => {
+	const dialog = page.getByRole('dialog', { name: 'Leave without saving?' });
+	await page.goto(`${url}#/jobs`);
+	await page.getByRole('heading', { level: 1, name: 'Jobs' }).waitFor();
+	await page.goto(`${url}#/jobs/job-finance/edit`);
+	const name = page.getByLabel('Name');
+	await name.waitFor();
+	await page.getByRole('button', { name: 'Cancel' }).click();
+	await page.waitForURL(/#\/jobs\/job-finance$/);
+	await page.goto(`${url}#/jobs/job-finance/edit`);
+	await name.fill('Other name');
+	for (const leave of [
+		() => page.getByRole('button', { name: 'Cancel' }).click(),
+		() => page.goBack(),
+		() => page.getByRole('navigation', { name: 'Sections' }).getByRole('link', { name: 'Home' }).click(),
+	]) {
+		await leave();
+		await dialog.waitFor();
+		assert.match(page.url(), /edit/);
+		await dialog.getByRole('button', { name: 'Keep' }).click();
+		await dialog.waitFor({ state: 'hidden' });
+		assert.equal(await name.inputValue(), 'Other name');
+	}
+	await page.getByRole('button', { name: 'Cancel' }).click();
+	await dialog.getByRole('button', { name: 'Leave' }).click();
+	await page.waitForURL(/#\/jobs\/job-finance$/);
+});
+
 consoleTest('losing the server keeps the page, says so, and comes back by itself', async (page, server) => {
 	await page.goto(`${server.url}#/jobs`);
 	await page.getByText('Home folders').waitFor();

@@ -49,6 +49,10 @@ export const noContent = { sizeBytes: 0, extents: none, pages: [], totals: { ite
 const flags = { hardLinked: 1, xattrs: 2 } as const;
 const limits = { name: 4096, target: 65_536, extents: 65_536, xattrName: 1024, xattrValue: 1_048_576, xattrs: 4096, pages: 1_000_000 };
 
+/** File systems know times that 64 bits of nanoseconds cannot say. */
+export const nearestTime = (ns: bigint): bigint => (ns > maxTimeNs ? maxTimeNs : ns < -maxTimeNs ? -maxTimeNs : ns);
+const maxTimeNs = 2n ** 63n - 1n;
+
 export function writeEntry(to: ByteWriter, entry: TreeEntry): void {
 	to.block(entry.name);
 	to.u8(entryTypes.indexOf(entry.type));
@@ -56,8 +60,8 @@ export function writeEntry(to: ByteWriter, entry: TreeEntry): void {
 	to.varint(entry.mode);
 	to.varint(entry.uid);
 	to.varint(entry.gid);
-	to.i64(entry.mtimeNs);
-	to.i64(entry.ctimeNs);
+	to.i64(nearestTime(entry.mtimeNs));
+	to.i64(nearestTime(entry.ctimeNs));
 	to.u64(entry.inode);
 	if (entry.linkDevice !== null) to.u64(entry.linkDevice);
 	if (entry.xattrs.length > 0) {

@@ -391,7 +391,8 @@ export class FolderTask {
 	}
 
 	#metadataTrouble(path: Buffer, what: string, error: unknown): void {
-		this.#warn('source.metadata', path, `its ${what} could not be read (${systemErrorCode(error) ?? String(error)}); its content is safe`);
+		const message = isEngineError(error) ? error.message : `its ${what} could not be read (${systemErrorCode(error) ?? String(error)})`;
+		this.#warn('source.metadata', path, `${message}; its content is safe`);
 	}
 
 	#warn(code: ErrorCode, path: Buffer, what: string): void {

@@ -355,3 +355,22 @@ test('an account without permission is told what it cannot read, and protects th
 	await giveBack(site, point?.id ?? '', { to: join(site.root, 'back') });
 	assert.deepEqual([...factsOf(join(site.root, 'back')).keys()], ['', '/closed folder', '/open']);
 });
+
+test('a time beyond what can be stored is kept as the nearest one, with a warning', async (t) => {
+	const site = await openSite(t);
+	const file = join(site.source, 'from the future');
+	fs.writeFileSync(file, 'content');
+	const year2400 = 13_569_465_600;
+	fs.utimesSync(file, year2400, year2400);
+	if (fs.lstatSync(file, { bigint: true }).mtimeNs < 2n ** 63n) return t.skip('the file system knows no such times');
+	const { witness, pointId } = await protect(site);
+	assert.deepEqual(
+		witness.warnings.map(({ code, path }) => [code, path]),
+		[['source.metadata', file]],
+	);
+	assert.match(witness.warnings[0]?.message ?? '', /outside of the years 1677 to 2262/);
+	const to = join(site.root, 'back');
+	await giveBack(site, pointId, { to });
+	assert.equal(fs.readFileSync(join(to, 'from the future'), 'utf8'), 'content');
+	assert.equal(fs.lstatSync(join(to, 'from the future'), { bigint: true }).mtimeNs / 1_000_000_000n, (2n ** 63n - 1n) / 1_000_000_000n);
+});

@@ -1,5 +1,5 @@
 /** The place in the console is the hash of the address, so that back, forward, reload and links work in every home of the renderer. */
-import { type AnchorHTMLAttributes, type ReactNode, useCallback, useMemo, useSyncExternalStore } from 'react';
+import { type AnchorHTMLAttributes, type ReactNode, useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 
 export type Place = { readonly path: string; readonly query: URLSearchParams };
 
@@ -8,6 +8,55 @@ const subscribe = (listener: () => void): (() => void) => {
 	addEventListener('hashchange', listener);
 	return () => removeEventListener('hashchange', listener);
 };
+
+const pathOf = (place: string): string => place.split('?', 1)[0] as string;
+
+/** What is asked when the place is about to change; one page at a time can have something to lose. */
+let guard: { readonly ask: (to: string) => void } | null = null;
+let last = hash();
+// The first listener of all: links, back and forward, and `navigate` come by here before any page hears of them.
+addEventListener('hashchange', (event) => {
+	const to = hash();
+	if (guard === null || pathOf(to) === pathOf(last)) {
+		last = to;
+		return;
+	}
+	event.stopImmediatePropagation();
+	history.pushState(null, '', `#${last}`);
+	guard.ask(to);
+});
+
+export type Leave = {
+	/** Where somebody wants to go who has something to lose here; null: nobody wants to. */
+	readonly to: string | null;
+	readonly stay: () => void;
+	/** Goes there, or lets the page itself go on to another place when what was typed is saved. */
+	readonly release: () => void;
+};
+
+/** While `isDirty`, leaving the page by any way asks first. Closing the window is asked about by the browser. */
+export function useLeaveGuard(isDirty: boolean): Leave {
+	const [to, setTo] = useState<string | null>(null);
+	useEffect(() => {
+		if (!isDirty) return;
+		const own = { ask: setTo };
+		guard = own;
+		const onUnload = (event: BeforeUnloadEvent): void => event.preventDefault();
+		addEventListener('beforeunload', onUnload);
+		return () => {
+			if (guard === own) guard = null;
+			removeEventListener('beforeunload', onUnload);
+		};
+	}, [isDirty]);
+	return {
+		to,
+		stay: () => setTo(null),
+		release: () => {
+			guard = null;
+			if (to !== null) navigate(to);
+		},
+	};
+}
 
 export function usePlace(): Place {
 	const current = useSyncExternalStore(subscribe, hash);

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
-import { bytesFromText, systemErrorCode } from '../../base/index.ts';
-import { type ExtendedAttribute, noContent, type TreeEntry } from '../../format/index.ts';
+import { bytesFromText, EngineError, systemErrorCode } from '../../base/index.ts';
+import { type ExtendedAttribute, nearestTime, noContent, type TreeEntry } from '../../format/index.ts';
 import type { Platform } from '../../platform/index.ts';
 import type { FoundEntry } from './scan.ts';
 
@@ -21,6 +21,8 @@ export const isUnchanged = (found: FoundEntry, previous: TreeEntry): boolean =>
  */
 export function describeEntry(found: FoundEntry, platform: Platform, onTrouble: (what: string, error: unknown) => void): TreeEntry {
 	const { stats, name } = found;
+	if (nearestTime(stats.mtimeNs) !== stats.mtimeNs)
+		onTrouble('time', new EngineError('source.metadata', 'its time of modification lies outside of the years 1677 to 2262; the nearest time in them is kept'));
 	if (found.type === 'socket' || found.type === 'unknown') throw new Error(`Defect: ${found.type} has no entry`);
 	return {
 		...noContent,

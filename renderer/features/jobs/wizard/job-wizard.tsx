@@ -5,10 +5,12 @@ import { type FormEvent, type ReactNode, useEffect, useRef, useState } from 'rea
 import type { DraftProblems, JobSummary } from '../../../../engine/contract/index.ts';
 import { Loaded } from '../../../app/loaded.tsx';
 import type { PageProps } from '../../../app/pages.tsx';
-import { navigate, useQueryParam } from '../../../app/router.tsx';
+import { navigate, useLeaveGuard, useQueryParam } from '../../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../../client.ts';
-import { ErrorPanel, type Failure, notifyDone, notifyFailure, PageHeader, plural } from '../../../ui/index.ts';
+
+import { ConfirmDialog, ErrorPanel, type Failure, notifyDone, notifyFailure, PageHeader, plural } from '../../../ui/index.ts';
 import { aNewKey, choiceErrors, choiceOf, chosenKeyId, type EncryptionChoice, type MadeKey, RecoveryKeyDialog, useEncryptedSave } from '../../keys/index.ts';
+
 import { useJobActions } from '../use-job-actions.ts';
 import { type Change, copyOf, type Draft, emptyDraft, errorsOf, type StepId, splitDraft, stepIds, stepOf } from './draft.ts';
 import { jobFromChains } from './from-chains.ts';
@@ -97,6 +99,8 @@ function Wizard({
 	const [encryption, setEncryption] = useState(() => choiceOf(initial.encryptionKeyId));
 	const [stored, setStored] = useState<{ readonly made: MadeKey; readonly job: JobSummary } | null>(null);
 	const { saveEncrypted, isMakingKey } = useEncryptedSave();
+	/** What there is nothing to lose of. */
+	const [begun, setBegun] = useState(initial);
 	const [base] = useState(edited);
 	const [revision, setRevision] = useState(edited?.revision ?? 0);
 	const [stepName, setStepName] = useQueryParam('step');
@@ -107,6 +111,7 @@ function Wizard({
 	const [failure, setFailure] = useState<Failure | null>(null);
 	const [newer, setNewer] = useState<JobSummary | null>(null);
 	const [runNow, setRunNow] = useState(false);
+	const leaving = useLeaveGuard(draft !== begun && JSON.stringify(draft) !== JSON.stringify(begun));
 	const form = useRef<HTMLFormElement>(null);
 	const create = useMutation(trpc.jobs.create.mutationOptions());
 	const update = useMutation(trpc.jobs.update.mutationOptions());
@@ -192,7 +197,10 @@ function Wizard({
 		}
 	};
 
-	const leave = ({ id }: JobSummary): void => navigate(`/jobs/${encodeURIComponent(id)}`, { replace: true });
+	const leave = ({ id }: JobSummary): void => {
+		leaving.release();
+		navigate(`/jobs/${encodeURIComponent(id)}`, { replace: true });
+	};
 
 	/** Before the first run, which would begin chains of its own. The job is there whatever comes of it. */
 	const takeOver = async ({ id, settings }: JobSummary): Promise<void> => {
@@ -229,77 +237,84 @@ function Wizard({
 	};
 
 	return (
-		<form ref={form} className={classes.wizard} onSubmit={submit} noValidate>
-			<PageHeader
-				title={base ? `Edit ${base.settings.name}` : 'New job'}
-				detail={chainIds.length > 0 ? `goes on with ${plural(chainIds.length, 'chain')} of ${initial.name}` : ''}
-				back={{ title: 'Jobs', href: base ? `#/jobs/${encodeURIComponent(base.id)}` : '#/jobs' }}
-			/>
-			<div className={classes.middle}>
-				<StepList
-					current={step}
-					visited={visited}
-					problems={problems}
-					draft={draft}
-					repositoryName={nameOfRepository(draft.repositoryId)}
-					onStep={(wanted) => void goTo(wanted)}
+		<>
+			<form ref={form} className={classes.wizard} onSubmit={submit} noValidate>
+				<PageHeader
+					title={base ? `Edit ${base.settings.name}` : 'New job'}
+					detail={chainIds.length > 0 ? `goes on with ${plural(chainIds.length, 'chain')} of ${initial.name}` : ''}
+					back={{ title: 'Jobs', href: base ? `#/jobs/${encodeURIComponent(base.id)}` : '#/jobs' }}
 				/>
-				<div className={classes.content} data-step-content data-fill={step === 'what' || undefined}>
-					{step === 'name' && <StepName {...props} />}
-					{step === 'what' && <StepWhat {...props} />}
-					{step === 'where' && <StepWhere {...props} />}
-					{step === 'chain' && <StepChain {...props} />}
-					{step === 'schedule' && <StepSchedule {...props} />}
-					{step === 'summary' && (
-						<StepSummary {...props} editedName={base?.settings.name ?? null} runNow={runNow} onRunNow={setRunNow} onStep={(wanted) => void goTo(wanted)} />
+				<div className={classes.middle}>
+					<StepList
+						current={step}
+						visited={visited}
+						problems={problems}
+						draft={draft}
+						repositoryName={nameOfRepository(draft.repositoryId)}
+						onStep={(wanted) => void goTo(wanted)}
+					/>
+					<div className={classes.content} data-step-content data-fill={step === 'what' || undefined}>
+						{step === 'name' && <StepName {...props} />}
+						{step === 'what' && <StepWhat {...props} />}
+						{step === 'where' && <StepWhere {...props} />}
+						{step === 'chain' && <StepChain {...props} />}
+						{step === 'schedule' && <StepSchedule {...props} />}
+						{step === 'summary' && (
+							<StepSummary {...props} editedName={base?.settings.name ?? null} runNow={runNow} onRunNow={setRunNow} onStep={(wanted) => void goTo(wanted)} />
+						)}
+					</div>
+				</div>
+				{failure && (
+					<div className={classes.failure}>
+						<ErrorPanel failure={failure} />
+					</div>
+				)}
+				<footer className={classes.foot}>
+					<Button variant="subtle" color="gray" onClick={() => navigate(base ? `/jobs/${encodeURIComponent(base.id)}` : '/jobs')}>
+						Cancel
+					</Button>
+					<span className={classes.grow} />
+					{position > 0 && (
+						<Button variant="default" leftSection={<IconArrowLeft size={15} />} onClick={() => void goTo(stepIds[position - 1] ?? 'name')}>
+							Back
+						</Button>
 					)}
-				</div>
-			</div>
-			{failure && (
-				<div className={classes.failure}>
-					<ErrorPanel failure={failure} />
-				</div>
-			)}
-			<footer className={classes.foot}>
-				<Button variant="subtle" color="gray" onClick={() => navigate(base ? `/jobs/${encodeURIComponent(base.id)}` : '/jobs')}>
-					Cancel
-				</Button>
-				<span className={classes.grow} />
-				{position > 0 && (
-					<Button variant="default" leftSection={<IconArrowLeft size={15} />} onClick={() => void goTo(stepIds[position - 1] ?? 'name')}>
-						Back
+					{base && !isLast && (
+						<Button variant="default" onClick={() => void save(revision)} loading={isSaving}>
+							Save
+						</Button>
+					)}
+					<Button type="submit" loading={isChecking || isSaving} rightSection={isLast ? <IconCheck size={15} /> : <IconArrowRight size={15} />}>
+						{isLast ? (base ? 'Save' : 'Create the job') : 'Next'}
 					</Button>
+				</footer>
+				{stored && <RecoveryKeyDialog made={stored.made} of={`the job “${stored.job.settings.name}”`} onDone={() => leave(stored.job)} />}
+				{newer && (
+					<StaleDialog
+						mine={encryption.mode === 'new' ? { ...draft, encryptionKeyId: aNewKey } : draft}
+						current={newer}
+						repositoryName={(id) => nameOfRepository(id) || id}
+						isBusy={isSaving}
+						onKeepMine={() => {
+							setRevision(newer.revision);
+							setNewer(null);
+							void save(newer.revision);
+						}}
+						onTakeTheirs={() => {
+							setRevision(newer.revision);
+							setDraft(newer.settings);
+							setEncryption(choiceOf(newer.settings.encryptionKeyId));
+							setBegun(newer.settings);
+							setNewer(null);
+						}}
+						onClose={() => setNewer(null)}
+					/>
 				)}
-				{base && !isLast && (
-					<Button variant="default" onClick={() => void save(revision)} loading={isSaving}>
-						Save
-					</Button>
-				)}
-				<Button type="submit" loading={isChecking || isSaving} rightSection={isLast ? <IconCheck size={15} /> : <IconArrowRight size={15} />}>
-					{isLast ? (base ? 'Save' : 'Create the job') : 'Next'}
-				</Button>
-			</footer>
-			{stored && <RecoveryKeyDialog made={stored.made} of={`the job “${stored.job.settings.name}”`} onDone={() => leave(stored.job)} />}
-			{newer && (
-				<StaleDialog
-					mine={encryption.mode === 'new' ? { ...draft, encryptionKeyId: aNewKey } : draft}
-					current={newer}
-					repositoryName={(id) => nameOfRepository(id) || id}
-					isBusy={isSaving}
-					onKeepMine={() => {
-						setRevision(newer.revision);
-						setNewer(null);
-						void save(newer.revision);
-					}}
-					onTakeTheirs={() => {
-						setRevision(newer.revision);
-						setDraft(newer.settings);
-						setEncryption(choiceOf(newer.settings.encryptionKeyId));
-						setNewer(null);
-					}}
-					onClose={() => setNewer(null)}
-				/>
-			)}
-		</form>
+			</form>
+			{/* Beside the form: what is sent off in a dialog must not send off the form around it. */}
+			<ConfirmDialog opened={leaving.to !== null} title="Leave without saving?" confirmLabel="Leave" onConfirm={leaving.release} onClose={leaving.stay}>
+				{base ? `What you changed in ${base.settings.name} has not been saved.` : 'The job has not been created. What you entered is lost.'}
+			</ConfirmDialog>
+		</>
 	);
 }
