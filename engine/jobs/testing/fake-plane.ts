@@ -37,6 +37,8 @@ export class FakePlane implements DataPlane, ChainStore {
 	capacityBytes = 100 * 2 ** 30;
 	/** Every run that was asked for, in order. */
 	readonly runs: BackupRun[] = [];
+	/** Chains that were given new secrets. */
+	readonly relocked: string[] = [];
 	readonly cleanedJobs: string[] = [];
 	readonly checks: { readonly chainId: string; readonly part: CheckPart | null }[] = [];
 	readonly steps: { readonly chainId: string; readonly step: ChainStep }[] = [];
@@ -262,7 +264,10 @@ export class FakePlane implements DataPlane, ChainStore {
 		this.#refuseUnreachable(repositoryPath);
 	}
 
-	async relock(): Promise<void> {}
+	async relock(repositoryPath: string, chainId: string): Promise<void> {
+		this.#refuseUnreachable(repositoryPath);
+		this.relocked.push(chainId);
+	}
 
 	async locks() {
 		return [];
@@ -361,8 +366,8 @@ export class FakePlane implements DataPlane, ChainStore {
 						objects: run.objects,
 						method: run.method,
 						createdAt,
-						encrypted: false,
-						keyId: null,
+						encrypted: run.keyId !== null,
+						keyId: run.keyId,
 						...(run.adHoc && { adHoc: run.adHoc }),
 						files: [],
 						points: [],
