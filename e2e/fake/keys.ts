@@ -52,6 +52,9 @@ export function createFakeKeys(
 			keys.set(keyId, { ...get(keyId), recoveryKeyConfirmedAt: null });
 			return { recoveryKey: fakeRecoveryKey, ...relock(keyId) };
 		},
+		async relock({ keyId }) {
+			return { chainCount: usersOf(get(keyId).id).length, pending: [] };
+		},
 		async confirmRecoveryKey({ keyId, recoveryKey }) {
 			if (recoveryKey.replace(/[\s-]/g, '').toUpperCase() !== fakeRecoveryKey.replaceAll('-', ''))
 				throw new EngineError('auth.wrong-secret', 'This is the recovery key of something else.', { data: { field: 'recoveryKey' } });

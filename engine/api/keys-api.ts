@@ -8,6 +8,7 @@ export function createKeysApi({ keys }: Pick<ApiParts, 'keys'>, repositories: Pi
 		create: ({ password }) => keys.create(password),
 		changePassword: ({ keyId, password }) => keys.changePassword(keyId, password),
 		newRecoveryKey: ({ keyId }) => keys.newRecoveryKey(keyId),
+		relock: ({ keyId }) => keys.relock(keyId),
 		confirmRecoveryKey: ({ keyId, recoveryKey }) => keys.confirmRecoveryKey(keyId, recoveryKey),
 		async unlock({ repositoryId, secret }, options) {
 			const keyIds = await keys.unlock(repositoryId, secret);

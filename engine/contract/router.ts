@@ -176,6 +176,8 @@ export interface EngineApi {
 		changePassword(input: z.infer<typeof passwordChange>, options: CallOptions): Promise<Relocking>;
 		/** Makes another recovery key, as for a password. */
 		newRecoveryKey(input: { keyId: string }, options: CallOptions): Promise<Relocking & { recoveryKey: string }>;
+		/** Goes on with a change of secrets that could not reach every chain. */
+		relock(input: { keyId: string }, options: CallOptions): Promise<Relocking>;
 		/** Proves that the user has it. `auth.wrong-secret`. */
 		confirmRecoveryKey(input: z.infer<typeof recoveryKeyProof>, options: CallOptions): Promise<void>;
 		/** Opens chains that another installation made, or this one before it lost its data folder. `auth.wrong-secret` when none opens. */
@@ -327,6 +329,7 @@ export const appRouter = t.router({
 		create: call.input(z.object({ password: newPassword })).mutation(({ ctx, input, signal }) => ctx.api.keys.create(input, { signal })),
 		changePassword: call.input(passwordChange).mutation(({ ctx, input, signal }) => ctx.api.keys.changePassword(input, { signal })),
 		newRecoveryKey: call.input(keyReference).mutation(({ ctx, input, signal }) => ctx.api.keys.newRecoveryKey(input, { signal })),
+		relock: call.input(keyReference).mutation(({ ctx, input, signal }) => ctx.api.keys.relock(input, { signal })),
 		confirmRecoveryKey: call.input(recoveryKeyProof).mutation(({ ctx, input, signal }) => ctx.api.keys.confirmRecoveryKey(input, { signal })),
 		unlock: call.input(unlockQuery).mutation(({ ctx, input, signal }) => ctx.api.keys.unlock(input, { signal })),
 		remove: call.input(keyReference).mutation(({ ctx, input, signal }) => ctx.api.keys.remove(input, { signal })),

@@ -26,7 +26,7 @@ test('a chain in use keeps its old secrets, is named, and gets the new ones when
 		assert.deepEqual([chainCount, pending.map(({ chainId }) => chainId)], [1, [chain.id]]);
 		assert.deepEqual(site.plane.relocked, []);
 	}
-	assert.deepEqual(await site.keys.changePassword(keyId, 'another'), { chainCount: 1, pending: [] });
+	assert.deepEqual(await site.keys.relock(keyId), { chainCount: 1, pending: [] });
 	assert.deepEqual(site.plane.relocked, [chain.id]);
 });
 

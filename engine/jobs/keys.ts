@@ -25,6 +25,8 @@ export interface Keys {
 	/** `not-found.key`. */
 	changePassword(keyId: string, password: string): Promise<Relocking>;
 	newRecoveryKey(keyId: string): Promise<Relocking & { recoveryKey: string }>;
+	/** Gives the present secrets to the chains that a change before could not reach. */
+	relock(keyId: string): Promise<Relocking>;
 	/** `auth.wrong-secret`, `not-found.key`. */
 	confirmRecoveryKey(keyId: string, recoveryKey: string): Promise<void>;
 	/** Takes in the keys of chains that lie in a repository. `auth.wrong-secret`, `not-found.repository`. @returns their ids */
@@ -130,6 +132,7 @@ export function createKeys(held: HeldKeys, { config, catalogue, chainStore, chai
 			await put(key, { createdAt: before.createdAt, recoveryKeyConfirmedAt: null });
 			return { recoveryKey, ...(await relock(keyId)) };
 		},
+		relock: async (keyId) => relock(held.get(keyId).id),
 		async confirmRecoveryKey(keyId, recoveryKey) {
 			const key = held.get(keyId);
 			if ((await openLock(key, { recoveryKey })) === null) {

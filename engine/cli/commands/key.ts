@@ -13,6 +13,7 @@ export function addKeyCommands(group: Command, line: CommandLine): void {
 	addList(group, line);
 	addChangePassword(group, line);
 	addRecovery(group, line);
+	addRelock(group, line);
 	addConfirm(group, line);
 	addUnlock(group, line);
 	addRemove(group, line);
@@ -53,7 +54,7 @@ function relockingLines({ chainCount, pending }: Relocking): string[] {
 	if (pending.length === 0) return [done];
 	return [
 		done,
-		'Not yet changed, and still open to the secret before. Repeat the command when they can be reached:',
+		'Not yet changed, and still open to the secret before. Run "holdfast key relock" when they can be reached:',
 		...pending.map(({ chainId, repository, message }) => `  ${chainId} in ${printable(repository)}: ${printable(message)}`),
 	];
 }
@@ -96,6 +97,26 @@ function addRecovery(group: Command, line: CommandLine): void {
 			const shown = await handOver(recoveryKey, recoveryKeyFile, { output, workingFolder: surroundings.workingFolder });
 			output.result(
 				() => ({ key: keyId, ...(shown !== null && { recoveryKey: shown }), ...relockingJson(done) }),
+				() => relockingLines(done),
+			);
+			return relockingExit(done);
+		}),
+	);
+}
+
+function addRelock(group: Command, line: CommandLine): void {
+	const command = withExample(
+		group
+			.command('relock')
+			.description('Give the present password and recovery key to chains that a change before could not reach.')
+			.argument('<KEY>', 'id of the key'),
+		'key relock 5e17f20c8b1d9a43',
+	);
+	command.action((keyId: string) =>
+		line.run(command, async ({ client, output }) => {
+			const done = await (await client()).keys.relock.mutate({ keyId });
+			output.result(
+				() => ({ key: keyId, ...relockingJson(done) }),
 				() => relockingLines(done),
 			);
 			return relockingExit(done);
