@@ -1,6 +1,6 @@
 import { EngineError } from '../base/index.ts';
 import { type MendOutcome, mendChain, type Suspect } from './health/index.ts';
-import { compactFile } from './methods/compact.ts';
+import { compactChain } from './methods/compact.ts';
 import { mergeOldestIncrement } from './methods/merge-oldest.ts';
 import { OpenChain } from './open-chain.ts';
 import type { StepOptions } from './step-options.ts';
@@ -34,10 +34,7 @@ export async function runChainStep(place: RepositoryPlace, chainId: string, step
 	} else if (step.kind === 'mend') {
 		return { savedBytes: 0, mend: await mendChain(chain, step.suspects, options) };
 	} else {
-		for (const { id, sizeBytes } of work) {
-			const file = chain.files.find((candidate) => candidate.id === id);
-			if (file) await compactFile(chain, file, { ...options, announcedBytes: sizeBytes });
-		}
+		await compactChain(chain, options);
 	}
 	return { savedBytes: before - totalBytes(chain) };
 }

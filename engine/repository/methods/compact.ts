@@ -7,40 +7,53 @@ import { copyChunks, readRecords } from '../record-copier.ts';
 import type { StepOptions } from '../step-options.ts';
 
 /**
- * Writes a file of a chain anew without dead room (JOB-08). The old file stays until the new one has been read back whole; then the new one takes
- * its name, which is the commit. It needs as much free space as the live part of the file.
+ * Writes the files of a chain anew without dead room (JOB-08), one after the other. The old file stays
+ * until the new one has been read back whole; then the new one takes its name, which is the commit. It needs as much free space as the live part of
+ * the largest file.
  */
-export async function compactFile(
-	chain: OpenChain,
-	stored: StoredFile,
-	{ signal, progress, announcedBytes = 0 }: StepOptions,
-): Promise<{ savedBytes: number }> {
+export async function compactChain(chain: OpenChain, options: StepOptions): Promise<void> {
+	const { signal, progress } = options;
 	progress?.begins('compact');
-	const files = chain.files;
+	const files = [...chain.files];
 	const indexes = await chain.indexes(files);
 	const live = new LiveMap(indexes);
-	await using reader = chain.reader(files, indexes);
-	await markLive(reader, chain.points(files), live, { signal });
+	{
+		await using reader = chain.reader(files, indexes);
+		await markLive(reader, chain.points(files), live, { signal });
+	}
+	// what is live does not depend on where it lies: marked once, it holds for all files
+	for (const [i, { id }] of files.entries()) {
+		const stored = chain.files.find((file) => file.id === id);
+		if (stored) await compactFile(chain, stored, indexes[i] as FileIndex, (hash) => live.has(hash), options);
+	}
+}
+
+async function compactFile(
+	chain: OpenChain,
+	stored: StoredFile,
+	index: FileIndex,
+	isLive: (hash: Uint8Array) => boolean,
+	{ signal, progress }: StepOptions,
+): Promise<void> {
+	progress?.begins('compact');
+	const { seal } = chain.stored;
 	const path = chain.pathOf(stored);
 	const part = partName(path, chain.stored.metadata.chain.job.id);
 	await chain.storage.remove(part);
 	try {
 		await using source = await chain.storage.open(path, 'read');
-		const { seal } = chain.stored;
 		const committed = await readCommittedFile(source, ringOf(seal));
-		const index = indexes[files.indexOf(stored)] as FileIndex;
+		progress?.expects(-stored.sizeBytes);
 		{
 			await using writer = await BackupFileWriter.create(chain.storage, { path: part, kind: stored.kind, createdAt: stored.createdAt, seal });
-			progress?.expects(-announcedBytes);
-			await copyChunks({ file: source, index }, writer, (hash) => live.has(hash), { signal, progress });
+			await copyChunks({ file: source, index }, writer, isLive, { signal, progress });
 			const dependsOn = committed?.root.dependsOn ?? stored.dependsOn;
 			await writer.commit({ fileId: stored.id, chain: chain.stored.metadata.chain, dependsOn, points: stored.points });
 		}
 		const sizeBytes = await verifyFile(chain, part, { signal, progress });
-		await using listed = await chain.prepareFiles(files.map((file) => (file === stored ? { ...file, sizeBytes } : file)));
+		await using listed = await chain.prepareFiles(chain.files.map((file) => (file === stored ? { ...file, sizeBytes } : file)));
 		await chain.storage.rename(part, path, { replace: true });
 		await listed.apply();
-		return { savedBytes: stored.sizeBytes - sizeBytes };
 	} catch (error) {
 		await chain.storage.remove(part).catch(() => undefined); // what went wrong is the error to report; the next clean-up removes it
 		throw error;
