@@ -89,11 +89,11 @@ test('a repository that cannot be written is refused beside its field', async (t
 		await console.go('Repositories');
 		await page.getByRole('button', { name: 'Add repository' }).first().click();
 		const dialog = page.getByRole('dialog', { name: 'Add repository' });
-		await dialog.getByLabel('Name').fill('Vault');
+		await dialog.getByRole('textbox', { name: 'Name' }).fill('Vault');
 		await dialog.getByLabel('Folder on the server').fill(join(folder.path, 'file', 'vault'));
 		await dialog.getByRole('button', { name: 'Try it out and add' }).click();
 		await dialog.getByText(join(folder.path, 'file')).first().waitFor();
-		assert.equal(await dialog.getByLabel('Name').inputValue(), 'Vault', 'what was typed stays');
+		assert.equal(await dialog.getByRole('textbox', { name: 'Name' }).inputValue(), 'Vault', 'what was typed stays');
 	});
 });
 

@@ -26,7 +26,7 @@ export class Console {
 		await this.go('Repositories');
 		await this.page.getByRole('button', { name: 'Add repository' }).first().click();
 		const dialog = this.page.getByRole('dialog', { name: 'Add repository' });
-		await dialog.getByLabel('Name').fill(name);
+		await dialog.getByRole('textbox', { name: 'Name' }).fill(name);
 		await dialog.getByLabel('Folder on the server').fill(path);
 		await dialog.getByRole('button', { name: 'Try it out and add' }).click();
 		await dialog.waitFor({ state: 'hidden' });
@@ -37,7 +37,7 @@ export class Console {
 	async beginJob(name: string): Promise<void> {
 		await this.go('Jobs');
 		await this.page.getByRole('button', { name: 'New job' }).first().click();
-		await this.page.getByLabel('Name').fill(name);
+		await this.page.getByRole('textbox', { name: 'Name' }).fill(name);
 		await this.next('What');
 	}
 

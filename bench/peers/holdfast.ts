@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Command } from '../measure.ts';
 import type { Peer, Place } from './peer.ts';
@@ -14,14 +14,19 @@ export function createHoldfast(): Peer {
 	});
 	return {
 		name: 'holdfast',
-		note: 'not encrypted (not available yet); compression optimal; start of the program included',
+		note: 'encrypted; compression optimal; start of the program included',
 		async version() {
 			return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
 		},
-		prepare: (place) => [
-			holdfast(place, 'repository', 'add', 'bench', '--path', place.repository),
-			holdfast(place, 'job', 'add', job, '--source', `${place.subject.kind === 'tree' ? 'folder' : 'disk'}:${place.subject.path}`, '--repository', 'bench'),
-		],
+		prepare(place) {
+			const passwordFile = join(place.state, 'password');
+			writeFileSync(passwordFile, 'bench\n');
+			const source = `${place.subject.kind === 'tree' ? 'folder' : 'disk'}:${place.subject.path}`;
+			return [
+				holdfast(place, 'repository', 'add', 'bench', '--path', place.repository, '--encrypt', '--password-file', passwordFile),
+				holdfast(place, 'job', 'add', job, '--source', source, '--repository', 'bench'),
+			];
+		},
 		backUp: (place) => holdfast(place, 'job', 'run', job),
 		restore: (place, target) =>
 			place.subject.kind === 'tree'

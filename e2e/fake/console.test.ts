@@ -79,7 +79,7 @@ consoleTest('saving over a newer version shows both and overwrites only when tol
 	await using connection = apiOf(server);
 	const { api } = connection;
 	await page.goto(`${server.url}#/jobs/job-finance/edit`);
-	await page.getByLabel('Name').fill('Finance and payroll');
+	await page.getByRole('textbox', { name: 'Name' }).fill('Finance and payroll');
 	const { id, revision, settings } = await api.jobs.get.query({ id: 'job-finance' });
 	await api.jobs.update.mutate({ id, revision, settings: { ...settings, retainPoints: 60 } });
 	await page.getByRole('button', { name: 'Save', exact: true }).click();
@@ -96,10 +96,10 @@ consoleTest('the wizard keeps one at a step until the engine finds nothing wrong
 	const { api } = connection;
 	const next = page.getByRole('button', { name: 'Next' });
 	await page.goto(`${server.url}#/jobs/new`);
-	await page.getByLabel('Name').fill('Web server');
+	await page.getByRole('textbox', { name: 'Name' }).fill('Web server');
 	await page.keyboard.press('Enter');
 	await page.getByText('Another job is called “Web server”.').waitFor();
-	await page.getByLabel('Name').fill('Web pages');
+	await page.getByRole('textbox', { name: 'Name' }).fill('Web pages');
 	await page.keyboard.press('Enter');
 	const path = page.getByLabel('Path on the server');
 	await path.waitFor();
@@ -132,7 +132,7 @@ consoleTest('whoever leaves the wizard with changes is asked first, whichever wa
 	await page.goto(`${url}#/jobs`);
 	await page.getByRole('heading', { level: 1, name: 'Jobs' }).waitFor();
 	await page.goto(`${url}#/jobs/job-finance/edit`);
-	const name = page.getByLabel('Name');
+	const name = page.getByRole('textbox', { name: 'Name' });
 	await name.waitFor();
 	await page.getByRole('button', { name: 'Cancel' }).click();
 	await page.waitForURL(/#\/jobs\/job-finance$/);

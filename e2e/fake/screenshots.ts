@@ -27,7 +27,7 @@ const next = async (page: Page): Promise<void> => {
 	await page.getByRole('button', { name: 'Next' }).click();
 	await page.waitForTimeout(500);
 };
-const fillName = (page: Page): Promise<void> => page.getByLabel('Name').fill('Shared documents');
+const fillName = (page: Page): Promise<void> => page.getByRole('textbox', { name: 'Name' }).fill('Shared documents');
 const tick = async (page: Page): Promise<void> => {
 	await page.getByLabel('Path on the server').fill('/srv/shares');
 	await page.getByRole('button', { name: 'Go' }).click();

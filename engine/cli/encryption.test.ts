@@ -61,8 +61,9 @@ async function openEncryptedSite(t: TestContext, ...options: string[]) {
 	return { ...site, recoveryKey: recoveryKey as string, keyId: job.encryptionKeyId as string };
 }
 
+/** Of every file of a chain. */
 async function allBytes(folder: string): Promise<Map<string, Buffer>> {
-	const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+	const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile() && /\.h[a-z]{2}$/.test(entry.name));
 	return new Map(await Promise.all(files.map(async ({ parentPath, name }) => [join(parentPath, name), await readFile(join(parentPath, name))] as const)));
 }
 

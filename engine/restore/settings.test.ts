@@ -3,7 +3,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { blockSizes } from '../contract/index.ts';
-import { listChains } from '../repository/index.ts';
+import { listChains, prepareRepository } from '../repository/index.ts';
 import { changeTree } from './testing/seeded-tree.ts';
 import { check, disk, folder, giveBack, giveBackDisk, newestChain, noise, openSite, protect, seededRandom } from './testing/site.ts';
 import { differences, factsOf } from './testing/tree-facts.ts';
@@ -140,7 +140,7 @@ test('the repository is left out when it lies in the source', async (t) => {
 	const site = await openSite(t);
 	fs.writeFileSync(join(site.source, 'file'), 'content');
 	const inside = { ...site, repositoryPath: join(site.source, 'repository') };
-	fs.mkdirSync(inside.repositoryPath);
+	await prepareRepository(inside.repositoryPath);
 	for (let round = 0; round < 2; round++) {
 		const { pointId, witness } = await protect(inside);
 		assert.deepEqual(witness.warnings, []);
