@@ -99,6 +99,10 @@ test('another installation opens the chains with the password or the recovery ke
 	const { root, run, ok, restoredBy, original, recoveryKey, keyId } = await openEncryptedSite(t);
 	const found = await run('second', 'repository', 'add', 'Found', '--path', 'backup');
 	assert.equal(found.document.repository.problem.code, 'repository.locked');
+	assert.deepEqual(
+		found.document.import.problems.map(({ reason, path }: { reason: string; path: string }) => [reason, path.slice(-4)]),
+		[['locked', '.hbm']],
+	);
 	assert.deepEqual((await ok('second', 'point', 'list')).points, []);
 
 	const wrong = await run('second', 'key', 'unlock', 'Found', '--password-file', 'wrong');

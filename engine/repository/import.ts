@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { posix } from 'node:path';
 import { isEngineError } from '../base/index.ts';
 import type { ErrorCode, ErrorShape, ImportProblem } from '../contract/index.ts';
 import { encodeChainMetadata } from '../format/index.ts';
@@ -84,7 +85,14 @@ export async function importChains(place: RepositoryPlace, { signal, ownJobs = n
 	const after = rebuilt.length > 0 ? await readChains(vault) : before;
 	for (const { path, error } of after.problems) problems.unshift(problemOf(path, error));
 	if (after.chains.length === 0) problems.push(...(await misplaced(storage)));
-	return { rebuilt, unfinished, problems };
+	return { rebuilt, unfinished, problems: withoutLockedFiles(problems) };
+}
+
+/** Where metadata says that its chain is locked, the chain's files say nothing new. */
+function withoutLockedFiles(problems: readonly ImportProblem[]): ImportProblem[] {
+	const locked = problems.filter(({ reason }) => reason === 'locked');
+	const folders = new Set(locked.filter(({ path }) => path.endsWith(metadataExtension)).map(({ path }) => posix.dirname(path)));
+	return problems.filter((problem) => !locked.includes(problem) || !kindOf(problem.path) || !folders.has(posix.dirname(problem.path)));
 }
 
 /**
