@@ -4,4 +4,5 @@ export * from './clock.ts';
 export * from './errors.ts';
 export * from './ids.ts';
 export * from './log.ts';
+export * from './sealed-bytes.ts';
 export * from './thread.ts';

@@ -1,6 +1,6 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
-import { EngineError, systemErrorCode } from '../base/index.ts';
+import { EngineError, openBytes, sealBytes, sealNonceBytes, systemErrorCode } from '../base/index.ts';
 import type { Database } from './database.ts';
 
 /** A key of chains, with the ways to open it as they lie in the files. The store does not look inside. */
@@ -21,8 +21,6 @@ export interface KeyStore {
 	remove(id: string): Promise<void>;
 }
 
-const nonceBytes = 12;
-const tagBytes = 16;
 const sealingBytes = 32;
 
 export function createKeyStore(db: Database, secretPath: string): KeyStore {
@@ -66,22 +64,15 @@ export function createKeyStore(db: Database, secretPath: string): KeyStore {
 }
 
 function seal(secret: Uint8Array, key: Uint8Array, id: string): Uint8Array {
-	const nonce = randomBytes(nonceBytes);
-	const cipher = createCipheriv('aes-256-gcm', key, nonce);
-	cipher.setAAD(Buffer.from(id));
-	return Buffer.concat([nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()]);
+	const nonce = randomBytes(sealNonceBytes);
+	const { sealed, tag } = sealBytes(key, nonce, Buffer.from(id), secret);
+	return Buffer.concat([nonce, sealed, tag]);
 }
 
+/** Null when it was sealed under another file. */
 function open(sealed: Uint8Array, key: Uint8Array, id: string): Uint8Array | null {
-	const end = sealed.byteLength - tagBytes;
-	const cipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, nonceBytes), { authTagLength: tagBytes });
-	cipher.setAAD(Buffer.from(id));
-	cipher.setAuthTag(sealed.subarray(end));
-	try {
-		return new Uint8Array(Buffer.concat([cipher.update(sealed.subarray(nonceBytes, end)), cipher.final()]));
-	} catch {
-		return null; // sealed under another file
-	}
+	const secret = openBytes(key, sealed.subarray(0, sealNonceBytes), Buffer.from(id), sealed.subarray(sealNonceBytes));
+	return secret && new Uint8Array(secret);
 }
 
 /** 32 bytes of chance; null when the file is lost. */

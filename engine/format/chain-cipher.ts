@@ -1,9 +1,7 @@
-import { createCipheriv, createDecipheriv, createHmac, createSecretKey, type KeyObject, randomFillSync } from 'node:crypto';
+import { createCipheriv, createHmac, createSecretKey, type KeyObject, randomFillSync } from 'node:crypto';
+import { openBytes, sealBytes } from '../base/index.ts';
 import { chunkHash } from './chunk.ts';
 import type { ChainKeys } from './lock.ts';
-
-export const cipherNonceBytes = 12;
-export const cipherTagBytes = 16;
 
 /**
  * Names and seals the bytes of one encrypted chain.
@@ -36,27 +34,12 @@ export class ChainCipher {
 
 	/** @returns ciphertext and tag, in pieces */
 	seal(nonce: Uint8Array, context: Uint8Array, plain: Uint8Array): { readonly sealed: Uint8Array; readonly tag: Uint8Array } {
-		const cipher = createCipheriv('aes-256-gcm', this.#payloads, nonce);
-		cipher.setAAD(context);
-		const sealed = cipher.update(plain);
-		cipher.final();
-		return { sealed, tag: cipher.getAuthTag() };
+		return sealBytes(this.#payloads, nonce, context, plain);
 	}
 
 	/** @returns null when these are not the bytes that were sealed in this context */
 	open(nonce: Uint8Array, context: Uint8Array, sealed: Uint8Array): Uint8Array | null {
-		if (sealed.byteLength < cipherTagBytes) return null;
-		const end = sealed.byteLength - cipherTagBytes;
-		const cipher = createDecipheriv('aes-256-gcm', this.#payloads, nonce, { authTagLength: cipherTagBytes });
-		cipher.setAAD(context);
-		cipher.setAuthTag(sealed.subarray(end));
-		const plain = cipher.update(sealed.subarray(0, end));
-		try {
-			cipher.final();
-			return plain;
-		} catch {
-			return null;
-		}
+		return openBytes(this.#payloads, nonce, context, sealed);
 	}
 
 	/** Masks or unmasks: the exclusive or with a stream that follows from the nonce. */

@@ -1,5 +1,5 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes, scrypt } from 'node:crypto';
-import { EngineError } from '../base/index.ts';
+import { hkdfSync, randomBytes, scrypt } from 'node:crypto';
+import { EngineError, openBytes, sealBytes, sealNonceBytes, sealTagBytes } from '../base/index.ts';
 import { damaged } from './cursor.ts';
 
 /**
@@ -22,8 +22,6 @@ const slotsAt = 32;
 const slotBytes = 96;
 const maxSlots = 4;
 const saltBytes = 16;
-const nonceBytes = 12;
-const tagBytes = 16;
 const masterBytes = 32;
 
 export type SlotKind = 'password' | 'recovery';
@@ -109,27 +107,18 @@ async function sealSlot(kind: SlotKind, secret: string | Uint8Array, master: Uin
 	bytes[0] = slotKinds[kind];
 	if (kind === 'password') bytes.set([cost.logN, cost.r, cost.p], 1);
 	bytes.set(randomBytes(saltBytes), 16);
-	bytes.set(randomBytes(nonceBytes), 32);
-	const cipher = createCipheriv('aes-256-gcm', await slotKey(bytes, secret), bytes.subarray(32, 44));
-	cipher.setAAD(bytes.subarray(0, 32));
-	bytes.set(cipher.update(master), 44);
-	cipher.final();
-	bytes.set(cipher.getAuthTag(), 44 + masterBytes);
+	bytes.set(randomBytes(sealNonceBytes), 32);
+	const { sealed, tag } = sealBytes(await slotKey(bytes, secret), bytes.subarray(32, 44), bytes.subarray(0, 32), master);
+	bytes.set(sealed, 44);
+	bytes.set(tag, 44 + masterBytes);
 	return { kind, bytes };
 }
 
 /** The master key in a slot; null when the secret is not the slot's. */
 async function openSlot({ bytes }: KeySlot, secret: string | Uint8Array): Promise<Uint8Array | null> {
-	const cipher = createDecipheriv('aes-256-gcm', await slotKey(bytes, secret), bytes.subarray(32, 44), { authTagLength: tagBytes });
-	cipher.setAAD(bytes.subarray(0, 32));
-	cipher.setAuthTag(bytes.subarray(44 + masterBytes, 44 + masterBytes + tagBytes));
-	const master = new Uint8Array(cipher.update(bytes.subarray(44, 44 + masterBytes)));
-	try {
-		cipher.final();
-		return master;
-	} catch {
-		return null; // the tag does not fit: another secret
-	}
+	const sealed = bytes.subarray(44, 44 + masterBytes + sealTagBytes);
+	const master = openBytes(await slotKey(bytes, secret), bytes.subarray(32, 44), bytes.subarray(0, 32), sealed);
+	return master && new Uint8Array(master);
 }
 
 /** Makes a master key that the password and a new recovery key open. */

@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
-import { EngineError } from '../base/index.ts';
+import { EngineError, sealNonceBytes } from '../base/index.ts';
 import { backupFileKind, chainMethod, runMode, sourceSpec } from '../contract/index.ts';
-import { ChainCipher, cipherNonceBytes } from './chain-cipher.ts';
+import { ChainCipher } from './chain-cipher.ts';
 import { damaged } from './cursor.ts';
 import { type ChainLock, chainKeys, encodeLock, type KeyRing, keyFor, lockBytes, type MasterKey, newChainLock, parseLock } from './lock.ts';
 
@@ -136,7 +136,7 @@ export function encodeChainMetadata(metadata: ChainMetadata, seal: ChainSeal | n
 }
 
 function sealJson(json: Uint8Array, head: Uint8Array, { lock, cipher }: ChainSeal): Uint8Array {
-	const nonce = new Uint8Array(cipherNonceBytes);
+	const nonce = new Uint8Array(sealNonceBytes);
 	ChainCipher.fillNonce(nonce);
 	const lockPart = encodeLock(lock);
 	const { sealed, tag } = cipher.seal(nonce, Buffer.concat([head.subarray(0, metadataContextBytes), lockPart]), json);
@@ -165,7 +165,7 @@ export function parseChainMetadata(bytes: Uint8Array, where: string, ring: KeyRi
 	if (flags === 0) return { metadata: parseJson(chainMetadata, body, where), seal: null };
 	const lock = parseLock(body, where);
 	const seal = openSeal(lock, ring, where) as ChainSeal;
-	const nonceEnd = lockBytes + cipherNonceBytes;
+	const nonceEnd = lockBytes + sealNonceBytes;
 	const context = Buffer.concat([all.subarray(0, metadataContextBytes), body.subarray(0, lockBytes)]);
 	const json = body.byteLength < nonceEnd ? null : seal.cipher.open(body.subarray(lockBytes, nonceEnd), context, body.subarray(nonceEnd));
 	if (!json) throw damaged(where, metadataHeadBytes, 'it is not what was encrypted');

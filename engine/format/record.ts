@@ -1,5 +1,6 @@
 import { crc32, constants as zlib, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { ChainCipher, cipherTagBytes } from './chain-cipher.ts';
+import { sealTagBytes } from '../base/index.ts';
+import { ChainCipher } from './chain-cipher.ts';
 import { hashBytes, maxChunkBytes } from './chunk.ts';
 import { damaged } from './cursor.ts';
 
@@ -45,7 +46,7 @@ export type RecordHeader = {
 /** The largest raw payload: the largest chunk and its directory. */
 export const maxRawBytes = maxChunkBytes + 65_536;
 /** The largest stored payload. */
-export const maxStoredBytes = maxRawBytes + cipherTagBytes;
+export const maxStoredBytes = maxRawBytes + sealTagBytes;
 const nameOf = <T extends Record<string, number>>(table: T, value: number): keyof T | undefined => Object.keys(table).find((key) => table[key] === value);
 
 export function encodeRecordHeader(target: Uint8Array, header: RecordHeader, cipher: ChainCipher | null): void {
@@ -115,7 +116,7 @@ const pieceFor = (bytes: number): number => Math.max(1024, bytes);
 export type CompressionLevel = number | null;
 
 /** Room that `sealRecord` needs for a raw payload of so many bytes. */
-export const sealedBytes = (rawBytes: number): number => recordHeaderBytes + rawBytes + cipherTagBytes;
+export const sealedBytes = (rawBytes: number): number => recordHeaderBytes + rawBytes + sealTagBytes;
 
 /**
  * Compresses `raw`, seals it if the chain is encrypted, and puts header and payload into `target`. A payload that does not shrink is stored as it is.
@@ -132,7 +133,7 @@ export function sealRecord(
 	const packed = level === null ? raw : zstdCompressSync(raw, { params: { [zlib.ZSTD_c_compressionLevel]: level }, chunkSize: pieceFor(raw.byteLength) });
 	const isPacked = packed.byteLength < raw.byteLength;
 	const plain = isPacked ? packed : raw;
-	const storedBytes = plain.byteLength + (cipher ? cipherTagBytes : 0);
+	const storedBytes = plain.byteLength + (cipher ? sealTagBytes : 0);
 	const shape = { type, codec: isPacked ? 'zstd' : 'none', storedBytes, rawBytes: raw.byteLength } as const;
 	const payload = target.subarray(recordHeaderBytes, recordHeaderBytes + storedBytes);
 	const nonce = target.subarray(nonceAt, nonceEnd);

@@ -95,26 +95,24 @@ export function createKeys(held: HeldKeys, { config, catalogue, chainStore, chai
 		return { chainCount, pending };
 	}
 
-	async function usersOf(keyId: string): Promise<EncryptionKey['usedBy']> {
-		const jobs = await config.jobs.list();
-		const repositories = await config.repositories.list();
-		return [
-			...jobs.filter(({ settings }) => settings.encryptionKeyId === keyId).map(({ id, settings }) => ({ kind: 'job' as const, id, name: settings.name })),
-			...repositories
-				.filter(({ settings }) => settings.encryptionKeyId === keyId)
-				.map(({ id, settings }) => ({ kind: 'repository' as const, id, name: settings.name })),
+	/** What each key is used by: one look at the settings, however many keys there are. */
+	async function users(): Promise<(keyId: string) => EncryptionKey['usedBy']> {
+		const [jobs, repositories] = await Promise.all([config.jobs.list(), config.repositories.list()]);
+		const all = [
+			...jobs.map((job) => ({ kind: 'job' as const, ...job })),
+			...repositories.map((repository) => ({ kind: 'repository' as const, ...repository })),
 		];
+		return (keyId) => all.filter(({ settings }) => settings.encryptionKeyId === keyId).map(({ kind, id, settings }) => ({ kind, id, name: settings.name }));
 	}
 
 	return {
 		async list() {
 			const chains = (await catalogue.all()).flatMap((view) => view.chains);
-			return Promise.all(
-				held.all.map(async ({ id, createdAt, recoveryKeyConfirmedAt }) => {
-					const chainCount = chains.filter(({ keyId }) => keyId === id).length;
-					return { id, createdAt, recoveryKeyConfirmedAt, usedBy: await usersOf(id), chainCount };
-				}),
-			);
+			const usedBy = await users();
+			return held.all.map(({ id, createdAt, recoveryKeyConfirmedAt }) => {
+				const chainCount = chains.filter(({ keyId }) => keyId === id).length;
+				return { id, createdAt, recoveryKeyConfirmedAt, usedBy: usedBy(id), chainCount };
+			});
 		},
 		async create(password) {
 			const { key, recoveryKey } = await createMasterKey(password, passwordCost);
@@ -166,11 +164,11 @@ export function createKeys(held: HeldKeys, { config, catalogue, chainStore, chai
 		},
 		async remove(keyId) {
 			held.get(keyId);
-			const users = await usersOf(keyId);
-			if (users.length > 0) {
-				throw new EngineError('usage.conflict', `The key ${keyId} is used by ${users.map(({ kind, name }) => `the ${kind} “${name}”`).join(', ')}.`, {
+			const inUse = (await users())(keyId);
+			if (inUse.length > 0) {
+				throw new EngineError('usage.conflict', `The key ${keyId} is used by ${inUse.map(({ kind, name }) => `the ${kind} “${name}”`).join(', ')}.`, {
 					hint: 'Give them another key, or none, first.',
-					data: { users },
+					data: { users: inUse },
 				});
 			}
 			await config.keys.remove(keyId);
