@@ -89,6 +89,15 @@ export class Console {
 		await this.details().getByRole('button', { name: 'Run now' }).click();
 	}
 
+	/** Runs a job and stays with its details until they show that it went well. */
+	async runJobToSuccess(name: string): Promise<void> {
+		await this.runJob(name);
+		await this.details()
+			.getByRole('link', { name: /Success/ })
+			.first()
+			.waitFor({ timeout: 90_000 });
+	}
+
 	/** While the job runs its details show how far it is; from there to the page of the session. */
 	async watchRunningSession(): Promise<void> {
 		const running = this.details().getByRole('region', { name: 'Running session' });

@@ -56,12 +56,7 @@ test('an encrypted job is made in the wizard and restored, and another installat
 			await proof.getByRole('button', { name: 'Confirm', exact: true }).click();
 			await console.details().getByRole('button', { name: 'Edit' }).waitFor();
 
-			await console.runJob('Letters');
-			await console
-				.details()
-				.getByRole('link', { name: /Success/ })
-				.first()
-				.waitFor({ timeout: 90_000 });
+			await console.runJobToSuccess('Letters');
 			await console.details().getByText('encrypted').first().waitFor();
 			await console.openNewestPoint(source);
 			await page.getByText('encrypted').first().waitFor();

@@ -60,12 +60,7 @@ test('REPO-09: a repository that another installation filled is added, restored 
 		await page.getByRole('button', { name: 'Create the job' }).click();
 		await console.details().getByRole('button', { name: 'Edit' }).waitFor();
 		await writeFile(join(source, 'new letter'), 'dear reader');
-		await console.runJob('Letters');
-		await console
-			.details()
-			.getByRole('link', { name: /Success/ })
-			.first()
-			.waitFor({ timeout: 90_000 });
+		await console.runJobToSuccess('Letters');
 		await console.details().getByText('2 points').first().waitFor();
 		await console
 			.details()

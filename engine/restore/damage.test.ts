@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { isEngineError } from '../base/index.ts';
 import { FileIndex, parseSuperblocks, recordHeaderBytes, slotOffset } from '../format/index.ts';
 import { cleanUpJob, LocalFolder, listChains, readCommittedFile, readRecord } from '../repository/index.ts';
+import { flip } from './testing/flip.ts';
 import { check, giveBack, job, newestChain, noise, openSite, protect, type Site, seededRandom, verify, Witness } from './testing/site.ts';
 import { differences, factsOf, type TreeFacts } from './testing/tree-facts.ts';
 
@@ -24,15 +25,6 @@ async function openChain(t: TestContext): Promise<Damaged> {
 	}
 	const [full] = (await newestChain(site)).files;
 	return { site, path: join(site.repositoryPath, full?.path ?? ''), points };
-}
-
-function flip(path: string, offset: number, bit = 0x10): void {
-	const fd = fs.openSync(path, 'r+');
-	const byte = Buffer.alloc(1);
-	assert.equal(fs.readSync(fd, byte, 0, 1, offset), 1, 'the fault must fire');
-	byte[0] = (byte[0] as number) ^ bit;
-	fs.writeSync(fd, byte, 0, 1, offset);
-	fs.closeSync(fd);
 }
 
 /** What lies where in the full, found with the format's own parsers. */

@@ -9,6 +9,7 @@ import { hashText, parseDiskMap, parseExtents, parsePage, recordHeaderBytes, slo
 import type { BackupRun } from '../mover/index.ts';
 import { ChainReader, cleanUpJob, LocalFolder, listChains, loadChain, readCommittedFile, readIndex, runChainStep } from '../repository/index.ts';
 import { checkChain } from './check-chain.ts';
+import { flip } from './testing/flip.ts';
 import { check, disk, folder, giveBack, giveBackDisk, job, newestChain, noise, openSite, protect, type Site, seededRandom, Witness } from './testing/site.ts';
 import { differences, factsOf, type TreeFacts } from './testing/tree-facts.ts';
 
@@ -58,15 +59,6 @@ function copyOf(chain: Chain): Chain {
 	const repositoryPath = join(chain.site.root, `repository ${copies++}`);
 	fs.cpSync(chain.site.repositoryPath, repositoryPath, { recursive: true });
 	return { ...chain, site: { ...chain.site, repositoryPath }, points: [...chain.points] };
-}
-
-function flip(path: string, offset: number, bit = 0x10): void {
-	const fd = fs.openSync(path, 'r+');
-	const byte = Buffer.alloc(1);
-	assert.equal(fs.readSync(fd, byte, 0, 1, offset), 1, 'the fault must fire');
-	byte[0] = (byte[0] as number) ^ bit;
-	fs.writeSync(fd, byte, 0, 1, offset);
-	fs.closeSync(fd);
 }
 
 /** What lies where in the full, or in the newest file. */
