@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { isEngineError } from '../base/index.ts';
 import { FileIndex, parseSuperblocks, recordHeaderBytes, slotOffset } from '../format/index.ts';
 import { cleanUpJob, LocalFolder, listChains, readCommittedFile, readRecord } from '../repository/index.ts';
-import { flip } from './testing/flip.ts';
+import { flip } from '../repository/testing/flip.ts';
 import { check, giveBack, job, newestChain, noise, openSite, protect, type Site, seededRandom, verify, Witness } from './testing/site.ts';
 import { differences, factsOf, type TreeFacts } from './testing/tree-facts.ts';
 

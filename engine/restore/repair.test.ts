@@ -8,8 +8,8 @@ import type { CheckResult, Damage } from '../contract/index.ts';
 import { hashText, parseDiskMap, parseExtents, parsePage, recordHeaderBytes, slotOffset } from '../format/index.ts';
 import type { BackupRun } from '../mover/index.ts';
 import { ChainReader, cleanUpJob, LocalFolder, listChains, loadChain, readCommittedFile, readIndex, runChainStep } from '../repository/index.ts';
+import { flip } from '../repository/testing/flip.ts';
 import { checkChain } from './check-chain.ts';
-import { flip } from './testing/flip.ts';
 import { check, disk, folder, giveBack, giveBackDisk, job, newestChain, noise, openSite, protect, type Site, seededRandom, Witness } from './testing/site.ts';
 import { differences, factsOf, type TreeFacts } from './testing/tree-facts.ts';
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { closeSync, cpSync, mkdirSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { MasterKey } from '../../format/index.ts';
 import { createMasterKey, slotOffset, testPasswordCost } from '../../format/index.ts';
 import { LocalFolder, readCommittedFile, readIndex, runChainStep } from '../index.ts';
+import { flip } from '../testing/flip.ts';
 import { memoryFolder } from '../testing/memory-folder.ts';
 import { Model } from '../testing/model.ts';
 import { MortalStorage } from '../testing/mortal-storage.ts';
@@ -15,14 +16,6 @@ const seed = Number(process.env.HOLDFAST_TEST_SEED ?? 1);
 const signal = new AbortController().signal;
 const { key } = await createMasterKey('model', testPasswordCost);
 const forward = { method: 'forward', singleFile: true } as const;
-
-function flip(path: string, offset: number): void {
-	const fd = openSync(path, 'r+');
-	const byte = Buffer.alloc(1);
-	assert.equal(readSync(fd, byte, 0, 1, offset), 1, 'the fault must fire');
-	writeSync(fd, Buffer.of((byte[0] as number) ^ 0x10), 0, 1, offset);
-	closeSync(fd);
-}
 
 /** Where to flip a byte of the oldest full, and what is then wrong with it. */
 async function placesIn(model: Model) {
