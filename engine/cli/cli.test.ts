@@ -113,7 +113,8 @@ test('--no-wait leaves the session to a process of its own, which others can fol
 	const { code, document, stderr } = await place.json('job', 'run', 'Web', '--no-wait');
 	assert.equal(code, 0, stderr);
 	const followed = await place.json('session', 'follow', document.session.id);
-	assert.equal(followed.document.session.state, 'success', followed.stderr);
+	assert.equal(followed.code, 0, followed.stderr);
+	assert.equal(followed.document.session.state, 'success');
 	assert.equal((await place.json('point', 'list')).document.points.length, 1);
 	const unknown = await place.json('job', 'run', 'Nope', '--no-wait');
 	assert.deepEqual([unknown.code, unknown.document.error.code], [1, 'not-found.job']);

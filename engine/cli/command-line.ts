@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type Clock, EngineError } from '../base/index.ts';
+import type { ErrorShape } from '../contract/index.ts';
 import { tokenPath } from '../server/index.ts';
 import type { Announcement } from './background.ts';
 import { type Client, type Connection, connectToDataFolder, connectToServer, type OpenEngine } from './connection.ts';
@@ -41,6 +42,8 @@ export type CommandContext = {
 	client(): Promise<Client>;
 };
 
+export type CommandBody = (context: CommandContext) => Promise<ExitCode | undefined>;
+
 export class CommandLine {
 	readonly surroundings: Surroundings;
 	exitCode: ExitCode = exitCode.success;
@@ -50,7 +53,28 @@ export class CommandLine {
 	}
 
 	/** Runs the body of a command; its problems are printed here and nowhere else. */
-	async run(command: Command, body: (context: CommandContext) => Promise<ExitCode | undefined>): Promise<void> {
+	run(command: Command, body: CommandBody): Promise<void> {
+		return this.#runOnce(command, body, () => false);
+	}
+
+	/**
+	 * Runs a command that changes nothing. Its engine may be that of another command, which ends while we ask: then the
+	 * data folder is free, and we look again there. What `--server` names is either there or it is not.
+	 */
+	async read(command: Command, body: CommandBody): Promise<void> {
+		const isPassing = command.optsWithGlobals<GlobalOptions>().server === undefined;
+		let isLost: boolean;
+		do {
+			isLost = false;
+			await this.#runOnce(command, body, ({ code }) => {
+				isLost = isPassing && code === 'connection.lost';
+				return isLost;
+			});
+		} while (isLost);
+	}
+
+	/** `isPassedOver`: true for a problem that the caller deals with instead of the user. */
+	async #runOnce(command: Command, body: CommandBody, isPassedOver: (problem: ErrorShape) => boolean): Promise<void> {
 		const options = command.optsWithGlobals<GlobalOptions>();
 		const output = new Output(this.surroundings, options.json ?? false);
 		using interrupts = new Interrupts();
@@ -83,6 +107,7 @@ export class CommandLine {
 			this.exitCode = (await Promise.race([body(context), interrupts.rejection, lost])) ?? exitCode.success;
 		} catch (error) {
 			const problem = problemOf(error);
+			if (isPassedOver(problem)) return;
 			output.failure(problem);
 			this.exitCode = exitCodeOfError(problem);
 		} finally {

@@ -315,21 +315,25 @@ test('a command that runs a session lets others follow and cancel it', async (t)
 	assert.equal(JSON.parse(run.stdout.text).session.state, 'cancelled');
 });
 
-test('a server that goes away is a lost connection, not silence', async (t) => {
+test('a follower of a server that goes away says how its session ended, or that the server is lost', async (t) => {
 	const site = await openSiteWithJob(t);
 	const server = site.start('server', 'start', '--listen', '127.0.0.1:0', '--json');
 	await server.stdout.hear(/\n/);
 	site.plane.hangNext();
 	const id = (await site.json('job', 'run', 'Web', '--no-wait')).document.session.id;
+	const { address } = JSON.parse(server.stdout.text).server;
 	const follower = site.start('session', 'follow', id, '--json');
-	await follower.stderr.hear(/running/);
+	const remote = site.start('--server', address, 'session', 'follow', id, '--json');
+	await Promise.all([follower.stderr.hear(/running/), remote.stderr.hear(/running/)]);
 	// Only the server hears this: the follower would be interrupted by the signal itself.
 	process.listeners('SIGTERM')[0]?.('SIGTERM');
 	assert.equal(await server.code, 0);
-	const code = await follower.code;
-	const { error, session } = JSON.parse(follower.stdout.text);
+	assert.equal(await follower.code, 130, follower.stdout.text);
+	assert.equal(JSON.parse(follower.stdout.text).session.state, 'cancelled', 'told by the server, or read in the data folder that it left');
+	const code = await remote.code;
+	const { error, session } = JSON.parse(remote.stdout.text);
 	// The engine cancels what runs when it closes; whichever is told first, the follower ends.
-	assert.ok((code === 1 && error.code === 'connection.lost') || (code === 130 && session.state === 'cancelled'), follower.stdout.text);
+	assert.ok((code === 1 && error.code === 'connection.lost') || (code === 130 && session.state === 'cancelled'), remote.stdout.text);
 });
 
 test('a missed run is made up by a server, not by a command that ends at once', async (t) => {

@@ -13,17 +13,18 @@ import { createProgress, type Progress } from './progress.ts';
 /** Hands on each state of a session and resolves with the last one. */
 export function followSession(client: Client, id: string, onUpdate: (session: Session) => void): Promise<Session> {
 	return new Promise((resolve, reject) => {
-		let last: Session | undefined;
+		let isOver = false;
 		client.sessions.follow.subscribe(
 			{ id },
 			{
 				onData(session) {
-					last = session;
 					onUpdate(session);
+					isOver = isFinal(session.state);
+					if (isOver) resolve(session); // its engine may end before it could say that this was all
 				},
 				onError: reject,
 				// Without a last word (the engine let go of it first) the stored state is as good.
-				onComplete: () => (last !== undefined && isFinal(last.state) ? resolve(last) : client.sessions.get.query({ id }).then(resolve, reject)),
+				onComplete: () => (isOver ? undefined : client.sessions.get.query({ id }).then(resolve, reject)),
 			},
 		);
 	});

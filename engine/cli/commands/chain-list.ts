@@ -15,7 +15,7 @@ export function addChainList(group: Command, line: CommandLine): void {
 		'chain list --job Web',
 	);
 	command.action((options: { job?: string }) =>
-		line.run(command, async ({ client, output, surroundings }) => {
+		line.read(command, async ({ client, output, surroundings }) => {
 			const engine = await client();
 			const chains = await ofJob(engine, await engine.chains.list.query({}), options.job);
 			const points = new Map((await engine.points.list.query({})).map((point) => [point.id, point]));

@@ -8,7 +8,7 @@ import { withExample } from './group.ts';
 export function addJobList(group: Command, line: CommandLine): void {
 	const command = withExample(group.command('list').description('List the jobs with their last result and next run.'), 'job list');
 	command.action(() =>
-		line.run(command, async ({ client, output, surroundings }) => {
+		line.read(command, async ({ client, output, surroundings }) => {
 			const jobs = await (await client()).jobs.list.query();
 			const now = surroundings.clock.now();
 			output.result(

@@ -10,7 +10,7 @@ import { withExample } from './group.ts';
 export function addJobShow(group: Command, line: CommandLine): void {
 	const command = withExample(group.command('show').description('Show settings and state of a job.').argument('<NAME>', 'name or id'), 'job show Web');
 	command.action((name: string) =>
-		line.run(command, async ({ client, output, surroundings }) => {
+		line.read(command, async ({ client, output, surroundings }) => {
 			const job = await findJob(await client(), name);
 			output.result(
 				() => ({ job: jobJson(job) }),

@@ -15,7 +15,7 @@ export function addPointBrowse(group: Command, line: CommandLine): void {
 		'point browse Web@latest /nginx',
 	);
 	command.action((point: string, path: string) =>
-		line.run(command, async ({ client, output }) => {
+		line.read(command, async ({ client, output }) => {
 			const { entries, ...page } = await browseAll(await client(), point, path);
 			output.result(
 				() => ({ ...page, entries: entries.map(({ modifiedAt, ...entry }) => ({ ...entry, modifiedAt: isoTimeOrNull(modifiedAt) })) }),

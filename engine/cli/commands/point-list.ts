@@ -12,7 +12,7 @@ export function addPointList(group: Command, line: CommandLine): void {
 		'point list --job Web',
 	);
 	command.action((options: { job?: string }) =>
-		line.run(command, async ({ client, output, surroundings }) => {
+		line.read(command, async ({ client, output, surroundings }) => {
 			const engine = await client();
 			const points = await ofJob(engine, await engine.points.list.query({}), options.job);
 			output.result(

@@ -11,7 +11,7 @@ export function addPointShow(group: Command, line: CommandLine): void {
 		'point show Web@2026-11-21T08:00',
 	);
 	command.action((wanted: string) =>
-		line.run(command, async ({ client, output, surroundings }) => {
+		line.read(command, async ({ client, output, surroundings }) => {
 			const point = await (await client()).points.get.query({ point: wanted });
 			const now = surroundings.clock.now();
 			output.result(

@@ -7,7 +7,7 @@ import { withExample } from './group.ts';
 export function addRepositoryList(group: Command, line: CommandLine): void {
 	const command = withExample(group.command('list').description('List the repositories.'), 'repository list');
 	command.action(() =>
-		line.run(command, async ({ client, output }) => {
+		line.read(command, async ({ client, output }) => {
 			const repositories = await (await client()).repositories.list.query();
 			output.result(
 				() => ({ repositories: repositories.map(repositoryJson) }),

@@ -12,7 +12,7 @@ export function addRepositoryShow(group: Command, line: CommandLine): void {
 		'repository show Main',
 	);
 	command.action((name: string) =>
-		line.run(command, async ({ client, output }) => {
+		line.read(command, async ({ client, output }) => {
 			const repository = await findRepository(await client(), name);
 			output.result(
 				() => ({ repository: repositoryJson(repository) }),

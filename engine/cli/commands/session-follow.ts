@@ -13,7 +13,7 @@ export function addSessionFollow(group: Command, line: CommandLine): void {
 		'session follow 1jq2w3e4r5t6y7u8',
 	);
 	command.action((id: string) =>
-		line.run(command, async (context) => {
+		line.read(command, async (context) => {
 			const client = await context.client();
 			await client.sessions.get.query({ id }); // an unknown one is refused before anything is watched
 			using progress = await createProgress(context.output, context.surroundings.clock);

@@ -17,7 +17,7 @@ export function addSessionList(group: Command, line: CommandLine): void {
 		'session list --job Web --limit 10',
 	);
 	command.action((options: { job?: string; limit: string }) =>
-		line.run(command, async ({ client, output, surroundings }) => {
+		line.read(command, async ({ client, output, surroundings }) => {
 			const limit = parseCount('--limit', options.limit, { min: 1, max: 1000 });
 			const engine = await client();
 			const jobId = options.job === undefined ? undefined : (await findJob(engine, options.job)).id;

@@ -13,7 +13,7 @@ export function addSessionShow(group: Command, line: CommandLine): void {
 		'session show 1jq2w3e4r5t6y7u8',
 	);
 	command.action((id: string) =>
-		line.run(command, async ({ client, output, surroundings }) => {
+		line.read(command, async ({ client, output, surroundings }) => {
 			const engine = await client();
 			const session = await engine.sessions.get.query({ id });
 			const log = await readLog(engine, id);
