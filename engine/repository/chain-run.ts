@@ -19,6 +19,7 @@ import {
 	writeMetadata,
 } from './chain-store.ts';
 import { putChainRight } from './clean-up.ts';
+import { unlistedFiles } from './found-files.ts';
 import { Distrust } from './health/distrust.ts';
 import type { Suspect } from './health/mend.ts';
 import { loadChain } from './load-chain.ts';
@@ -115,12 +116,13 @@ export class ChainRun implements AsyncDisposable {
 		const { folder, name, part, files, chain, fileId, kind, dependsOn, metadataName, seal } = this.#target;
 		const { sizeBytes } = await this.writer.commit({ fileId, chain, dependsOn, points });
 		await this.writer[Symbol.asyncDispose]();
-		await this.#checkChainIsAsBefore();
 		const path = `${folder}/${name}`;
+		await this.#refuseIfChanged();
 		await this.#storage.rename(part, path);
 		this.#isCommitted = true;
 		const entry = { id: fileId, name, kind, dependsOn, sizeBytes, createdAt: points[0]?.createdAt ?? chain.createdAt, points: [...points] };
 		try {
+			await this.#refuseIfChanged();
 			await writeMetadata(this.#storage, `${folder}/${metadataName}`, { chain, files: [...files, entry] }, seal);
 		} catch (error) {
 			await this.#takeBack(path);
@@ -129,13 +131,20 @@ export class ChainRun implements AsyncDisposable {
 		return { sizeBytes };
 	}
 
-	/** Somebody else wrote into the chain meanwhile (a second engine on one repository): to list this file too would lose the other. */
-	async #checkChainIsAsBefore(): Promise<void> {
-		const { folder, files, metadataName, chain, seal } = this.#target;
+	/**
+	 * Somebody else wrote into the chain meanwhile (a second engine on one repository): to list this file too would lose the other. Each session looks once
+	 * more when its file has its name, so that of two at the same time at least one sees the other.
+	 */
+	async #refuseIfChanged(): Promise<void> {
+		const { folder, name, files, metadataName, chain, seal, namesBefore } = this.#target;
 		if (files.length === 0) return;
-		const { metadata: now } = await readMetadata(this.#storage, `${folder}/${metadataName}`, ringOf(seal));
+		const keys = ringOf(seal);
+		const appeared = (await this.#storage.list(folder)).filter((entry) => entry.name !== name && !namesBefore.has(entry.name));
+		const { metadata: now } = await readMetadata(this.#storage, `${folder}/${metadataName}`, keys);
 		if (now.chain.job.id !== chain.job.id) throw takenOver(chain, now.chain);
-		if (now.files.length === files.length && now.files.every(({ id }, i) => id === files[i]?.id)) return;
+		const isAsBefore = now.files.length === files.length && now.files.every(({ id }, i) => id === files[i]?.id);
+		const others = await unlistedFiles({ storage: this.#storage, keys }, folder, appeared, []);
+		if (isAsBefore && others.every(({ committed }) => committed.root.chain.id !== chain.id)) return;
 		throw new EngineError('busy.chain', `Another session changed the chain of “${chain.job.name}” while this one ran.`, {
 			hint: 'Let only one engine run the jobs of a repository, then run the job again.',
 		});
@@ -169,6 +178,8 @@ type Plan = {
 	readonly previous: readonly (PointManifest | null)[];
 	/** File that an increment builds on. */
 	readonly dependsOn: string | null;
+	/** What lay in the chain's folder when it was opened. */
+	readonly namesBefore: ReadonlySet<string>;
 };
 type Target = {
 	readonly folder: string;
@@ -184,6 +195,8 @@ type Target = {
 	readonly seal: ChainSeal | null;
 	/** Files that the chain has already. */
 	readonly files: StoredChain['metadata']['files'];
+	/** What lay in the folder when the run began. */
+	readonly namesBefore: ReadonlySet<string>;
 };
 
 const sameObject = (a: SourceSpec, b: SourceSpec): boolean => a.kind === b.kind && a.path === b.path;
@@ -209,6 +222,7 @@ async function planRun(vault: Vault, spec: ChainRunSpec): Promise<Plan> {
 		base: null,
 		previous: spec.objects.map(() => null),
 		dependsOn: null,
+		namesBefore: new Set(),
 	});
 	if (spec.requested === 'full') return full('');
 	const { chains, problems, folders } = await readChains(vault);
@@ -233,7 +247,8 @@ async function planRun(vault: Vault, spec: ChainRunSpec): Promise<Plan> {
 		const manifests = chain.points(baseFiles);
 		const previous = spec.objects.map((object) => manifests.findLast((point) => sameObject(point.object, object)) ?? null);
 		const step = spec.requested === 'synthetic' ? 'synthetic' : spec.method === 'reverse' ? 'reverse' : 'increment';
-		return { step, chain, fallbackReason: '', base, previous, dependsOn: baseFiles.at(-1)?.id ?? null };
+		const namesBefore = new Set(entries.map(({ name }) => name));
+		return { step, chain, fallbackReason: '', base, previous, dependsOn: baseFiles.at(-1)?.id ?? null, namesBefore };
 	} catch (error) {
 		if (isEngineError(error, 'repository.damaged') || isEngineError(error, 'repository.foreign'))
 			return full(`The chain cannot be continued: ${error.message}`);
@@ -258,7 +273,7 @@ function chooseTarget(spec: ChainRunSpec, plan: Plan, { keys, storage }: Vault):
 	const reverseName = `${base.slice(0, base.lastIndexOf('_'))}_${timeName(plan.chain?.full.createdAt ?? spec.now)}-${fileId.slice(-4)}${extensions.reverse}`;
 	const newSeal = (): ChainSeal | null =>
 		spec.keyId === null ? null : newChainSeal(keyFor(keys, { keyId: spec.keyId }, `The new chain in ${storage.properties.place}`));
-	const common = { folder, name, part, reverseName, kind, fileId, seal: plan.chain ? plan.chain.stored.seal : newSeal() };
+	const common = { folder, name, part, reverseName, kind, fileId, namesBefore: plan.namesBefore, seal: plan.chain ? plan.chain.stored.seal : newSeal() };
 	if (!stored) {
 		const { now, method, job, adHoc } = spec;
 		const chain: ChainHead = { id: newId(now), createdAt: now, method, job, objects: [...spec.objects], ...(adHoc && { adHoc }) };

@@ -9,6 +9,7 @@ import { cleanUpJob, finishChain, importChains, LocalFolder, listChains, markRep
 import { allFiles, Model, modelJob } from './testing/model.ts';
 import { MortalStorage } from './testing/mortal-storage.ts';
 import { seededRandom } from './testing/random.ts';
+import { TurnStorage, Turns } from './testing/turns.ts';
 
 const { signal } = new AbortController();
 const folder = 'Model';
@@ -278,6 +279,41 @@ test('a session that runs while its chain is taken over fails without a trace in
 		assert.deepEqual((await importChains(repository)).unfinished, []);
 		assert.equal((await model.chains())[0]?.job.name, 'Next');
 	}
+});
+
+test('of two sessions that commit into one chain at the same time at most one does, the other is told, and no point is lost', async (t) => {
+	const seeds = 40;
+	let refused = 0;
+	for (let seed = 1; seed <= seeds; seed++) {
+		const { repository, model } = await makeModel(t, 'forward', { runs: 1 });
+		const turns = new Turns(seededRandom(seed), 2);
+		const sessions = [0, 1].map((who) => {
+			const session = model.at(repository, seededRandom(seed + who));
+			session.now += 500 * who;
+			for (const object of session.objects) session.change(object);
+			session.beforeCommit = () => turns.meet();
+			return session;
+		});
+		const results = await Promise.allSettled(
+			sessions.map((session, who) =>
+				session.run(new TurnStorage(new LocalFolder(repository), turns, who), { method: 'forward' }, session.objects).finally(() => turns.leave(who)),
+			),
+		);
+		for (const session of sessions) for (const [id, content] of session.points) model.points.set(id, content);
+		const retained = await model.verify();
+		for (const result of results) {
+			if (result.status === 'fulfilled')
+				assert.ok(
+					result.value.every((id) => retained.has(id)),
+					`seed ${seed}: a run that succeeded has its point`,
+				);
+			else assert.equal(result.reason.code, 'busy.chain', `seed ${seed}: ${result.reason.stack}`);
+		}
+		refused += results.filter(({ status }) => status === 'rejected').length;
+		assert.equal(retained.size, 1 + results.filter(({ status }) => status === 'fulfilled').length, `seed ${seed}`);
+		assert.deepEqual(await model.unowned(), [], `seed ${seed}: nothing lies about`);
+	}
+	assert.ok(refused >= seeds, `in each case somebody is told: ${refused} of ${seeds}`);
 });
 
 test('a file that nothing lists is never taken for a chain’s own, and a removed one does not come back', async (t) => {

@@ -259,21 +259,6 @@ test('two jobs run into one repository at the same time', async (t) => {
 	assert.equal((await listChains(site.repositoryPath)).chains.length, 3);
 });
 
-test('of two runs into one chain at the same time, one is told, and no point is lost', async (t) => {
-	const site = await openSite(t);
-	fs.writeFileSync(join(site.source, 'file'), 'content');
-	await protect(site);
-	const results = await Promise.allSettled([protect(site), protect(site)]);
-	const points = (await newestChain(site)).points.filter(({ problem }) => problem === null).map(({ id }) => id);
-	for (const result of results) {
-		if (result.status === 'fulfilled') assert.ok(points.includes(result.value.pointId), 'a run that succeeded has its point');
-		else assert.match(result.reason.code, /^busy\./);
-	}
-	assert.deepEqual(halfWritten(site), []);
-	const { adopted } = await cleanUpJob(site.repositoryPath, job);
-	assert.deepEqual(adopted, [], 'nothing lies about');
-});
-
 test('a source that goes away midway is no point', async (t) => {
 	const site = await openSite(t);
 	const random = seededRandom(12);
