@@ -1,6 +1,7 @@
 /** What an import finds in a repository, and what a job makes of a chain that it is mapped to. */
 import { z } from 'zod';
-import { chainMethod, origin } from './schemas.ts';
+import { chainMethod } from './jobs.ts';
+import { origin } from './repositories.ts';
 
 export const importProblem = z.object({
 	/** Relative to the repository. */

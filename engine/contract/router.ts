@@ -8,36 +8,11 @@ import { type EncryptionKey, newPassword, type Relocking, secret } from './encry
 import type { ErrorShape } from './errors.ts';
 import type { ChainHealth, CheckResult } from './health.ts';
 import type { ChainMapping, ImportReport } from './import-report.ts';
-import {
-	adHocFull,
-	type BrowsePage,
-	type Chain,
-	type ChainPreview,
-	type EngineEvent,
-	type JobSettings,
-	type JobSummary,
-	jobSettings,
-	type LogEntry,
-	type Overview,
-	type PlaceEntry,
-	type Point,
-	type Repository,
-	type RepositorySettings,
-	type RestoreDiskInput,
-	type RestoreFilesInput,
-	type RestorePlan,
-	repositorySettings,
-	restoreDiskInput,
-	restoreFilesInput,
-	type Session,
-	type SessionListItem,
-	type SourceSpec,
-	type SystemInfo,
-	schedule,
-	sessionKind,
-	sessionState,
-	sourceSpec,
-} from './schemas.ts';
+import { type JobSettings, type JobSummary, jobSettings, type SourceSpec, schedule, sessionState, sourceSpec } from './jobs.ts';
+import type { EngineEvent, Overview, PlaceEntry, SystemInfo } from './overview.ts';
+import { type BrowsePage, type Point, type RestoreDiskInput, type RestoreFilesInput, type RestorePlan, restoreDiskInput, restoreFilesInput } from './points.ts';
+import { adHocFull, type Chain, type ChainPreview, type Repository, type RepositorySettings, repositorySettings } from './repositories.ts';
+import { type LogEntry, type Session, type SessionListItem, sessionKind } from './sessions.ts';
 import type { StorageReport } from './storage-report.ts';
 
 /** What a use case gets beside its input. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { errorShape } from './schemas.ts';
+import { errorShape } from './values.ts';
 
 /** What a storage was asked to keep, promise by promise; `error` is null where it did. */
 export const storageReport = z.object({
