@@ -165,7 +165,7 @@ test('where a server holds the data folder, the desktop is its client and says s
 });
 
 /** Polls, because these are states of another process that tell nobody. */
-async function becomes(isSo: () => Promise<boolean>, timeoutMs = 15_000): Promise<boolean> {
+async function becomes(isSo: () => Promise<boolean>, timeoutMs = 60_000): Promise<boolean> {
 	const deadline = Date.now() + timeoutMs;
 	while (Date.now() < deadline) {
 		if (await isSo()) return true;
