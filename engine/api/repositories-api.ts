@@ -172,7 +172,12 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 		},
 		async check({ id, isWhole }) {
 			const session = await healthSessions.check(await config.repositories.get(id), { trigger: 'manual', isWhole });
-			if (session === null) throw new EngineError('not-found.chain', 'There is no chain in the repository that could be checked.');
+			if (session === null) {
+				const { problem } = await get(id);
+				throw new EngineError('not-found.chain', `There is no chain in the repository that could be checked.${problem ? ` ${problem.message}` : ''}`, {
+					hint: problem?.hint,
+				});
+			}
 			return { sessionId: session.id };
 		},
 		async rescan({ id }) {

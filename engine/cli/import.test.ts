@@ -1,6 +1,6 @@
 /** The disaster: only the repository's disk is left. And what else happens to chains that this installation does not know. */
 import assert from 'node:assert/strict';
-import { cp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { addJob, makeFolder, makeServedPlace, noise, type Place, sameTree } from './testing/program.ts';
@@ -70,6 +70,30 @@ test('REPO-09: with nothing but the repository left, its points are found, resto
 	assert.equal((await place.run('restore', 'files', 'Fresh@latest', '/', '--to', now)).code, 0);
 	await sameTree(folder, now);
 	assert.equal((await place.run('job', 'map', 'Fresh', '--chain', chain.id)).code, 2, 'it is its own by now');
+});
+
+test('the damaged metadata of a chain of this installation is told wherever the chain is missed, and made anew by an import', async (t) => {
+	const place = await makeServedPlace(t);
+	await makeFolder(join(place.root, 'documents'));
+	await addJob(place, 'folder:documents');
+	assert.equal((await place.run('job', 'run', 'Web')).code, 0);
+	const [hbm = ''] = (await readdir(join(place.root, 'backup', 'Web'))).filter((name) => name.endsWith('.hbm'));
+	const metadata = join(place.root, 'backup', 'Web', hbm);
+	const bytes = await readFile(metadata);
+	bytes[bytes.byteLength - 2] = (bytes[bytes.byteLength - 2] as number) ^ 1;
+	await writeFile(metadata, bytes);
+	assert.equal((await place.run('repository', 'check', 'Main')).code, 1);
+	for (const list of ['chain', 'point']) {
+		const { code, stderr } = await place.run(list, 'list');
+		assert.equal(code, 0, stderr);
+		assert.match(stderr, /\.hbm is damaged.*holdfast repository import/s);
+	}
+	const check = await place.run('repository', 'check', 'Main', '--read-data');
+	assert.match(check.stderr, /no chain in the repository that could be checked.*\.hbm is damaged.*holdfast repository import/s);
+	const imported = await place.run('repository', 'import', 'Main');
+	assert.match(imported.stdout, /1 chain of 1 job, with 1 restore point .*\.hbm made anew/s);
+	assert.doesNotMatch(imported.stdout, /does not run|job map/);
+	assert.equal((await place.run('point', 'list')).stderr, '');
 });
 
 test('points of jobs with one name from two installations are told apart, and a job of this one goes first', async (t) => {

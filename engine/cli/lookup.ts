@@ -2,6 +2,8 @@
 import { EngineError, isEngineError } from '../base/index.ts';
 import type { JobSummary, Repository } from '../contract/index.ts';
 import type { Client } from './connection.ts';
+import { printable } from './format.ts';
+import type { Output } from './output.ts';
 
 function pick<Item extends { readonly id: string }>(items: readonly Item[], nameOf: (item: Item) => string, wanted: string): Item | undefined {
 	return (
@@ -26,6 +28,15 @@ export async function findJob(client: Client, name: string): Promise<JobSummary>
 		});
 	}
 	return job;
+}
+
+/** What is missing from a list because a repository, or a chain in it, could not be read. */
+export async function noteUnread(client: Client, output: Output): Promise<void> {
+	for (const { settings, problem } of await client.repositories.list.query()) {
+		if (!problem) continue;
+		output.note(printable(`"${settings.name}": ${problem.message}`));
+		if (problem.hint) output.note(printable(`  ${problem.hint}`));
+	}
 }
 
 export async function findRepository(client: Client, name: string): Promise<Repository> {

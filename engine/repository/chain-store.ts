@@ -153,7 +153,7 @@ export async function readChains({ storage, keys }: Vault): Promise<{
 			try {
 				chains.push({ path: location, folder: folder.name, ...(await readMetadata(storage, location, keys)) });
 			} catch (error) {
-				if (!isEngineError(error, 'not-found.path')) problems.push({ path: location, error: toErrorShape(error) });
+				if (!isEngineError(error, 'not-found.path')) problems.push({ path: location, error: withRemedy(toErrorShape(error)) });
 			}
 		}
 	}
@@ -171,6 +171,12 @@ export async function readChains({ storage, keys }: Vault): Promise<{
 	}
 	return { chains: chains.filter((stored) => !copies.has(stored)), copies: [...copies.keys()], problems, folders };
 }
+
+/** Metadata says again what the backup files say: where it is damaged, nothing is lost. */
+const withRemedy = (error: ErrorShape): ErrorShape =>
+	error.code === 'repository.damaged' && !error.hint
+		? { ...error, hint: 'Nothing is lost: "holdfast repository import NAME" makes it anew from the backup files, and so does the next run of its job.' }
+		: error;
 
 /** How many of the files that a chain lists are there. */
 export const presentFiles = ({ metadata }: StoredChain, entries: readonly StorageEntry[]): number => {

@@ -3,7 +3,7 @@ import type { Chain, Point } from '../../contract/index.ts';
 import type { CommandLine } from '../command-line.ts';
 import { formatSize, formatTable, formatTime, isoTime, originMarks, printable } from '../format.ts';
 import { chainJson } from '../json.ts';
-import { ofJob } from '../lookup.ts';
+import { noteUnread, ofJob } from '../lookup.ts';
 import { withExample } from './group.ts';
 
 export function addChainList(group: Command, line: CommandLine): void {
@@ -43,6 +43,7 @@ export function addChainList(group: Command, line: CommandLine): void {
 								).map((text) => `  ${text}`),
 							]),
 			);
+			await noteUnread(engine, output);
 			return undefined;
 		}),
 	);

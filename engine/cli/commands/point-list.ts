@@ -3,7 +3,7 @@ import type { Point } from '../../contract/index.ts';
 import type { CommandLine } from '../command-line.ts';
 import { formatSize, formatTable, formatTime, originMarks } from '../format.ts';
 import { pointJson } from '../json.ts';
-import { ofJob } from '../lookup.ts';
+import { noteUnread, ofJob } from '../lookup.ts';
 import { withExample } from './group.ts';
 
 export function addPointList(group: Command, line: CommandLine): void {
@@ -19,6 +19,7 @@ export function addPointList(group: Command, line: CommandLine): void {
 				() => ({ points: points.map(pointJson) }),
 				() => pointTable(points, surroundings.clock.now()),
 			);
+			await noteUnread(engine, output);
 			return undefined;
 		}),
 	);

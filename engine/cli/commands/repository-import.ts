@@ -43,11 +43,14 @@ export const importJson = ({ settings }: Repository, { chains, problems }: Impor
 export function importLines({ settings }: Repository, { chains, problems }: ImportReport, nowMs: number): string[] {
 	const points = chains.reduce((sum, { restorableCount }) => sum + restorableCount, 0);
 	const jobs = new Set(chains.map(({ originJobId }) => originJobId)).size;
+	/** Lost metadata of the installation's own jobs is made anew, too. */
+	const foreign = chains.filter(({ origin }) => origin !== 'job');
+	const whose = foreign.length === chains.length ? ' that this installation does not run' : '';
 	const found =
 		chains.length === 0
 			? [`"${settings.name}" holds no chains of other installations or of jobs that are gone.`]
 			: [
-					`"${settings.name}" holds ${formatCount(chains.length, 'chain')} of ${formatCount(jobs, 'job')} that this installation does not run, with ${formatCount(points, 'restore point')} that can be restored now:`,
+					`"${settings.name}" holds ${formatCount(chains.length, 'chain')} of ${formatCount(jobs, 'job')}${whose}, with ${formatCount(points, 'restore point')} that can be restored now:`,
 					'',
 					...formatTable(
 						chains,
@@ -73,7 +76,7 @@ export function importLines({ settings }: Repository, { chains, problems }: Impo
 					'Unfinished: a session of that job runs now, or died. If no other installation works here any more, repeat with --finish to take its last point in.',
 				]
 			: []),
-		...(chains.length === 0 ? [] : ['', 'Restore with "restore files", or let a job go on with a chain: "job map NAME --chain CHAIN".']),
+		...(foreign.length === 0 ? [] : ['', 'Restore with "restore files", or let a job go on with a chain: "job map NAME --chain CHAIN".']),
 	];
 }
 
