@@ -3,30 +3,44 @@
  * room a forever forward chain takes over its live data after 30 days.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ChainMethod, SessionStep, SourceSpec, StepPart } from '../engine/contract/index.ts';
-import { recordHeaderBytes } from '../engine/format/index.ts';
+import { createMasterKey, type MasterKey, recordHeaderBytes, testPasswordCost } from '../engine/format/index.ts';
 import { runBackup } from '../engine/mover/backup-task.ts';
 import { StepMeter } from '../engine/mover/step-meter.ts';
 import type { BackupRun, TaskObserver } from '../engine/mover/task.ts';
-import { type ChainStep, LocalFolder, listChains, readCommittedFile, readIndex, runChainStep } from '../engine/repository/index.ts';
+import {
+	type ChainStep,
+	folderPath,
+	LocalFolder,
+	listChains,
+	markRepository,
+	openVault,
+	type RepositoryFolder,
+	readCommittedFile,
+	readIndex,
+	runChainStep,
+} from '../engine/repository/index.ts';
 import { median } from './report.ts';
 import type { Workload } from './workloads.ts';
 
 /** One measured step: what it moved, and how long it took. */
-type StepSample = { readonly seconds: number; readonly movedBytes: Readonly<Partial<Record<StepPart, number>>> };
-type CopySample = { readonly cpSeconds: number; readonly loopSeconds: number };
+type StepSample = { readonly seconds: number; readonly processorSeconds: number; readonly movedBytes: Readonly<Partial<Record<StepPart, number>>> };
+type CopySample = { readonly cpSeconds: number; readonly loopSeconds: number; readonly loopProcessorSeconds: number };
 export type ChainStepResult = {
 	readonly step: 'merge' | 'synthetic full' | 'reverse' | 'compact';
 	readonly movedBytes: number;
 	/** Of these, what was moved to keep the full tidy. */
 	readonly tidyBytes: number;
 	readonly seconds: number;
+	/** Of all threads, the kernel's share included: what a busy machine changes least. */
+	readonly processorSeconds: number;
 	/** Plain copies of as many bytes. */
 	readonly cpSeconds: number;
 	readonly loopSeconds: number;
+	readonly loopProcessorSeconds: number;
 };
 export type RoomResult = {
 	readonly days: number;
@@ -47,21 +61,34 @@ const days = 30;
 const retained = 7;
 const job = { id: 'benchjob', name: 'bench' };
 
+export type ChainsSettings = { readonly scratch: string; readonly runs: number; readonly encrypt: boolean };
+
 export class ChainsBench {
 	readonly #scratch: string;
 	readonly #runs: number;
 	readonly #signal: AbortSignal;
+	/** Null: the chains are not encrypted. */
+	readonly #key: MasterKey | null;
 
-	constructor(scratch: string, runs: number, signal: AbortSignal) {
+	private constructor(scratch: string, runs: number, key: MasterKey | null, signal: AbortSignal) {
 		this.#scratch = scratch;
 		this.#runs = runs;
+		this.#key = key;
 		this.#signal = signal;
+	}
+
+	static async create({ scratch, runs, encrypt }: ChainsSettings, { signal }: { readonly signal: AbortSignal }): Promise<ChainsBench> {
+		return new ChainsBench(scratch, runs, encrypt ? (await createMasterKey('bench', testPasswordCost)).key : null, signal);
 	}
 
 	async run(workload: Workload): Promise<ChainsResult> {
 		const { name, description, subject } = workload;
 		const object: SourceSpec = { kind: subject.kind === 'tree' ? 'folder' : 'disk', path: subject.path };
-		const repositories = { forward: this.#repository('forward'), 'forever-forward': this.#repository('forever'), reverse: this.#repository('reverse') };
+		const repositories = {
+			forward: await this.#repository('forward'),
+			'forever-forward': await this.#repository('forever'),
+			reverse: await this.#repository('reverse'),
+		};
 		const methods = Object.keys(repositories) as ChainMethod[];
 		const backUp = (method: ChainMethod, requested: BackupRun['requested'] = 'increment'): Promise<StepSample> =>
 			this.#backUp(repositories[method], object, method, requested);
@@ -79,22 +106,37 @@ export class ChainsBench {
 		const synthetic: StepSample[] = [];
 		for (let run = 0; run < this.#runs; run++) synthetic.push(await backUp('forward', 'synthetic'));
 		const steps = [await this.#compared('merge', merges), await this.#compared('reverse', reverse), await this.#compared('synthetic full', synthetic)];
-		for (const method of ['forward', 'reverse'] as const) rmSync(repositories[method], { recursive: true });
+		for (const method of ['forward', 'reverse'] as const) rmSync(folderPath(repositories[method]), { recursive: true });
 		const room = await this.#age(workload, repositories['forever-forward'], object);
-		const compact = await this.#step(repositories['forever-forward'], { kind: 'compact' });
-		steps.push(await this.#compared('compact', [compact]));
+		const compactions: StepSample[] = [];
+		for (let run = 0; run < this.#runs; run++) compactions.push(await this.#compactCopy(folderPath(repositories['forever-forward'])));
+		steps.push(await this.#compared('compact', compactions));
 		rmSync(join(this.#scratch, 'chains'), { recursive: true });
 		return { subject: name, description, steps, room };
 	}
 
-	#repository(name: string): string {
+	async #repository(name: string): Promise<RepositoryFolder> {
 		const folder = join(this.#scratch, 'chains', name);
 		mkdirSync(folder, { recursive: true });
-		return folder;
+		await markRepository(new LocalFolder(folder));
+		return this.#place(folder);
+	}
+
+	#place(path: string): RepositoryFolder {
+		return this.#key ? { path, keys: [this.#key] } : path;
+	}
+
+	/** What was compacted once has nothing left to compact. */
+	async #compactCopy(path: string): Promise<StepSample> {
+		const copy = `${path}-compacted`;
+		cpSync(path, copy, { recursive: true });
+		const sample = await this.#step(this.#place(copy), { kind: 'compact' });
+		rmSync(copy, { recursive: true });
+		return sample;
 	}
 
 	/** A run into a chain. The sample is of what follows when its own records are written. */
-	async #backUp(repositoryPath: string, object: SourceSpec, method: ChainMethod, requested: BackupRun['requested']): Promise<StepSample> {
+	async #backUp(repositoryPath: RepositoryFolder, object: SourceSpec, method: ChainMethod, requested: BackupRun['requested']): Promise<StepSample> {
 		const run: BackupRun = {
 			repositoryPath,
 			job,
@@ -110,16 +152,16 @@ export class ChainsBench {
 			reason: '',
 			suspects: [],
 			renewAfterPoints: null,
-			keyId: null,
+			keyId: this.#key?.id ?? null,
 			readLimit: null,
 			writeLimit: null,
 		};
 		const counter = new PartCounter();
-		let beganAt = 0;
+		let measured = (): Timing => ({ seconds: 0, processorSeconds: 0 });
 		const observer: TaskObserver = {
 			counters: () => undefined,
 			activity(text) {
-				if (text === 'committing') beganAt = settle();
+				if (text === 'committing') measured = settle();
 			},
 			warning: ({ message }) => console.error(message),
 			mode: () => undefined,
@@ -128,15 +170,15 @@ export class ChainsBench {
 			step: (step) => counter.take(step),
 		};
 		await runBackup(run, [observer], { signal: this.#signal });
-		return { seconds: (performance.now() - beganAt) / 1000, movedBytes: counter.bytes };
+		return { ...measured(), movedBytes: counter.bytes };
 	}
 
-	async #step(repositoryPath: string, step: ChainStep): Promise<StepSample> {
+	async #step(repositoryPath: RepositoryFolder, step: ChainStep): Promise<StepSample> {
 		const chainId = (await listChains(repositoryPath)).chains.at(-1)?.id ?? '';
 		const counter = new PartCounter();
-		const beganAt = settle();
+		const measured = settle();
 		await runChainStep(repositoryPath, chainId, step, { signal: this.#signal, progress: new StepMeter((state) => counter.take(state)) });
-		return { seconds: (performance.now() - beganAt) / 1000, movedBytes: counter.bytes };
+		return { ...measured(), movedBytes: counter.bytes };
 	}
 
 	async #compared(step: ChainStepResult['step'], samples: readonly StepSample[]): Promise<ChainStepResult> {
@@ -149,8 +191,10 @@ export class ChainsBench {
 			movedBytes,
 			tidyBytes: median(samples.map(({ movedBytes: { tidy = 0 } }) => tidy)),
 			seconds: median(samples.map(({ seconds }) => seconds)),
+			processorSeconds: median(samples.map(({ processorSeconds }) => processorSeconds)),
 			cpSeconds: median(copies.map(({ cpSeconds }) => cpSeconds)),
 			loopSeconds: median(copies.map(({ loopSeconds }) => loopSeconds)),
+			loopProcessorSeconds: median(copies.map(({ loopProcessorSeconds }) => loopProcessorSeconds)),
 		};
 		console.log(`${step}: ${JSON.stringify(result)} of ${JSON.stringify(samples)}`);
 		return result;
@@ -162,21 +206,21 @@ export class ChainsBench {
 		const folder = join(this.#scratch, 'chains', 'forever', job.name);
 		const full = join(folder, (await fs.readdir(folder)).find((name) => name.endsWith('.hbk')) ?? '');
 		await copyLoop(full, source, lengthBytes);
-		let beganAt = settle();
+		let measured = settle();
 		execFileSync('cp', ['--reflink=never', source, target]);
 		execFileSync('sync', [target]);
-		const cpSeconds = (performance.now() - beganAt) / 1000;
+		const { seconds: cpSeconds } = measured();
 		rmSync(target);
-		beganAt = settle();
+		measured = settle();
 		await copyLoop(source, target, lengthBytes);
-		const loopSeconds = (performance.now() - beganAt) / 1000;
+		const { seconds: loopSeconds, processorSeconds: loopProcessorSeconds } = measured();
 		rmSync(target);
 		rmSync(source);
-		return { cpSeconds, loopSeconds };
+		return { cpSeconds, loopSeconds, loopProcessorSeconds };
 	}
 
 	/** Days of change, a run a day, merged down to the retained points. */
-	async #age(workload: Workload, repositoryPath: string, object: SourceSpec): Promise<RoomResult> {
+	async #age(workload: Workload, repositoryPath: RepositoryFolder, object: SourceSpec): Promise<RoomResult> {
 		let worst = 0;
 		let last: Awaited<ReturnType<typeof measureRoom>> | undefined;
 		let [mergedBytes, rewrittenBytes, fullBytes] = [0, 0, 0];
@@ -212,10 +256,16 @@ class PartCounter {
 	}
 }
 
-/** What was written before must not slow down what is measured now. @returns the time now */
-function settle(): number {
+type Timing = { readonly seconds: number; readonly processorSeconds: number };
+
+/** What was written before must not slow down what is measured now. @returns what tells how long it took since then */
+function settle(): () => Timing {
 	execFileSync('sync');
-	return performance.now();
+	const [beganAt, usage] = [performance.now(), process.cpuUsage()];
+	return () => {
+		const { user, system } = process.cpuUsage(usage);
+		return { seconds: (performance.now() - beganAt) / 1000, processorSeconds: (user + system) / 1e6 };
+	};
 }
 
 async function copyLoop(from: string, to: string, lengthBytes: number): Promise<void> {
@@ -236,14 +286,14 @@ async function copyLoop(from: string, to: string, lengthBytes: number): Promise<
  * leaves out the rest.
  */
 export async function measureRoom(
-	repositoryPath: string,
+	repositoryPath: RepositoryFolder,
 ): Promise<{ fileBytes: number; fullBytes: number; liveBytes: number; incrementBytes: number; overhead: number }> {
-	const storage = new LocalFolder(repositoryPath);
+	const { storage, keys } = openVault(repositoryPath);
 	const [chain] = (await listChains(repositoryPath)).chains;
 	let [fileBytes, fullBytes, liveBytes, incrementBytes] = [0, 0, 0, 0];
 	for (const { path, kind } of chain?.files ?? []) {
 		await using file = await storage.open(path, 'read');
-		const committed = await readCommittedFile(file, []);
+		const committed = await readCommittedFile(file, keys);
 		if (committed === null) throw new Error(`${path} was never completed.`);
 		const { root, superblock } = committed;
 		const index = await readIndex(file, committed);

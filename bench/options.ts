@@ -7,6 +7,7 @@ export const help = `npm run bench -- [options]
   --subjects LIST  of tree,disk; default both
   --tree-300k      instead: a tree of 300,000 small files, full and unchanged only; some minutes for each peer
   --chains         instead: merge, reverse, synthetic full and compact beside plain copies, and the room of 30 days
+  --encrypt        with --chains: encrypted ones
   --peers LIST     of holdfast,restic,borg,borg-zstd; default holdfast,restic,borg
   --seed N         another seed gives other data of the same kind; default 1
   --scratch DIR    folder for data and repositories (about 20 GiB at full size), emptied at the end; default the temporary folder
@@ -18,6 +19,7 @@ export type BenchOptions = {
 	readonly runs: number;
 	readonly seed: number;
 	readonly chains: boolean;
+	readonly encrypt: boolean;
 	readonly subjects: readonly string[];
 	readonly peers: readonly string[];
 	readonly scratch: string;
@@ -35,6 +37,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
 			seed: { type: 'string', default: '1' },
 			subjects: { type: 'string', default: 'tree,disk' },
 			chains: { type: 'boolean', default: false },
+			encrypt: { type: 'boolean', default: false },
 			'tree-300k': { type: 'boolean', default: false },
 			peers: { type: 'string', default: 'holdfast,restic,borg' },
 			scratch: { type: 'string', default: tmpdir() },
@@ -48,6 +51,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
 		runs: Math.ceil(positive('--runs', values.runs ?? (values['tree-300k'] ? '1' : '3'))),
 		seed: positive('--seed', values.seed),
 		chains: values.chains,
+		encrypt: values.encrypt,
 		subjects: values['tree-300k'] ? ['tree-300k'] : values.subjects.split(','),
 		peers: values.peers.split(','),
 		scratch: values.scratch,

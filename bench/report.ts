@@ -95,7 +95,7 @@ function tableOf(series: readonly Series[]): string[][] {
 const perSecond = (bytes: number, time: number): string => `${Math.round(bytes / (1 << 20) / time)} MiB/s`;
 
 function stepTable(steps: ChainsResult['steps']): string[][] {
-	const rows = steps.map(({ step, movedBytes, tidyBytes, seconds: time, cpSeconds, loopSeconds }) => [
+	const rows = steps.map(({ step, movedBytes, tidyBytes, seconds: time, processorSeconds, cpSeconds, loopSeconds, loopProcessorSeconds }) => [
 		step,
 		mebibytes(movedBytes),
 		mebibytes(tidyBytes),
@@ -105,8 +105,9 @@ function stepTable(steps: ChainsResult['steps']): string[][] {
 		ratio(cpSeconds / time),
 		perSecond(movedBytes, loopSeconds),
 		ratio(loopSeconds / time),
+		ratio(loopProcessorSeconds / processorSeconds),
 	]);
-	return [['', 'moved', 'of it tidying', 'time', 'speed', 'cp, fsync', '×', 'read, write, fsync', '×'], ...rows];
+	return [['', 'moved', 'of it tidying', 'time', 'speed', 'cp, fsync', '×', 'read, write, fsync', '×', '× in processor time'], ...rows];
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;

@@ -53,7 +53,7 @@ async function bench(): Promise<BenchReport> {
 		const workload = create({ folder: scratch, scale: options.scale, seed: options.seed });
 		console.log(`data for ${workload.name}: ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`);
 		if (options.chains) {
-			chains.push(await new ChainsBench(scratch, options.runs, abort.signal).run(workload));
+			chains.push(await (await ChainsBench.create({ scratch, runs: options.runs, encrypt: options.encrypt }, abort)).run(workload));
 			continue;
 		}
 		subjects.push(
