@@ -105,6 +105,9 @@ export async function renewSuperblocks(storage: Storage, path: string, seal: Cha
 /** The state that a file opens with: nothing for a new one. */
 export type Committed = Omit<CommittedFile, 'seal'> & { readonly index: FileIndex };
 
+/** Header and payload, which must not change until they are written, and the chunks in it. */
+export type SealedRecord = { readonly sealed: Uint8Array; readonly header: RecordHeader; readonly chunks: readonly PlacedChunk[] };
+
 const keepAll = (): boolean => true;
 
 /**
@@ -196,12 +199,35 @@ export class BackupFileWriter implements AsyncDisposable {
 	 * @param place an offset: room from there on is not used if there is some before; or the largest gap
 	 */
 	append(sealed: Uint8Array, header: RecordHeader, chunks: readonly PlacedChunk[], place?: number | 'largest-gap'): Promise<void> {
+		return this.#file.write(sealed, this.#take({ sealed, header, chunks }, place));
+	}
+
+	/** Appends one after the other. Those that are neighbours in memory and become neighbours in the file are written together. */
+	async appendAll(records: readonly SealedRecord[]): Promise<void> {
+		const writes: Promise<void>[] = [];
+		let run: { readonly bytes: Uint8Array; readonly offset: number } | null = null;
+		for (const record of records) {
+			const { sealed } = record;
+			const offset = this.#take(record);
+			if (run && run.offset + run.bytes.byteLength === offset && isBehind(run.bytes, sealed)) {
+				run = { bytes: new Uint8Array(sealed.buffer, run.bytes.byteOffset, run.bytes.byteLength + sealed.byteLength), offset: run.offset };
+				continue;
+			}
+			if (run) writes.push(this.#file.write(run.bytes, run.offset));
+			run = { bytes: sealed, offset };
+		}
+		if (run) writes.push(this.#file.write(run.bytes, run.offset));
+		const failed = (await Promise.allSettled(writes)).find(({ status }) => status === 'rejected');
+		if (failed?.status === 'rejected') throw failed.reason;
+	}
+
+	#take({ sealed, header, chunks }: SealedRecord, place?: number | 'largest-gap'): number {
 		assert(!this.#isClosed, 'a closed file takes no more records');
 		const length = sealed.byteLength;
 		const offset = place === 'largest-gap' ? this.#room.takeFromLargest(length) : this.#room.take(length, place);
 		this.#appendedBytes += length;
 		this.#added.add({ offset, storedBytes: header.storedBytes, rawBytes: header.rawBytes, payloadCrc: header.payloadCrc, codec: header.codec }, chunks);
-		return this.#file.write(sealed, offset);
+		return offset;
 	}
 
 	/** Everything that can be read from the file now, committed or not. All appends must have resolved. */
@@ -296,6 +322,9 @@ export class BackupFileWriter implements AsyncDisposable {
 		await this.#file[Symbol.asyncDispose]();
 	}
 }
+
+const isBehind = (before: Uint8Array, bytes: Uint8Array): boolean =>
+	bytes.buffer === before.buffer && bytes.byteOffset === before.byteOffset + before.byteLength;
 
 /** For what a commit does not rest on. */
 const ignored = (): void => undefined;

@@ -1,26 +1,12 @@
-import { crc32 } from 'node:zlib';
-import {
-	damaged,
-	type FileIndex,
-	type IndexedRecord,
-	openRecord,
-	Packer,
-	type PlacedChunk,
-	parseRecordHeader,
-	type RecordHeader,
-	recordHeaderBytes,
-	sealedBytes,
-	sealRecord,
-} from '../format/index.ts';
-import type { BackupFileWriter } from './backup-file.ts';
+import { type FileIndex, type IndexedRecord, openRecord, Packer, type PlacedChunk, recordHeaderBytes, sealedBytes, sealRecord } from '../format/index.ts';
+import type { BackupFileWriter, SealedRecord } from './backup-file.ts';
+import { readWindows } from './read-ahead.ts';
 import type { StepProgress } from './step-options.ts';
 import type { StorageFile } from './storage/storage.ts';
 
-/** Records that lie one after the other are read together. */
-const readAheadBytes = 8 * 1024 * 1024;
-const writesInFlight = 4;
 export const repackLevel = 3;
 export const maxRepackedChunk = 128 * 1024;
+const usuallyWholeFrom = 0.5;
 
 /** A file to copy from; its cipher is that of the file to copy to: records are copied as they lie. */
 export type CopySource = { readonly file: StorageFile; readonly index: FileIndex };
@@ -33,7 +19,7 @@ export type CopyOptions = {
 	readonly wholeFrom?: number;
 };
 
-export type WantedRecord = IndexedRecord & { readonly wanted: readonly PlacedChunk[] };
+type WantedRecord = IndexedRecord & { readonly wanted: readonly PlacedChunk[] };
 
 /**
  * Copies the wanted chunks of one backup file into another, record by record and without decompressing, verified against their checksums.
@@ -45,26 +31,14 @@ export async function copyChunks(
 	isWanted: (hash: Uint8Array) => boolean,
 	options: CopyOptions,
 ): Promise<{ isComplete: boolean }> {
-	const { signal, progress, maxBytes = Number.POSITIVE_INFINITY, wholeFrom = 0.5 } = options;
+	const { signal, progress, maxBytes = Number.POSITIVE_INFINITY, wholeFrom = usuallyWholeFrom } = options;
 	const { cipher } = to;
-	let copiedBytes = 0;
+	let addedBytes = 0;
 	let isComplete = true;
-	const writes = new Set<Promise<void>>();
-	let failure: { readonly error: unknown } | null = null;
-	const write = (sealed: Uint8Array, header: RecordHeader, chunks: readonly PlacedChunk[]): void => {
-		const fail = (error: unknown): void => {
-			failure ??= { error };
-		};
-		const writing = to
-			.append(sealed, header, chunks)
-			.catch(fail)
-			.finally(() => writes.delete(writing));
-		writes.add(writing);
-		copiedBytes += sealed.byteLength;
-	};
-	const settle = async (inFlight: number): Promise<void> => {
-		while (writes.size > inFlight) await Promise.race(writes);
-		if (failure) throw failure.error;
+	let batch: SealedRecord[] = [];
+	const add = (record: SealedRecord): void => {
+		batch.push(record);
+		addedBytes += record.sealed.byteLength;
 	};
 	const records = wantedRecords(from.index, isWanted);
 	let leftBytes = records.reduce((sum, { storedBytes }) => sum + recordHeaderBytes + storedBytes, 0);
@@ -72,36 +46,58 @@ export async function copyChunks(
 	const packer = new Packer((raw, chunks) => {
 		const buffer = Buffer.allocUnsafeSlow(sealedBytes(raw.byteLength));
 		const { header, totalBytes } = sealRecord(buffer, 'chunks', raw, repackLevel, cipher);
-		write(buffer.subarray(0, totalBytes), header, chunks);
+		add({ sealed: buffer.subarray(0, totalBytes), header, chunks });
 	}, cipher);
+	let writing = Promise.resolve();
+	/** One batch is written while the next is read; the one before must be done by then. */
+	const writeBatch = async (): Promise<void> => {
+		await writing;
+		writing = to.appendAll(batch);
+		writing.catch(() => undefined); // whoever waits for it hears of it
+		batch = [];
+	};
 	try {
-		for await (const { record, header, bytes } of readRecords(from.file, records, cipher)) {
-			signal.throwIfAborted();
-			if (copiedBytes >= maxBytes) {
-				isComplete = false;
-				break;
+		for await (const window of readWindows(from.file, records, cipher)) {
+			for (const { record, header, bytes } of window) {
+				signal.throwIfAborted();
+				isComplete = addedBytes < maxBytes;
+				if (!isComplete) break;
+				if (isMovedWhole(record, wholeFrom)) add({ sealed: bytes, header, chunks: record.wanted });
+				else {
+					const { raw } = openRecord(bytes, from.file.path, record.offset, cipher);
+					for (const chunk of record.wanted) packer.add(Uint8Array.from(chunk.hash), raw.subarray(chunk.rawOffset, chunk.rawOffset + chunk.rawBytes));
+				}
+				leftBytes -= bytes.byteLength;
+				progress?.moved(bytes.byteLength);
 			}
-			const wantedBytes = record.wanted.reduce((sum, { rawBytes }) => sum + rawBytes, 0);
-			if (wantedBytes >= record.rawBytes * wholeFrom || record.wanted.some(({ rawBytes }) => rawBytes >= maxRepackedChunk)) write(bytes, header, record.wanted);
-			else {
-				const { raw } = openRecord(bytes, from.file.path, record.offset, cipher);
-				for (const chunk of record.wanted) packer.add(Uint8Array.from(chunk.hash), raw.subarray(chunk.rawOffset, chunk.rawOffset + chunk.rawBytes));
-			}
-			leftBytes -= bytes.byteLength;
-			progress?.moved(bytes.byteLength);
-			await settle(writesInFlight - 1);
+			await writeBatch();
+			if (!isComplete) break;
 		}
 		packer.flush();
+		await writeBatch();
 	} finally {
-		await Promise.all(writes);
+		await writing.catch(() => undefined); // the first failure is the one to report
 	}
-	await settle(0);
+	await writing;
 	progress?.expects(-leftBytes);
 	return { isComplete };
 }
 
+const wantedBytes = ({ wanted }: WantedRecord): number => wanted.reduce((sum, { rawBytes }) => sum + rawBytes, 0);
+
+/** Otherwise what is wanted of it is packed anew. Large chunks are alone in their record: it cannot become smaller. */
+const isMovedWhole = (record: WantedRecord, wholeFrom: number): boolean =>
+	wantedBytes(record) >= record.rawBytes * wholeFrom || record.wanted.some(({ rawBytes }) => rawBytes >= maxRepackedChunk);
+
+/** What the wanted chunks will about take when they are copied. */
+export const copiedBytes = (index: FileIndex, isWanted: (hash: Uint8Array) => boolean, wholeFrom: number): number =>
+	wantedRecords(index, isWanted).reduce((sum, record) => {
+		const lengthBytes = recordHeaderBytes + record.storedBytes;
+		return sum + (isMovedWhole(record, wholeFrom) ? lengthBytes : (lengthBytes * wantedBytes(record)) / record.rawBytes);
+	}, 0);
+
 /** The records that hold wanted chunks, by offset. */
-export function wantedRecords(index: FileIndex, isWanted: (hash: Uint8Array) => boolean): WantedRecord[] {
+function wantedRecords(index: FileIndex, isWanted: (hash: Uint8Array) => boolean): WantedRecord[] {
 	const wanted = new Map<number, PlacedChunk[]>();
 	for (const chunk of index.chunks()) {
 		if (!isWanted(chunk.hash)) continue;
@@ -116,33 +112,4 @@ export function wantedRecords(index: FileIndex, isWanted: (hash: Uint8Array) => 
 		if (chunks) records.push({ ...record, wanted: chunks });
 	}
 	return records;
-}
-
-/** Reads records as they lie, neighbours together, and compares them with what the index says. @throws `repository.damaged` */
-export async function* readRecords<Record extends IndexedRecord>(
-	file: StorageFile,
-	records: readonly Record[],
-	cipher: BackupFileWriter['cipher'],
-): AsyncGenerator<{ record: Record; header: RecordHeader; bytes: Uint8Array }> {
-	for (let first = 0; first < records.length; ) {
-		const start = (records[first] as Record).offset;
-		let end = start;
-		let next = first;
-		for (; next < records.length; next++) {
-			const { offset, storedBytes } = records[next] as Record;
-			if (offset > end + 65_536 || (next > first && offset + storedBytes - start > readAheadBytes)) break;
-			end = offset + recordHeaderBytes + storedBytes;
-		}
-		const buffer = Buffer.allocUnsafeSlow(end - start);
-		if ((await file.read(buffer, start)) < buffer.byteLength) throw damaged(file.path, start, 'the file ends inside a record');
-		for (const record of records.slice(first, next)) {
-			const at = record.offset - start;
-			const bytes = buffer.subarray(at, at + recordHeaderBytes + record.storedBytes);
-			const header = parseRecordHeader(bytes, file.path, record.offset, cipher);
-			if (header.storedBytes !== record.storedBytes || crc32(bytes.subarray(recordHeaderBytes)) !== record.payloadCrc)
-				throw damaged(file.path, record.offset, 'the checksum of a record is wrong');
-			yield { record, header, bytes };
-		}
-		first = next;
-	}
 }

@@ -79,7 +79,7 @@ const cases: readonly {
 	readonly next?: RunChoice;
 }[] = [
 	{ title: 'a merge', choice: { method: 'forever-forward' }, parts: ['merge'], step: { kind: 'merge', count: 1 } },
-	{ title: 'a compaction', choice: { method: 'forward' }, parts: ['compact', 'verify'], step: { kind: 'compact' } },
+	{ title: 'a compaction', choice: { method: 'reverse' }, parts: ['compact', 'verify'], step: { kind: 'compact' } },
 	{ title: 'a reverse increment', choice: { method: 'reverse' }, parts: ['reverse'], step: null },
 	{ title: 'a synthetic full', choice: { method: 'forward' }, next: { method: 'forward', requested: 'synthetic' }, parts: ['synthetic'], step: null },
 ];

@@ -1,13 +1,19 @@
-import { type FileIndex, recordHeaderBytes, ringOf } from '../../format/index.ts';
-import { BackupFileWriter, readCommittedFile, readIndex } from '../backup-file.ts';
+import { type FileIndex, firstRecordOffset, recordHeaderBytes, ringOf } from '../../format/index.ts';
+import { BackupFileWriter, type CommittedFile, readCommittedFile, readIndex } from '../backup-file.ts';
 import { partName } from '../chain-store.ts';
 import { LiveMap, markLive } from '../liveness.ts';
 import type { OpenChain, StoredFile } from '../open-chain.ts';
-import { copyChunks, readRecords } from '../record-copier.ts';
+import { readRecords } from '../read-ahead.ts';
+import { copiedBytes, copyChunks } from '../record-copier.ts';
 import type { StepOptions } from '../step-options.ts';
 
+/** Less dead room than this share of a file does not pay for writing it anew. */
+const leastGain = 0.01;
+/** A record that holds more dead room than a tenth is packed anew. */
+const wholeFrom = 0.9;
+
 /**
- * Writes the files of a chain anew without dead room (JOB-08), one after the other. The old file stays
+ * Writes the files of a chain anew without dead room (JOB-08), one after the other; those that hardly have any stay as they are. The old file stays
  * until the new one has been read back whole; then the new one takes its name, which is the commit. It needs as much free space as the live part of
  * the largest file.
  */
@@ -44,10 +50,11 @@ async function compactFile(
 		await using source = await chain.storage.open(path, 'read');
 		const committed = await readCommittedFile(source, ringOf(seal));
 		progress?.expects(-stored.sizeBytes);
+		if (!committed || gainOf(committed, index, isLive) < committed.superblock.committedEnd * leastGain) return;
 		{
 			await using writer = await BackupFileWriter.create(chain.storage, { path: part, kind: stored.kind, createdAt: stored.createdAt, seal });
-			await copyChunks({ file: source, index }, writer, isLive, { signal, progress });
-			const dependsOn = committed?.root.dependsOn ?? stored.dependsOn;
+			await copyChunks({ file: source, index }, writer, isLive, { signal, progress, wholeFrom });
+			const { dependsOn } = committed.root;
 			await writer.commit({ fileId: stored.id, chain: chain.stored.metadata.chain, dependsOn, points: stored.points });
 		}
 		const sizeBytes = await verifyFile(chain, part, { signal, progress });
@@ -58,6 +65,12 @@ async function compactFile(
 		await chain.storage.remove(part).catch(() => undefined); // what went wrong is the error to report; the next clean-up removes it
 		throw error;
 	}
+}
+
+/** By how much a file is about to become shorter. */
+function gainOf({ superblock, root }: CommittedFile, index: FileIndex, isLive: (hash: Uint8Array) => boolean): number {
+	const metaBytes = firstRecordOffset + superblock.rootBytes + root.index.reduce((sum, { bytes }) => sum + bytes, 0);
+	return superblock.committedEnd - metaBytes - copiedBytes(index, isLive, wholeFrom);
 }
 
 /** Reads every record of a file: what was copied as it lay must be so again. @returns its size @throws `repository.damaged` */
