@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EngineError } from '../base/index.ts';
 import { settle } from '../base/testing.ts';
-import type { JobSettingsInput, Point } from '../contract/index.ts';
+import type { JobSettingsInput, Point, SessionStep } from '../contract/index.ts';
 import { restoreFilesInput } from '../contract/index.ts';
 import { planOutlook } from './outlook.ts';
 import { toPoint } from './restore-points.ts';
@@ -223,4 +223,61 @@ test('a compaction waits for a restore, and is cancelled while it waits without 
 	const second = await site.maintenance.compact(asked);
 	reader?.[Symbol.dispose]();
 	assert.equal((await ended(site, second)).state, 'success');
+});
+
+/** How far the step of a session is, as the console is told when it follows the session, looks at it, and lists all. */
+async function toldSteps(site: JobSite, id: string): Promise<(SessionStep | null | undefined)[]> {
+	const followed = await site.sessions.follow(id, {})[Symbol.asyncIterator]().next();
+	const listed = (await site.sessions.list({ limit: 100 })).sessions.find((item) => item.id === id);
+	return [followed.value?.step, (await site.sessions.get(id)).step, listed?.step];
+}
+
+const thrice = <T>(value: T): T[] => [value, value, value];
+
+test('a session tells how far the step is that it carries out on a chain, part by part, and nothing when it has ended', async (t) => {
+	const site = await openJobSite(t);
+	const { repository, job, chains } = await protect(site, {}, 1);
+	const parts: readonly SessionStep[] = [
+		{ part: 'compact', movedBytes: 0, totalBytes: 300 },
+		{ part: 'compact', movedBytes: 200, totalBytes: 300 },
+		{ part: 'verify', movedBytes: 300, totalBytes: 500 },
+	];
+	const tellings = parts.map((part) => site.plane.tellNext(part));
+	const compaction = await site.maintenance.compact({ repository, chainId: (await chains())[0]?.id ?? '', jobId: job.id, title: 'Office' });
+	for (const [i, { told, release }] of tellings.entries()) {
+		await told;
+		assert.deepEqual(await toldSteps(site, compaction.id), thrice(parts[i]));
+		release();
+	}
+	assert.equal((await ended(site, compaction)).state, 'success');
+	assert.deepEqual(await toldSteps(site, compaction.id), thrice(null));
+});
+
+test('a backup tells of the merge that follows it, and of no step before and after', async (t) => {
+	const site = await openJobSite(t);
+	const { job } = await protect(site, { method: 'forever-forward', retainPoints: 2 }, 2);
+	await site.clock.advance(DAY_MS);
+	const backingUp = site.plane.hangNext(documents);
+	const step: SessionStep = { part: 'merge', movedBytes: 10, totalBytes: 40 };
+	const merging = site.plane.tellNext(step);
+	const session = await site.runner.run(job.id, null);
+	await backingUp.begun;
+	assert.deepEqual(await toldSteps(site, session.id), thrice(null));
+	backingUp.release();
+	await merging.told;
+	assert.deepEqual(await toldSteps(site, session.id), thrice(step));
+	merging.release();
+	assert.equal((await ended(site, session)).state, 'success');
+	assert.deepEqual(await toldSteps(site, session.id), thrice(null));
+});
+
+test('a step that is cancelled on its way ends as cancelled, and tells of itself no more', async (t) => {
+	const site = await openJobSite(t);
+	const { repository, job, chains } = await protect(site, {}, 1);
+	const telling = site.plane.tellNext({ part: 'compact', movedBytes: 1, totalBytes: 300 });
+	const compaction = await site.maintenance.compact({ repository, chainId: (await chains())[0]?.id ?? '', jobId: job.id, title: 'Office' });
+	await telling.told;
+	await site.sessions.cancel(compaction.id);
+	assert.equal((await ended(site, compaction)).state, 'cancelled');
+	assert.deepEqual(await toldSteps(site, compaction.id), thrice(null));
 });

@@ -4,7 +4,7 @@
  */
 import { posix } from 'node:path';
 import { EngineError } from '../../base/index.ts';
-import type { BrowseEntry, CheckResult, RestorePlan, RunMode, SourceSpec, TaskCounters } from '../../contract/index.ts';
+import type { BrowseEntry, CheckResult, RestorePlan, RunMode, SessionStep, SourceSpec, TaskCounters } from '../../contract/index.ts';
 import type { ImportFindings, MendOutcome, Suspect } from '../../repository/index.ts';
 import type { BackupRun, ChainRecord, ChainStep, ChainStore, CheckPart, DataPlane, ObjectOutcome, PointRecord, RunOptions, TaskObserver } from '../ports.ts';
 import { applyRetention } from '../retention.ts';
@@ -29,6 +29,7 @@ export class FakePlane implements DataPlane, ChainStore {
 	readonly #chains = new Map<string, ChainRecord[]>();
 	readonly #contents = new Map<string, FakeFiles>();
 	readonly #faults: ArmedFault[] = [];
+	readonly #tellings: ((observer: TaskObserver, options: RunOptions) => Promise<void>)[] = [];
 	readonly #unreachable = new Set<string>();
 	/** What is needed to mend them. */
 	readonly #damagedPoints = new Map<string, 'copy' | 'source'>();
@@ -73,9 +74,21 @@ export class FakePlane implements DataPlane, ChainStore {
 		return Object.assign(fault, { release: () => gate.resolve(), begun: begun.promise });
 	}
 
+	/** The next step on a chain says that it is so far, and hangs until it is cancelled or `release` is called; several are gone through in turn. */
+	tellNext(step: SessionStep): { readonly told: Promise<void>; release(): void } {
+		const gate = Promise.withResolvers<void>();
+		const told = Promise.withResolvers<void>();
+		this.#tellings.push(async (observer, { signal }) => {
+			observer.step?.(step);
+			told.resolve();
+			await Promise.race([gate.promise, waitForAbort(signal)]);
+		});
+		return { told: told.promise, release: () => gate.resolve() };
+	}
+
 	/** How many faults still wait: a test that armed one which never happened shows nothing. */
 	get waitingFaults(): number {
-		return this.#faults.length;
+		return this.#faults.length + this.#tellings.length;
 	}
 
 	setReachable(repositoryPath: string, isReachable: boolean): void {
@@ -178,6 +191,7 @@ export class FakePlane implements DataPlane, ChainStore {
 		const [object] = chain.objects;
 		if (object !== undefined) await this.#misbehave(object, options);
 		this.steps.push({ chainId, step });
+		for (const tell of this.#tellings.splice(0)) await tell(observer, options);
 		observer.counters(counters(chain.files[1]?.sizeBytes ?? 0, 1));
 		if (step.kind === 'merge') this.#chains.set(repositoryPath, applyRetention(chains, [{ ...step, chainId }]));
 		if (step.kind === 'mend') return { savedBytes: 0, mend: this.#mend(chain, step.suspects) };

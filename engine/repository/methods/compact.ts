@@ -9,8 +9,8 @@ import type { StepOptions } from '../step-options.ts';
 
 /** Less dead room than this share of a file does not pay for writing it anew. */
 const leastGain = 0.01;
-/** A record that holds more dead room than a tenth is packed anew. */
-const wholeFrom = 0.9;
+/** A record of which more than a quarter is dead is packed anew. */
+const wholeFrom = 0.75;
 
 /**
  * Writes the files of a chain anew without dead room (JOB-08), one after the other; those that hardly have any stay as they are. The old file stays
