@@ -153,8 +153,6 @@ export class ChainsBench {
 			suspects: [],
 			renewAfterPoints: null,
 			keyId: this.#key?.id ?? null,
-			readLimit: null,
-			writeLimit: null,
 		};
 		const counter = new PartCounter();
 		let measured = (): Timing => ({ seconds: 0, processorSeconds: 0 });

@@ -18,6 +18,7 @@ import {
 	createHealthSessions,
 	createJobRunner,
 	createKeys,
+	createLimits,
 	createMaintenanceSessions,
 	createReadingSessions,
 	createSessions,
@@ -27,7 +28,7 @@ import {
 	startCheckScheduler,
 	startScheduler,
 } from './jobs/index.ts';
-import { backUp, maintainChain } from './mover/index.ts';
+import { Bandwidth, backUp, type Direction, type LimitedWork, localTraffic, maintainChain, type TaskObserver, underLimits } from './mover/index.ts';
 import { openPlatform } from './platform/index.ts';
 import {
 	checkStorage,
@@ -95,7 +96,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	const config = stack.use(await openConfiguration<ChainRecord>(folder.databasePath, clock));
 	const heldKeys = new HeldKeys();
 	await heldKeys.load(config);
-	const plane = options.plane ?? createDataPlane(stack.use(new Look()), heldKeys);
+	const bandwidth = stack.use(new Bandwidth(clock));
+	const limits = createLimits({ ...config, bandwidth });
+	await limits.reload();
+	const plane = options.plane ?? createDataPlane(stack.use(new Look()), heldKeys, bandwidth);
 	const chainStore = options.chainStore ?? createChainStore(heldKeys);
 
 	const bus = createEventBus();
@@ -160,6 +164,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		chainStore,
 		keys,
 		heldKeys,
+		limits,
 		bus,
 		platform,
 		clock,
@@ -232,15 +237,39 @@ function createChainStore(held: HeldKeys): ChainStore {
 	};
 }
 
-function createDataPlane(look: Look, held: HeldKeys): DataPlane {
+function createDataPlane(look: Look, held: HeldKeys, bandwidth: Bandwidth): DataPlane {
 	const { at } = openedWith(held);
+	/** Work on a repository, under the limits of what is under way there. */
+	const under = <const Observers extends readonly TaskObserver[], Result>(
+		{ repositoryPath }: { readonly repositoryPath: string },
+		directions: readonly Direction[],
+		observers: Observers,
+		work: LimitedWork<Observers, Result>,
+	): Promise<Result> =>
+		underLimits(
+			bandwidth,
+			directions.map((direction) => localTraffic(direction, repositoryPath)),
+			observers,
+			work,
+		);
 	return {
-		backUp: (run, observers, options) => backUp(at(run), observers, options),
-		restoreFiles: (input, observer, options) => restoreFiles(at(input), observer, options),
-		restoreDisk: (input, observer, options) => restoreDisk(at(input), observer, options),
-		verifyPoint: (input, observer, options) => verifyPoint(at(input), observer, options),
-		checkChain: (input, observer, options) => checkChain(at(input), observer, options),
-		runStep: (input, observer, options) => maintainChain(at(input), observer, options),
+		backUp(run, observers, options) {
+			// other runs read of the repository no more than what they compare with
+			const isReading = run.method === 'reverse' || run.requested === 'synthetic';
+			return under(run, isReading ? ['read', 'write'] : ['write'], observers, async (shares, limited, named) => {
+				const outcomes = await backUp({ ...at(run), shares }, limited, options);
+				return outcomes.map((outcome) => ({ ...outcome, bottleneck: named(outcome.bottleneck) }));
+			});
+		},
+		restoreFiles: (input, observer, options) =>
+			under(input, ['read'], [observer], (shares, [limited]) => restoreFiles({ ...at(input), shares }, limited, options)),
+		restoreDisk: (input, observer, options) =>
+			under(input, ['read'], [observer], (shares, [limited]) => restoreDisk({ ...at(input), shares }, limited, options)),
+		verifyPoint: (input, observer, options) =>
+			under(input, ['read'], [observer], (shares, [limited]) => verifyPoint({ ...at(input), shares }, limited, options)),
+		checkChain: (input, observer, options) => under(input, ['read'], [observer], (shares, [limited]) => checkChain({ ...at(input), shares }, limited, options)),
+		runStep: (input, observer, options) =>
+			under(input, ['read', 'write'], [observer], (shares, [limited]) => maintainChain({ ...at(input), shares }, limited, options)),
 		planRestore: (input, options) => look.plan(at(input), options),
 		browse: (input, options) => look.browse(at(input), options),
 		stat: (input, options) => look.stat(at(input), options),

@@ -68,8 +68,6 @@ function openSite(
 		renewAfterPoints: null,
 		suspects: [],
 		keyId: key?.id ?? null,
-		readLimit: null,
-		writeLimit: null,
 	} as const;
 	const run = async (): Promise<string> => {
 		const [outcome] = await backUp(task, [silent], {});

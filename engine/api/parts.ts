@@ -11,6 +11,7 @@ import type {
 	HeldKeys,
 	JobRunner,
 	Keys,
+	Limits,
 	MaintenanceSessions,
 	ReadingSessions,
 	Scheduler,
@@ -33,6 +34,7 @@ export type ApiParts = {
 	readonly chainStore: ChainStore;
 	readonly keys: Keys;
 	readonly heldKeys: Pick<HeldKeys, 'get'>;
+	readonly limits: Limits;
 	readonly bus: EventBus;
 	readonly platform: Platform;
 	readonly clock: Clock;

@@ -51,7 +51,7 @@ export async function describeRepository(
 }
 
 export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'] {
-	const { config, healthSessions, catalogue, chainStore, heldKeys, sessions, platform, bus, clock, dataFolder } = parts;
+	const { config, limits, healthSessions, catalogue, chainStore, heldKeys, sessions, platform, bus, clock, dataFolder } = parts;
 
 	async function get(id: string): Promise<Repository> {
 		return describeRepository(parts, await config.repositories.get(id), await loadInventory(parts));
@@ -113,6 +113,7 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 			await checkPlace(path, null);
 			await chainStore.prepare(path);
 			const repository = await config.repositories.insert({ ...settings, path });
+			await limits.reload();
 			const view = await catalogue.refresh(repository.id);
 			await config.usage.put(repository.id, { at: clock.now(), usedBytes: usedBytes(view.chains) });
 			announce(repository.id);
@@ -134,6 +135,7 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 				if (!isEngineError(error, 'stale.revision')) throw error;
 				throw new EngineError(error.code, error.message, { hint: error.hint, data: { current: await get(id) }, cause: error });
 			}
+			await limits.reload();
 			await catalogue.refresh(id);
 			announce(id);
 			return get(id);
@@ -148,6 +150,7 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 				});
 			}
 			await config.repositories.remove(id, revision);
+			await limits.reload();
 			catalogue.forget(id);
 			announce(id);
 			bus.emit({ kind: 'point', id: null });

@@ -2,7 +2,7 @@
 export interface Clock {
 	/** Epoch milliseconds. */
 	now(): number;
-	/** Milliseconds since some start, never going back. */
+	/** Milliseconds since some start, never going back, the same in all threads of a process. */
 	monotonic(): number;
 	/** Resolves after `ms`, or rejects with the signal's reason. */
 	sleep(ms: number, options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;
@@ -10,7 +10,7 @@ export interface Clock {
 
 export const systemClock: Clock = {
 	now: () => Date.now(),
-	monotonic: () => performance.now(),
+	monotonic: () => Number(process.hrtime.bigint()) / 1e6,
 	sleep: (ms, { signal } = {}) =>
 		new Promise((resolve, reject) => {
 			if (signal?.aborted) return reject(signal.reason);

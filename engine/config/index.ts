@@ -7,7 +7,7 @@
  */
 import { dirname, join } from 'node:path';
 import { type Clock, systemClock } from '../base/index.ts';
-import { type JobSettings, jobSettings, type RepositorySettings, repositorySettings } from '../contract/index.ts';
+import { type JobSettings, jobSettings, type RepositorySettings, repositorySettings, type ThrottleSettings, throttleSettings } from '../contract/index.ts';
 import { type CachedChain, type CatalogueStore, createCatalogueStore } from './catalogue-store.ts';
 import { openDatabase } from './database.ts';
 import { createEntityStore, type EntityStore } from './entity-store.ts';
@@ -37,6 +37,7 @@ export type { SessionOutcome, SessionQuery, SessionStore, StoredSession, StoredS
 export interface Configuration<Chain extends CachedChain> extends AsyncDisposable {
 	readonly jobs: EntityStore<JobSettings>;
 	readonly repositories: EntityStore<RepositorySettings>;
+	readonly throttleRules: EntityStore<ThrottleSettings>;
 	readonly sessions: SessionStore;
 	readonly catalogue: CatalogueStore<Chain>;
 	readonly verifications: VerificationStore;
@@ -60,6 +61,7 @@ export async function openConfiguration<Chain extends CachedChain>(
 	return {
 		jobs: createEntityStore(db, jobSettings, { table: 'jobs', noun: 'job', notFound: 'not-found.job' }, now),
 		repositories: createEntityStore(db, repositorySettings, { table: 'repositories', noun: 'repository', notFound: 'not-found.repository' }, now),
+		throttleRules: createEntityStore(db, throttleSettings, { table: 'throttle_rules', noun: 'throttling rule', notFound: 'not-found.throttle' }, now),
 		sessions: createSessionStore(db),
 		catalogue: createCatalogueStore(db),
 		verifications: createVerificationStore(db),

@@ -7,6 +7,7 @@ type EntityTable = { id: string; revision: number; name_key: string; created_at:
 export type Tables = {
 	repositories: EntityTable;
 	jobs: EntityTable;
+	throttle_rules: EntityTable;
 	sessions: {
 		id: string;
 		kind: SessionKind;

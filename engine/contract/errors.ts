@@ -16,9 +16,10 @@ export const errorCodes = [
 	'not-found.point',
 	'not-found.chain',
 	'not-found.key',
+	'not-found.throttle',
 	'not-found.path',
 	'not-found.disk',
-	'exists.name', // a job or repository of that name exists
+	'exists.name', // a job, repository or throttling rule of that name exists
 	'exists.target', // the place to restore to is not empty and overwriting was not allowed
 	'stale.revision', // somebody saved first; data.current holds the newer state
 	'busy.job', // the job has a running session

@@ -6,6 +6,7 @@
  * Paths are strings in which a byte that is not UTF-8 appears as the lone surrogate U+DC80 + (byte − 0x80), so that
  * every name of every file system survives JSON (the "surrogateescape" convention of PEP 383).
  */
+export * from './address-range.ts';
 export * from './bottleneck.ts';
 export * from './desktop.ts';
 export * from './download-query.ts';
@@ -21,4 +22,6 @@ export * from './router.ts';
 export * from './session-step.ts';
 export * from './sessions.ts';
 export * from './storage-report.ts';
+export * from './throttle.ts';
+export * from './throttle-window.ts';
 export * from './values.ts';

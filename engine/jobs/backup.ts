@@ -200,8 +200,6 @@ async function performRun(parts: BackupParts, request: BackupRequest, run: Run, 
 		suspects: await suspectsIn(parts, request, plan),
 		renewAfterPoints: plan.renewAfterPoints,
 		adHoc: request.adHoc,
-		readLimit: repository.settings.readLimit,
-		writeLimit: repository.settings.writeLimit,
 	};
 	const outcomes = await plane.backUp(backupRun, run.tasks, { signal: session.signal });
 	for (const [i, task] of run.tasks.entries()) {

@@ -20,6 +20,7 @@ export { HEAT_MAP_DAYS, planHeatMap } from './heat-map.ts';
 export { importChains } from './import-chains.ts';
 export { createJobRunner, type JobRunner, type RunWish } from './job-runner.ts';
 export { createKeys, HeldKeys, type Keys, keyIdFor } from './keys.ts';
+export { createLimits, type Limits } from './limits.ts';
 export type { LiveSession } from './live-session.ts';
 export { createMaintenanceSessions, type MaintenanceInput, type MaintenanceSessions } from './maintenance-sessions.ts';
 export { mapChain, planMapping } from './map-chain.ts';

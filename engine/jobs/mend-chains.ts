@@ -27,7 +27,7 @@ export async function mendChain(
 	for (const { file, what } of mend?.mended ?? []) session.note('info', `Mended: ${file}: ${what}`);
 	for (const { file, what } of mend?.left ?? []) session.note('warning', `Not mended: ${file}: ${what}`, 'repository.damaged');
 	const part = { sliceCount: 1, slices: [], suspects: [...damaged, ...before.unreadable] };
-	const result = await plane.checkChain({ ...place, readLimit: repository.settings.readLimit, part }, observer, { signal });
+	const result = await plane.checkChain({ ...place, part }, observer, { signal });
 	const after = afterMending(before, result, clock.now(), (mend?.mended.length ?? 0) > 0);
 	await health.put(after);
 	return after;

@@ -12,8 +12,8 @@ export type { ObjectOutcome, TaskObserver, TaskOptions as RunOptions } from '../
 export type { ChainRecord, ChainStep, PointRecord, StepOutcome } from '../repository/index.ts';
 export type { CheckPart } from '../restore/index.ts';
 
-/** A run as jobs see it: repositories are paths here; the composition root adds the keys that open what lies there. */
-export type BackupRun = Omit<MoverRun, 'repositoryPath'> & { readonly repositoryPath: string };
+/** A run as jobs see it: repositories are paths here; the composition root adds the keys that open what lies there, and what may be moved how fast. */
+export type BackupRun = Omit<MoverRun, 'repositoryPath' | 'shares'> & { readonly repositoryPath: string };
 
 /** Everything that moves or reads backup data. */
 export interface DataPlane {
@@ -24,27 +24,19 @@ export interface DataPlane {
 	 */
 	backUp(run: BackupRun, observers: readonly TaskObserver[], options: RunOptions): Promise<readonly ObjectOutcome[]>;
 	restoreFiles(
-		input: { repositoryPath: string; pointId: string; paths: readonly string[]; to: string | null; overwrite: OverwriteRule; readLimit: number | null },
+		input: { repositoryPath: string; pointId: string; paths: readonly string[]; to: string | null; overwrite: OverwriteRule },
 		observer: TaskObserver,
 		options: RunOptions,
 	): Promise<void>;
-	restoreDisk(
-		input: { repositoryPath: string; pointId: string; to: string; overwrite: boolean; readLimit: number | null },
-		observer: TaskObserver,
-		options: RunOptions,
-	): Promise<void>;
+	restoreDisk(input: { repositoryPath: string; pointId: string; to: string; overwrite: boolean }, observer: TaskObserver, options: RunOptions): Promise<void>;
 	planRestore(
 		input: { repositoryPath: string; pointId: string; paths: readonly string[]; to: string | null; overwrite: OverwriteRule },
 		options: RunOptions,
 	): Promise<RestorePlan>;
 	/** Reads and verifies everything one point needs, and writes nothing. Damage is in the result, not an error. */
-	verifyPoint(input: { repositoryPath: string; pointId: string; readLimit: number | null }, observer: TaskObserver, options: RunOptions): Promise<CheckResult>;
+	verifyPoint(input: { repositoryPath: string; pointId: string }, observer: TaskObserver, options: RunOptions): Promise<CheckResult>;
 	/** Reads and verifies every stored byte of a chain, or a share of it. Says which points and paths are hurt by what is broken. */
-	checkChain(
-		input: { repositoryPath: string; chainId: string; readLimit: number | null; part?: CheckPart | null },
-		observer: TaskObserver,
-		options: RunOptions,
-	): Promise<CheckResult>;
+	checkChain(input: { repositoryPath: string; chainId: string; part?: CheckPart | null }, observer: TaskObserver, options: RunOptions): Promise<CheckResult>;
 	/**
 	 * Moves chunks between the files of a chain, or writes them anew. The caller has the chain alone. What is interrupted leaves every point
 	 * restorable and can be repeated. Fails with `not-found.chain`, `usage.conflict`, `repository.*`.

@@ -3,13 +3,15 @@ import { bytesFromText, EngineError, isEngineError, newId, systemClock } from '.
 import type { ErrorCode, RunMode } from '../contract/index.ts';
 import { hashBytes, hashText, isZeroHash, type PointManifest, parseDiskMap } from '../format/index.ts';
 import { openPlatform } from '../platform/index.ts';
-import { ChainReader, ChainRun, type Distrust, folderPath } from '../repository/index.ts';
+import { ChainReader, ChainRun, type Distrust, folderPath, openVault } from '../repository/index.ts';
 import { compileExclusions } from '../source/index.ts';
 import { Pipe } from './pipe.ts';
 import { protectDisk } from './protect-disk.ts';
 import { FolderTask } from './protect-folder.ts';
 import { StepMeter } from './step-meter.ts';
 import { type BackupRun, compressionLevels, type MutableCounters, noCounters, type ObjectOutcome, type TaskObserver } from './task.ts';
+import { tellRegularly } from './tell-regularly.ts';
+import { noShares, StorageGate } from './throttle/index.ts';
 
 /**
  * A whole run of the pipe: decides on full or increment, protects each object, commits one file with one point per object.
@@ -18,7 +20,9 @@ import { type BackupRun, compressionLevels, type MutableCounters, noCounters, ty
 export async function runBackup(run: BackupRun, observers: readonly TaskObserver[], { signal }: { readonly signal: AbortSignal }): Promise<ObjectOutcome[]> {
 	const exclude = compileExclusions(run.exclude);
 	for (const object of run.objects) checkSource(object.path);
-	await using chainRun = await ChainRun.begin({ ...run, now: systemClock.now() });
+	const { storage, keys } = openVault(run.repositoryPath);
+	const gate = new StorageGate(storage, run.shares ?? noShares, { signal });
+	await using chainRun = await ChainRun.begin({ ...run, now: systemClock.now() }, { storage: gate.storage, keys });
 	await using base = chainRun.base ? new ChainReader(chainRun.base) : null;
 	const mode: RunMode = {
 		requested: run.requested === 'increment' ? 'increment' : 'full',
@@ -34,12 +38,12 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 	const diskBlockSizes = await Promise.all(chainRun.previous.map((point) => previousBlockSize(point, base)));
 	await using pipe = new Pipe({
 		writer: chainRun.writer,
+		gate,
 		base,
 		knownIndexes: chainRun.base?.files.map(({ index }) => index) ?? [],
 		distrust: chainRun.distrust,
 		blockSizeBytes: Math.max(run.blockSizeBytes, ...diskBlockSizes.map((size) => size ?? 0)),
 		level: compressionLevels[run.compression],
-		writeLimit: run.writeLimit,
 		signal,
 	});
 	const platform = openPlatform();
@@ -60,9 +64,10 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 			counters: (now) => {
 				const sent = pipe.transferredBytes - sentBefore;
 				observer.counters({ ...now, transferredBytes: sent, storedBytes: sent });
-				observer.bottleneck(pipe.bottleneck(now.doneBytes));
+				observer.bottleneck(pipe.bottleneck(now));
 			},
 		};
+		using _telling = tellRegularly(() => progress.counters({ ...counters }));
 		const createdAt = systemClock.now();
 		let root: Uint8Array;
 		let stamp: string | null = null;
@@ -111,7 +116,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 			warningCount: counters.warningCount,
 			...(stamp !== null && { sourceStamp: stamp }),
 		});
-		outcomes.push({ object, pointId, mode, counters, bottleneck: pipe.bottleneck(counters.doneBytes) });
+		outcomes.push({ object, pointId, mode, counters, bottleneck: pipe.bottleneck(counters) });
 	}
 	signal.throwIfAborted();
 	for (const observer of observers) observer.activity('committing');

@@ -9,11 +9,11 @@ import type { BackupRun, ObjectOutcome, TaskObserver, TaskOptions } from './task
 import { runInThread } from './thread.ts';
 
 export type { MaintainTask } from './maintain.ts';
-export { BusyMeter, findBottleneck, type StageTimes } from './meter.ts';
-export { limitReads } from './rate-limited-storage.ts';
-export { RateLimiter } from './rate-limiter.ts';
+export { backupWords, findBottleneck, LaneMeter, type StageTimes, type StageWords } from './meter.ts';
 export { type BackupRun, type MutableCounters, noCounters, type ObjectOutcome, type TaskObserver, type TaskOptions } from './task.ts';
+export { tellRegularly } from './tell-regularly.ts';
 export { runInThread, serveTask } from './thread.ts';
+export * from './throttle/index.ts';
 
 /** @throws `source.missing`, `source.unreadable`, `repository.*`, the signal's reason */
 export const backUp = (run: BackupRun, observers: readonly TaskObserver[], options: TaskOptions): Promise<readonly ObjectOutcome[]> =>

@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { EngineError } from '../base/index.ts';
-import type { Bottleneck } from '../contract/index.ts';
+import type { Bottleneck, TaskCounters } from '../contract/index.ts';
 import { type CompressionLevel, Packer, type PlacedChunk, sealedBytes, sealRecord } from '../format/index.ts';
 import type { BackupFileWriter, ChainReader, Distrust } from '../repository/index.ts';
-import { BusyMeter, findBottleneck } from './meter.ts';
+import { findBottleneck } from './meter.ts';
 import type { FileResult, WorkerRequest } from './protocol.ts';
-import { RateLimiter } from './rate-limiter.ts';
+import type { StorageGate } from './throttle/index.ts';
 import { type SealedRecord, WorkerPool } from './worker-pool.ts';
 
 /** Metadata is small and text-like: a middling level whatever the job says. */
@@ -16,14 +16,17 @@ const maxWorkers = 8;
 
 export type PipeOptions = {
 	readonly writer: BackupFileWriter;
+	/** Of the storage that the writer writes to. */
+	readonly gate: Pick<StorageGate, 'times' | 'writtenBytes'>;
 	readonly base: ChainReader | null;
 	readonly knownIndexes: readonly SharedArrayBuffer[];
 	/** What of those is damaged; null: nothing. */
 	readonly distrust: Distrust | null;
 	readonly blockSizeBytes: number;
 	readonly level: CompressionLevel;
-	readonly writeLimit: number | null;
 	readonly signal: AbortSignal;
+	/** Of process workers, for tests whose workers are slow. */
+	readonly workerModule?: URL | undefined;
 };
 
 /** Who is to hear of results: the object that is being protected. */
@@ -37,20 +40,19 @@ export class Pipe implements AsyncDisposable {
 	readonly #options: PipeOptions;
 	readonly #pool: WorkerPool;
 	readonly #packer: Packer;
-	readonly #writes = new BusyMeter();
 	readonly #pending = new Set<Promise<void>>();
-	readonly #limiter: RateLimiter | null;
 	readonly #startedAt = performance.now();
+	/** When the pipe began: what came before is none of its doing. */
+	readonly #before: { readonly times: StorageGate['times']; readonly writtenBytes: number };
 	#failure: { readonly error: unknown } | null = null;
 	#onFailure: (() => void)[] = [];
 	client: PipeClient = {};
 	/** Time spent listing folders in the coordinating thread. */
 	listMs = 0;
-	transferredBytes = 0;
 
 	constructor(options: PipeOptions) {
 		this.#options = options;
-		this.#limiter = options.writeLimit === null ? null : new RateLimiter(options.writeLimit);
+		this.#before = { times: options.gate.times, writtenBytes: options.gate.writtenBytes };
 		this.#packer = new Packer((raw, chunks) => this.#sealMetadata(raw, chunks), options.writer.cipher);
 		this.#pool = new WorkerPool({
 			workerCount: Math.min(availableParallelism(), maxWorkers),
@@ -59,6 +61,7 @@ export class Pipe implements AsyncDisposable {
 			blockSizeBytes: options.blockSizeBytes,
 			level: options.level,
 			keys: options.writer.cipher?.keys ?? null,
+			module: options.workerModule,
 			onRecord: (record) => this.#write(record),
 			onFiles: (results) => this.client.onFiles?.(results),
 			onBlocks: (firstBlock, hashes) => this.client.onBlocks?.(firstBlock, hashes),
@@ -138,29 +141,30 @@ export class Pipe implements AsyncDisposable {
 	}
 
 	async #writeNow({ sealed, header, chunks }: SealedRecord): Promise<void> {
-		await this.#limiter?.pass(sealed.byteLength, { signal: this.#options.signal });
 		if (this.#failure) return;
-		this.transferredBytes += sealed.byteLength;
-		this.#writes.begin();
-		try {
-			await this.#options.writer.append(sealed, header, chunks);
-		} finally {
-			this.#writes.end();
-		}
+		await this.#options.writer.append(sealed, header, chunks);
+	}
+
+	/** Bytes of records that have left for the file. */
+	get transferredBytes(): number {
+		return this.#options.gate.writtenBytes - this.#before.writtenBytes;
 	}
 
 	/** Where the time went since the pipe began. */
-	bottleneck(doneBytes: number): Bottleneck {
+	bottleneck({ doneBytes, readBytes }: Pick<TaskCounters, 'doneBytes' | 'readBytes'>): Bottleneck {
 		const { readMs, processMs } = this.#pool.times;
+		const { writeMs, throttledMs } = this.#options.gate.times;
 		return findBottleneck({
 			elapsedMs: performance.now() - this.#startedAt,
 			workerCount: this.#pool.workerCount,
 			readMs,
 			processMs,
 			listMs: this.listMs,
-			writeMs: this.#writes.totalMs,
-			throttledMs: this.#limiter?.throttledMs ?? 0,
+			networkMs: 0,
+			writeMs: writeMs - this.#before.times.writeMs,
+			throttledMs: throttledMs - this.#before.times.throttledMs,
 			doneBytes,
+			readBytes,
 			transferredBytes: this.transferredBytes,
 		});
 	}

@@ -123,6 +123,7 @@ type Reading = {
 const extentWriter = new ByteWriter();
 
 function readOnce(path: Buffer, segment: FileWork['segment']): Reading {
+	lap('processMs'); // of the file before
 	using file = new SourceFile(path, platform);
 	lap('readMs');
 	extentWriter.reset();

@@ -1,6 +1,7 @@
 import type { Bottleneck, ChainMethod, Compression, ItemWarning, RunMode, SessionStep, SourceSpec, TaskCounters } from '../contract/index.ts';
 import type { CompressionLevel } from '../format/index.ts';
 import type { RepositoryFolder, Suspect } from '../repository/index.ts';
+import type { TaskShares } from './throttle/index.ts';
 
 /** Listens to one object of a run. Called often: implementations only store and thin out. Never throws. */
 export interface TaskObserver {
@@ -47,9 +48,8 @@ export type BackupRun = {
 	readonly renewAfterPoints: number | null;
 	/** A full outside of the job's chains, kept until a time of its own; null: until it is removed by hand. Only with `full`. */
 	readonly adHoc?: { readonly keepUntil: number | null } | undefined;
-	/** Bytes per second; null: no limit. */
-	readonly readLimit: number | null;
-	readonly writeLimit: number | null;
+	/** What it may move; absent: as much as it can. */
+	readonly shares?: TaskShares | undefined;
 };
 
 export type ObjectOutcome = {

@@ -88,19 +88,24 @@ export function serveTask<Input>(
 	const send = (report: Report): void => port.postMessage(report);
 	const observers = Array.from({ length: observerCount }, (_, observer) => relay(observer, send));
 	task(input as Input, observers, { signal: controller.signal }).then(
-		(result) => send({ type: 'done', result }),
+		(result) => {
+			for (const observer of observers) observer.flush();
+			send({ type: 'done', result });
+		},
 		(error: unknown) =>
 			send({ type: 'failed', shape: toErrorShape(error), isDefect: !(error instanceof EngineError), stack: error instanceof Error ? error.stack : undefined }),
 	);
 }
 
-/** Counters and activity are thinned to ten a second; the last of them before the end is always sent by the task itself as a result. */
+/** Thinned to ten a second. The last counters come with the result; of a restore the last bottleneck does not, and is sent before it. */
 const thinMs = 100;
 
-function relay(observer: number, send: (report: Report) => void): TaskObserver {
+function relay(observer: number, send: (report: Report) => void): TaskObserver & { flush(): void } {
 	let countersAt = 0;
 	let activityAt = 0;
 	let stepAt = 0;
+	let bottleneckAt = 0;
+	let held: Bottleneck | null = null;
 	let part: SessionStep['part'] | undefined;
 	return {
 		mode: (mode) => send({ type: 'mode', observer, mode }),
@@ -119,7 +124,17 @@ function relay(observer: number, send: (report: Report) => void): TaskObserver {
 		},
 		warning: (warning) => send({ type: 'warning', observer, warning }),
 		info: (message) => send({ type: 'info', observer, message }),
-		bottleneck: (bottleneck) => send({ type: 'bottleneck', observer, bottleneck }),
+		bottleneck(bottleneck) {
+			const now = performance.now();
+			held = bottleneck;
+			if (now - bottleneckAt < thinMs) return;
+			bottleneckAt = now;
+			this.flush();
+		},
+		flush() {
+			if (held) send({ type: 'bottleneck', observer, bottleneck: held });
+			held = null;
+		},
 		step(step) {
 			const now = performance.now();
 			if (now - stepAt < thinMs && step.part === part) return;

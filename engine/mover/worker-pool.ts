@@ -21,6 +21,8 @@ export type PoolOptions = {
 	readonly level: CompressionLevel;
 	/** Of the chain; null when it is not encrypted. */
 	readonly keys: ChainKeys | null;
+	/** Of the workers; default: process-worker.ts. */
+	readonly module?: URL | undefined;
 	/** Takes a sealed record; its bytes are given back to the worker when the promise settles. */
 	readonly onRecord: (record: SealedRecord) => Promise<void>;
 	readonly onFiles: (results: readonly FileResult[]) => void;
@@ -48,11 +50,11 @@ export class WorkerPool implements AsyncDisposable {
 
 	/** A thread costs a tenth of a second and tens of megabytes: it starts when there is work that no other has time for. */
 	#start(): Member {
-		const { knownIndexes, lostChunks, blockSizeBytes, level, keys } = this.#options;
+		const { knownIndexes, lostChunks, blockSizeBytes, level, keys, module = new URL('./process-worker.ts', import.meta.url) } = this.#options;
 		const largestChunk = Math.max(chunkSizes(blockSizeBytes).maximumBytes, blockSizeBytes);
 		const memory = createSlots(slotsPerWorker, sealedRecordLimit(largestChunk));
 		const setup: WorkerSetup = { knownIndexes, lostChunks, claims: this.claims.buffer, slots: memory, stop: this.#stop, blockSizeBytes, level, keys };
-		const worker = startThread(new URL('./process-worker.ts', import.meta.url), setup);
+		const worker = startThread(module, setup);
 		const member: Member = { worker, slots: new Slots(memory), times: { readMs: 0, processMs: 0, waitMs: 0 }, outstanding: 0, flushed: null };
 		worker.on('message', (reply: WorkerReply) => {
 			try {

@@ -1,5 +1,5 @@
 import type { CheckResult } from '../contract/index.ts';
-import { limitReads, RateLimiter, type TaskObserver } from '../mover/index.ts';
+import { noShares, StorageGate, type TaskObserver, type TaskShares, tellRegularly } from '../mover/index.ts';
 import { checkFile, type FileCheck, findHurt, OpenChain, openVault, type RepositoryPlace, type StoredFile, sliceOf } from '../repository/index.ts';
 import { RestoreProgress } from './progress.ts';
 
@@ -12,7 +12,8 @@ export type CheckPart = {
 export type CheckChainTask = {
 	readonly repositoryPath: RepositoryPlace;
 	readonly chainId: string;
-	readonly readLimit?: number | null;
+	/** What it may move; absent: as much as it can. */
+	readonly shares?: TaskShares | undefined;
 	/** Null: every stored byte. */
 	readonly part?: CheckPart | null;
 };
@@ -23,14 +24,23 @@ export type CheckChainTask = {
  * @throws `not-found.chain`, `repository.unreachable`
  */
 export async function checkChain(
-	{ repositoryPath, chainId, readLimit, part = null }: CheckChainTask,
+	{ repositoryPath, chainId, shares = noShares, part = null }: CheckChainTask,
 	observers: readonly TaskObserver[],
 	{ signal }: { readonly signal: AbortSignal },
 ): Promise<CheckResult> {
 	const { storage, keys } = openVault(repositoryPath);
-	const chain = await OpenChain.look({ storage: readLimit ? limitReads(storage, new RateLimiter(readLimit)) : storage, keys }, chainId);
+	const gate = new StorageGate(storage, shares, { signal });
+	const startedAt = performance.now();
+	const chain = await OpenChain.look({ storage: gate.storage, keys }, chainId);
 	const progress = new RestoreProgress(observers[0] as TaskObserver);
 	const { counters, observer } = progress;
+	/** One thread reads and verifies: what is neither reading nor waiting is verifying. */
+	const tellBottleneck = (): void => {
+		const { readMs, throttledMs } = gate.times;
+		const elapsedMs = performance.now() - startedAt;
+		progress.tellBottleneck({ elapsedMs, readMs, throttledMs, decodeMs: Math.max(0, elapsedMs - readMs - throttledMs), writeMs: 0 });
+	};
+	using _telling = tellRegularly(tellBottleneck);
 	const share = part === null ? 1 : part.slices.length / part.sliceCount;
 	counters.totalBytes = Math.round(chain.files.reduce((sum, file) => sum + file.sizeBytes, 0) * share);
 	counters.totalItems = chain.files.length;
@@ -56,5 +66,6 @@ export async function checkChain(
 	const findings = isWalked ? await findHurt(chain, checks, { signal, onPoint }) : { damaged: [], unreadable: [] };
 	counters.doneBytes = counters.totalBytes;
 	progress.report();
+	tellBottleneck();
 	return { chain: chainId, readBytes: counters.readBytes, ...findings };
 }

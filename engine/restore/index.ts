@@ -4,7 +4,7 @@
  * Heavy work runs in threads of its own; `Look` answers the faces' small questions.
  */
 import type { CheckResult } from '../contract/index.ts';
-import { runInThread, type TaskObserver, type TaskOptions } from '../mover/index.ts';
+import { runInThread, type TaskObserver, type TaskOptions, type TaskShares } from '../mover/index.ts';
 import type { RepositoryFolder } from '../repository/index.ts';
 import type { CheckChainTask } from './check-chain.ts';
 import type { RestoreDiskTask } from './restore-disk.ts';
@@ -29,7 +29,7 @@ export const restoreDisk = (task: RestoreDiskTask, observer: TaskObserver, optio
 
 /** Reads everything a point needs; damage is in the result, not an error. */
 export const verifyPoint = (
-	task: { repositoryPath: RepositoryFolder; pointId: string; readLimit?: number | null },
+	task: { repositoryPath: RepositoryFolder; pointId: string; shares?: TaskShares },
 	observer: TaskObserver,
 	options: TaskOptions,
 ): Promise<CheckResult> => run({ kind: 'verify', ...task }, observer, options);

@@ -2,12 +2,13 @@
 import type { DiskTargetHandle } from '../block/index.ts';
 import type { ErrorShape, ItemWarning } from '../contract/index.ts';
 import type { TreeEntry } from '../format/index.ts';
+import type { Share } from '../mover/index.ts';
 import type { ChainHandle } from '../repository/index.ts';
 
 export type RestoreWorkerSetup = {
 	readonly chain: ChainHandle;
-	/** This worker's part of the repository's limit, bytes per second; null: none. */
-	readonly readLimit: number | null;
+	/** What the task may read; all its workers go by it. Null: as much as they can. */
+	readonly share: Share | null;
 };
 
 /** A file, or one slice of a large one. */
@@ -55,5 +56,5 @@ export type RestoreReply =
 	/** The request is done with; another may come. */
 	| { readonly type: 'idle'; readonly times: RestoreTimes };
 
-/** Milliseconds since the worker began: reading and decoding the repository, writing the target. */
-export type RestoreTimes = { readonly readMs: number; readonly writeMs: number };
+/** Milliseconds since the worker began, one after the other: reading the repository, being held back, decoding and verifying, writing the target. */
+export type RestoreTimes = { readonly readMs: number; readonly throttledMs: number; readonly decodeMs: number; readonly writeMs: number };

@@ -2,7 +2,7 @@ import { EngineError } from '../base/index.ts';
 import { openDiskTarget } from '../block/index.ts';
 import type { ErrorShape } from '../contract/index.ts';
 import { blockCount, blocksPerSegment, type DiskMapRoot, hashBytes, isZeroHash, parseDiskMap } from '../format/index.ts';
-import type { TaskObserver } from '../mover/index.ts';
+import type { TaskObserver, TaskShares } from '../mover/index.ts';
 import { ChainReader, findPoint, loadChain, type RepositoryFolder } from '../repository/index.ts';
 import { PointView } from './point-view.ts';
 import { RestoreProgress } from './progress.ts';
@@ -13,7 +13,8 @@ export type RestoreDiskTask = {
 	readonly pointId: string;
 	readonly to: string;
 	readonly overwrite: boolean;
-	readonly readLimit?: number | null;
+	/** What it may move; absent: as much as it can. */
+	readonly shares?: TaskShares | undefined;
 };
 
 const requestBytes = 4 * 1024 * 1024;
@@ -59,7 +60,7 @@ export async function restoreDisk(task: RestoreDiskTask, [observer]: readonly Ta
 	using target = openDiskTarget(task.to, map.sizeBytes, { overwrite: task.overwrite });
 	try {
 		const bytesOf = (block: number): number => Math.min(map.blockSizeBytes, map.sizeBytes - block * map.blockSizeBytes);
-		await using pool = new RestorePool(chain, task.readLimit, (reply) => {
+		await using pool = new RestorePool(chain, task.shares, (reply) => {
 			if (reply.type !== 'blocks') return;
 			if (reply.failure) throw failureOf(reply.failure);
 			counters.doneBytes += reply.writtenBytes;
@@ -68,6 +69,7 @@ export async function restoreDisk(task: RestoreDiskTask, [observer]: readonly Ta
 			counters.readBytes += reply.readBytes;
 			progress.report();
 		});
+		using _telling = progress.tellRegularly(pool);
 		const perRequest = Math.max(1, Math.floor(requestBytes / map.blockSizeBytes));
 		let blocks: number[] = [];
 		let hashes: Uint8Array[] = [];

@@ -2,7 +2,7 @@ import * as fs from 'node:fs';
 import { displayText, EngineError, isEngineError, systemErrorCode, textFromBytes } from '../base/index.ts';
 import type { ErrorCode, OverwriteRule } from '../contract/index.ts';
 import { ByteWriter, noContent, type TreeEntry, writeExtent } from '../format/index.ts';
-import type { TaskObserver } from '../mover/index.ts';
+import type { TaskObserver, TaskShares } from '../mover/index.ts';
 import { openPlatform } from '../platform/index.ts';
 import { ChainReader, findPoint, loadChain, type RepositoryFolder } from '../repository/index.ts';
 import { applyMetadata, createHardLink, createSpecial, removeExisting, targetError, temporaryName } from './file-writer.ts';
@@ -18,8 +18,8 @@ export type RestoreFilesTask = {
 	readonly paths: readonly string[];
 	readonly to: string | null;
 	readonly overwrite: OverwriteRule;
-	/** RATE-01: of the repository, bytes per second. */
-	readonly readLimit?: number | null;
+	/** What it may move; absent: as much as it can. */
+	readonly shares?: TaskShares | undefined;
 };
 
 const batchFiles = 64;
@@ -47,7 +47,8 @@ export async function restoreFiles(task: RestoreFilesTask, [observer]: readonly 
 	await using view = new PointView(point, new ChainReader(chain));
 	const restore = new FileRestore(task, observer as TaskObserver, signal);
 	try {
-		await using pool = new RestorePool(chain, task.readLimit, (reply) => restore.take(reply));
+		await using pool = new RestorePool(chain, task.shares, (reply) => restore.take(reply));
+		using _telling = restore.tellRegularly(pool);
 		await restore.run(view, pool);
 	} finally {
 		restore.removeUnfinished(); // after the workers have ended: none of them makes the file again
@@ -76,6 +77,10 @@ class FileRestore {
 		this.#task = task;
 		this.#progress = new RestoreProgress(observer);
 		this.#signal = signal;
+	}
+
+	tellRegularly(pool: RestorePool): Disposable {
+		return this.#progress.tellRegularly(pool);
 	}
 
 	async run(view: PointView, pool: RestorePool): Promise<void> {

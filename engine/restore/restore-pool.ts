@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { startThread } from '../base/index.ts';
+import type { TaskShares } from '../mover/index.ts';
 import type { ChainHandle } from '../repository/index.ts';
 import type { RestoreReply, RestoreRequest, RestoreTimes, RestoreWorkerSetup } from './protocol.ts';
 
@@ -21,15 +22,15 @@ export class RestorePool implements AsyncDisposable {
 	#waiters: (() => void)[] = [];
 	readonly #startedAt = performance.now();
 
-	/** @param readLimit of the repository, bytes per second; shared equally by the workers */
-	constructor(chain: ChainHandle, readLimit: number | null | undefined, onReply: (reply: RestoreReply) => void) {
-		this.#setup = { chain, readLimit: readLimit ? Math.ceil(readLimit / maxWorkers) : null };
+	/** @param shares what the task may move: its workers go by them together */
+	constructor(chain: ChainHandle, shares: TaskShares | undefined, onReply: (reply: RestoreReply) => void) {
+		this.#setup = { chain, share: shares?.read ?? null };
 		this.#onReply = onReply;
 	}
 
 	#start(): Member {
 		const worker = startThread(new URL('./restore-worker.ts', import.meta.url), this.#setup);
-		const member: Member = { worker, outstanding: 0, times: { readMs: 0, writeMs: 0 } };
+		const member: Member = { worker, outstanding: 0, times: { readMs: 0, throttledMs: 0, decodeMs: 0, writeMs: 0 } };
 		worker.on('message', (reply: RestoreReply) => {
 			try {
 				if (reply.type === 'idle') {
@@ -84,13 +85,16 @@ export class RestorePool implements AsyncDisposable {
 		await this.until(() => this.#members.every(({ outstanding }) => outstanding === 0), signal);
 	}
 
-	/** Shares of the time since the pool began, over all workers, in per cent. */
-	get busyPercent(): { readPercent: number; writePercent: number } {
-		const whole = (performance.now() - this.#startedAt) * Math.max(1, this.#members.length);
-		const share = (part: number): number => Math.min(100, Math.round((part / whole) * 100));
+	/** Means over the workers since the pool began. */
+	get times(): RestoreTimes & { readonly elapsedMs: number } {
+		const mean = (timeOf: (times: RestoreTimes) => number): number =>
+			this.#members.reduce((sum, { times }) => sum + timeOf(times), 0) / Math.max(1, this.#members.length);
 		return {
-			readPercent: share(this.#members.reduce((sum, { times }) => sum + times.readMs, 0)),
-			writePercent: share(this.#members.reduce((sum, { times }) => sum + times.writeMs, 0)),
+			elapsedMs: performance.now() - this.#startedAt,
+			readMs: mean(({ readMs }) => readMs),
+			throttledMs: mean(({ throttledMs }) => throttledMs),
+			decodeMs: mean(({ decodeMs }) => decodeMs),
+			writeMs: mean(({ writeMs }) => writeMs),
 		};
 	}
 

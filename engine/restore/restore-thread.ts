@@ -1,5 +1,5 @@
 /** The thread of one restore, verification or check. */
-import { serveTask } from '../mover/index.ts';
+import { serveTask, type TaskShares } from '../mover/index.ts';
 import type { RepositoryFolder } from '../repository/index.ts';
 import { type CheckChainTask, checkChain } from './check-chain.ts';
 import { type RestoreDiskTask, restoreDisk } from './restore-disk.ts';
@@ -9,7 +9,7 @@ import { verifyPoint } from './verify.ts';
 export type RestoreTask =
 	| ({ readonly kind: 'files' } & RestoreFilesTask)
 	| ({ readonly kind: 'disk' } & RestoreDiskTask)
-	| { readonly kind: 'verify'; readonly repositoryPath: RepositoryFolder; readonly pointId: string; readonly readLimit?: number | null }
+	| { readonly kind: 'verify'; readonly repositoryPath: RepositoryFolder; readonly pointId: string; readonly shares?: TaskShares }
 	| ({ readonly kind: 'check'; readonly repositoryPath: RepositoryFolder } & CheckChainTask);
 
 serveTask<RestoreTask>((task, observers, options) => {

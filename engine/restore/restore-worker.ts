@@ -5,19 +5,19 @@ import { assert, EngineError, isEngineError } from '../base/index.ts';
 import { attachDiskWriter, type DiskWriter } from '../block/index.ts';
 import type { ErrorShape } from '../contract/index.ts';
 import { hashBytes, isZeroHash, parseExtents, type TreeEntry } from '../format/index.ts';
-import { limitReads, RateLimiter } from '../mover/index.ts';
+import { noShares, StorageGate } from '../mover/index.ts';
 import { openPlatform } from '../platform/index.ts';
 import { ChainReader, storageAt } from '../repository/index.ts';
 import { applyMetadata, removeExisting, targetError } from './file-writer.ts';
-import type { FileSlice, RestoreReply, RestoreRequest, RestoreWorkerSetup, SliceFailure } from './protocol.ts';
+import type { FileSlice, RestoreReply, RestoreRequest, RestoreTimes, RestoreWorkerSetup, SliceFailure } from './protocol.ts';
 
 assert(parentPort, 'this file is a worker thread');
 const port: MessagePort = parentPort;
-const { chain, readLimit } = workerData as RestoreWorkerSetup;
-const storage = storageAt(chain.repositoryPath);
-const reader = new ChainReader(chain, readLimit === null ? storage : limitReads(storage, new RateLimiter(readLimit)));
+const { chain, share } = workerData as RestoreWorkerSetup;
+const gate = new StorageGate(storageAt(chain.repositoryPath), { ...noShares, read: share });
+const reader = new ChainReader(chain, gate.storage);
 const platform = openPlatform();
-const times = { readMs: 0, writeMs: 0 };
+const times = { chunkMs: 0, writeMs: 0 };
 const reply = (message: RestoreReply): void => port.postMessage(message);
 
 async function readChunk(hash: Uint8Array): Promise<Uint8Array> {
@@ -25,8 +25,13 @@ async function readChunk(hash: Uint8Array): Promise<Uint8Array> {
 	try {
 		return await reader.readChunk(hash);
 	} finally {
-		times.readMs += performance.now() - start;
+		times.chunkMs += performance.now() - start;
 	}
+}
+
+function timesNow(): RestoreTimes {
+	const { readMs, throttledMs } = gate.times;
+	return { readMs, throttledMs, decodeMs: Math.max(0, times.chunkMs - readMs - throttledMs), writeMs: times.writeMs };
 }
 
 function timedWrite(action: () => void): void {
@@ -161,5 +166,5 @@ async function writeBlocks({ target, blockSizeBytes, numbers, hashes }: Extract<
 let last: Promise<void> = Promise.resolve();
 port.on('message', (request: RestoreRequest) => {
 	// one after the other: the cache of records serves neighbours best
-	last = last.then(() => serve(request)).then(() => reply({ type: 'idle', times: { ...times } }));
+	last = last.then(() => serve(request)).then(() => reply({ type: 'idle', times: timesNow() }));
 });

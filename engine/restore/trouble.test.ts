@@ -4,11 +4,15 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { requireTool } from '../base/testing.ts';
+import { createShare, noShares, type TaskShares } from '../mover/index.ts';
 import { afterwards, isRootOnLinux, temporaryFolder } from '../platform/testbed.ts';
 import { cleanUpJob, listChains, prepareRepository, removeChain } from '../repository/index.ts';
 import { changeTree, setTime } from './testing/seeded-tree.ts';
 import { backupRun, check, folder, giveBack, job, newestChain, noise, openSite, protect, type Site, seededRandom, Witness } from './testing/site.ts';
 import { differences, factsOf } from './testing/tree-facts.ts';
+
+/** Slow enough that the test comes in between. */
+const writeShare = (bytesPerSec: number): TaskShares => ({ ...noShares, write: createShare(bytesPerSec) });
 
 const repositoryFiles = ({ repositoryPath }: Site): string[] =>
 	fs
@@ -126,7 +130,7 @@ test('a repository that goes away midway ends the run in words', async (t) => {
 		fired = true;
 		fs.rmSync(site.repositoryPath, { recursive: true });
 	};
-	await assert.rejects(protect(site, { writeLimit: 40_000_000 }, { witness }), { code: 'repository.unreachable' });
+	await assert.rejects(protect(site, { shares: writeShare(40_000_000) }, { witness }), { code: 'repository.unreachable' });
 	assert.ok(fired);
 	assert.ok(!fs.existsSync(site.repositoryPath));
 });
@@ -276,7 +280,7 @@ test('a source that goes away midway is no point', async (t) => {
 		fired = true;
 		fs.renameSync(site.source, `${site.source}-away`);
 	};
-	await assert.rejects(protect(site, { requested: 'full', compression: 'none', writeLimit: 60_000_000 }, { witness }), { code: 'source.missing' });
+	await assert.rejects(protect(site, { requested: 'full', compression: 'none', shares: writeShare(60_000_000) }, { witness }), { code: 'source.missing' });
 	assert.ok(fired);
 	assert.deepEqual(halfWritten(site), []);
 	await assert.rejects(protect(site), { code: 'source.missing' });
@@ -302,7 +306,7 @@ test('files that vanish or change while they are read are told, and the rest is 
 		fs.truncateSync(join(site.source, '6 shrinking'), 10_000_000);
 		for (let i = 0; i < 30; i++) fs.rmSync(join(site.source, `7 vanishing ${i}`));
 	};
-	const { pointId } = await protect(site, { compression: 'none', writeLimit: 50_000_000 }, { witness });
+	const { pointId } = await protect(site, { compression: 'none', shares: writeShare(50_000_000) }, { witness });
 	assert.ok(fired);
 	const codes = Map.groupBy(witness.warnings, ({ code }) => code);
 	assert.deepEqual(

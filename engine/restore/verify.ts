@@ -1,7 +1,7 @@
 import { type EngineError, isEngineError, textFromBytes } from '../base/index.ts';
 import type { CheckResult, Damage } from '../contract/index.ts';
 import { hashBytes, isZeroHash, type TreeEntry } from '../format/index.ts';
-import type { TaskObserver } from '../mover/index.ts';
+import type { TaskObserver, TaskShares } from '../mover/index.ts';
 import { ChainReader, findPoint, loadChain, maxFindings, type RepositoryFolder } from '../repository/index.ts';
 import { childPath, PointView } from './point-view.ts';
 import { RestoreProgress } from './progress.ts';
@@ -17,7 +17,7 @@ function note(findings: Findings, isUnreadable: boolean, damage: Damage): void {
 
 /** Reads everything that one point needs, through the same steps as a restore, and writes nothing. */
 export async function verifyPoint(
-	task: { readonly repositoryPath: RepositoryFolder; readonly pointId: string; readonly readLimit?: number | null },
+	task: { readonly repositoryPath: RepositoryFolder; readonly pointId: string; readonly shares?: TaskShares | undefined },
 	[observer]: readonly TaskObserver[],
 	{ signal }: { readonly signal: AbortSignal },
 ): Promise<CheckResult> {
@@ -36,7 +36,7 @@ export async function verifyPoint(
 	const progress = new RestoreProgress(observer as TaskObserver);
 	await using view = new PointView(point, new ChainReader(handle));
 	const requested = new Map<number, readonly string[]>();
-	await using pool = new RestorePool(handle, task.readLimit, (reply) => {
+	await using pool = new RestorePool(handle, task.shares, (reply) => {
 		if (reply.type !== 'chunks') return;
 		const paths = requested.get(reply.id) ?? [];
 		requested.delete(reply.id);
@@ -46,6 +46,7 @@ export async function verifyPoint(
 			note(findings, failure.isUnreadable, { file, point: point.id, path: paths[failure.index] ?? null, reason: failure.message });
 		progress.report();
 	});
+	using _telling = progress.tellRegularly(pool);
 	let id = 0;
 	let hashes: Uint8Array[] = [];
 	let paths: string[] = [];

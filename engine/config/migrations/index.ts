@@ -4,10 +4,12 @@ import { first } from './0001-first.ts';
 import { formerJobs } from './0002-former-jobs.ts';
 import { encryptionKeys } from './0003-encryption-keys.ts';
 import { health } from './0004-health.ts';
+import { throttleRules } from './0005-throttle-rules.ts';
 
 export const migrations: Readonly<Record<string, Migration>> = {
 	'0001-first': first,
 	'0002-former-jobs': formerJobs,
 	'0003-encryption-keys': encryptionKeys,
 	'0004-health': health,
+	'0005-throttle-rules': throttleRules,
 };

@@ -14,6 +14,7 @@ import {
 	type SourceSpec,
 } from '../../contract/index.ts';
 import { testPasswordCost } from '../../format/index.ts';
+import { Bandwidth } from '../../mover/index.ts';
 import { createCatalogue } from '../catalogue.ts';
 import { createChainUse } from '../chain-use.ts';
 import { createEventBus } from '../events.ts';
@@ -21,6 +22,7 @@ import type { AskedFull } from '../full-or-increment.ts';
 import { createHealthSessions } from '../health-sessions.ts';
 import { createJobRunner, type RunWish } from '../job-runner.ts';
 import { createKeys, HeldKeys } from '../keys.ts';
+import { createLimits } from '../limits.ts';
 import type { LiveSession } from '../live-session.ts';
 import { createMaintenanceSessions } from '../maintenance-sessions.ts';
 import type { ChainRecord } from '../ports.ts';
@@ -50,7 +52,10 @@ export async function openJobSite(t: TestContext, options: { readonly clock?: Fa
 	const reading = createReadingSessions({ ...parts, verifications: config.verifications, health: config.health });
 	const maintenance = createMaintenanceSessions({ ...parts, cleanedUp: (jobId) => runner.cleanedUp(jobId) });
 	const healthSessions = createHealthSessions({ ...parts, health: config.health, runner, jobs: config.jobs });
-	return { ...parts, keys, heldKeys, config, bus, runner, reading, maintenance, healthSessions };
+	const bandwidth = new Bandwidth(clock);
+	t.after(() => bandwidth[Symbol.dispose]());
+	const limits = createLimits({ ...config, bandwidth });
+	return { ...parts, bandwidth, limits, keys, heldKeys, config, bus, runner, reading, maintenance, healthSessions };
 }
 export type JobSite = Awaited<ReturnType<typeof openJobSite>>;
 

@@ -85,8 +85,6 @@ export const backupRun = (site: Site, more: Partial<BackupRun> = {}): BackupRun 
 	reason: '',
 	renewAfterPoints: null,
 	suspects: [],
-	readLimit: null,
-	writeLimit: null,
 	...more,
 });
 
