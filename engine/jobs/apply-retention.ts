@@ -6,7 +6,7 @@ import type { ChainSeat, ChainUse } from './chain-use.ts';
 import type { LiveSession } from './live-session.ts';
 import type { ChainRecord, ChainStore, DataPlane, TaskObserver } from './ports.ts';
 import { planRetention, type RetentionAction } from './retention.ts';
-import type { TaskSlots } from './slots.ts';
+import { type TaskSlots, tasksOf } from './slots.ts';
 import { sourceKey } from './source-key.ts';
 
 export type RetentionParts = {
@@ -87,7 +87,7 @@ async function carryOut(
 			return;
 		}
 		case 'merge': {
-			using _slot = await slots.take(repository.id, repository.settings.maxTasks, { signal: session.signal });
+			using _slot = await slots.take(tasksOf(repository), { signal: session.signal });
 			session.note('info', `Merging the oldest ${action.count === 1 ? 'increment' : `${action.count} increments`} of ${objects} into the full.`);
 			const startedAt = clock.monotonic();
 			try {

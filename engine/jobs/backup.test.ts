@@ -111,6 +111,7 @@ test('TASK-03: a repository works on no more tasks than it allows, across sessio
 	const two = await site.runner.run(second.id, null);
 	await settle();
 	assert.equal(two.state, 'queued');
+	assert.match((await site.sessions.get(two.id)).tasks[0]?.activity ?? '', /^waits for the repository “.*” \(2 of 2 tasks run\)$/);
 	assert.equal(site.plane.running, 2);
 	hangs[0]?.release();
 	assert.equal((await ended(site, two)).state, 'success');

@@ -12,7 +12,7 @@ import type { LiveSession } from './live-session.ts';
 import type { LiveTask } from './live-task.ts';
 import { mendKnownDamage } from './mend-chains.ts';
 import type { BackupRun, ChainRecord, ChainStore, DataPlane } from './ports.ts';
-import type { TaskSlots } from './slots.ts';
+import { type TaskSlots, tasksOf } from './slots.ts';
 import { checkRoom } from './space-check.ts';
 
 export type BackupParts = {
@@ -66,7 +66,10 @@ export async function runBackup(parts: BackupParts, request: BackupRequest, sess
 				// A reverse increment changes the full in place, under whoever reads it.
 				const seat = plan.current && job.settings.method === 'reverse' && plan.mode.requested === 'increment' ? seats.get(plan.current.id) : undefined;
 				using _alone = await seat?.alone(waiting(session));
-				using _slot = await parts.slots.take(repository.id, repository.settings.maxTasks, { signal: session.signal });
+				const onWait = (reason: string): void => {
+					for (const task of run.tasks) task.waits(reason);
+				};
+				using _slot = await parts.slots.take(tasksOf(repository), { signal: session.signal, onWait });
 				session.signal.throwIfAborted();
 				if (repositoryError !== null) return giveUp(run, repositoryError);
 				session.begin();

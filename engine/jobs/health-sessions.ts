@@ -13,7 +13,7 @@ import type { LiveTask } from './live-task.ts';
 import { mendChain } from './mend-chains.ts';
 import type { ChainRecord, DataPlane, TaskObserver } from './ports.ts';
 import type { Sessions } from './sessions.ts';
-import type { TaskSlots } from './slots.ts';
+import { type TaskSlots, tasksOf } from './slots.ts';
 import { sourceKey } from './source-key.ts';
 
 export type HealthSessionParts = {
@@ -88,7 +88,7 @@ export function createHealthSessions(parts: HealthSessionParts): HealthSessions 
 			const slices = due.slice(from, from + atOnce);
 			const onWait = (reason: string) => session.note('info', `${task.name}: waiting for ${reason} to end: it changes the chain in place.`);
 			using _use = await chainUse.read(chain.id, { signal, onWait });
-			using _slot = await slots.take(repository.id, settings.maxTasks, { signal });
+			using _slot = await slots.take(tasksOf(repository), { signal, onWait: (reason) => task.waits(reason) });
 			signal.throwIfAborted();
 			const part = { sliceCount, slices, suspects: [...found.damaged, ...found.unreadable] };
 			const result = await plane.checkChain({ repositoryPath: settings.path, chainId: chain.id, part }, observer.share(), {
@@ -175,7 +175,7 @@ export function createHealthSessions(parts: HealthSessionParts): HealthSessions 
 							using _seat = seat;
 							if (jobId !== null) await runner.cleanedUp(jobId);
 							using _alone = await seat.alone({ signal, onWait: (reason) => session.note('info', `Waiting for ${reason} to end.`) });
-							using _slot = await slots.take(repository.id, repository.settings.maxTasks, { signal });
+							using _slot = await slots.take(tasksOf(repository), { signal, onWait: (reason) => task.waits(reason) });
 							session.begin();
 							task.start(null);
 							after = await mendChain(parts, repository, known, session, task);

@@ -80,9 +80,15 @@ export class LiveTask implements TaskObserver {
 		this.#listener.step(step);
 	}
 
+	/** Before it starts: what it waits for. */
+	waits(reason: string): void {
+		this.activity(`waits for ${reason}`);
+	}
+
 	/** @param planned what a backup is to be, until the data plane has decided; null for the other kinds */
 	start(planned: RunMode | null): void {
 		this.#state = 'running';
+		this.#activity = '';
 		this.#startedAt = this.#listener.now();
 		this.#mode = planned;
 		this.#listener.changed();

@@ -7,7 +7,7 @@ import type { LiveSession } from './live-session.ts';
 import type { LiveTask } from './live-task.ts';
 import type { DataPlane } from './ports.ts';
 import type { Sessions } from './sessions.ts';
-import type { TaskSlots } from './slots.ts';
+import { type TaskSlots, tasksOf } from './slots.ts';
 
 export type MaintenanceParts = {
 	readonly sessions: Sessions;
@@ -43,12 +43,12 @@ export function createMaintenanceSessions({ sessions, plane, catalogue, chainUse
 					async (session) => {
 						using _seat = seat;
 						const { signal } = session;
+						const task = session.tasks[0] as LiveTask;
 						if (jobId !== null) await cleanedUp(jobId);
 						using _alone = await seat.alone({ signal, onWait: (reason) => session.note('info', `Waiting for ${reason} to end.`) });
-						using _slot = await slots.take(repository.id, repository.settings.maxTasks, { signal });
+						using _slot = await slots.take(tasksOf(repository), { signal, onWait: (reason) => task.waits(reason) });
 						signal.throwIfAborted();
 						session.begin();
-						const task = session.tasks[0] as LiveTask;
 						task.start(null);
 						try {
 							const { savedBytes } = await plane.runStep({ repositoryPath: repository.settings.path, chainId, step: { kind: 'compact' } }, task, { signal });

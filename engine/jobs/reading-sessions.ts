@@ -11,7 +11,7 @@ import type { LiveSession } from './live-session.ts';
 import type { LiveTask } from './live-task.ts';
 import type { DataPlane, RunOptions, TaskObserver } from './ports.ts';
 import type { Sessions } from './sessions.ts';
-import type { TaskSlots } from './slots.ts';
+import { type TaskSlots, tasksOf } from './slots.ts';
 
 export type ReadingParts = {
 	readonly sessions: Sessions;
@@ -66,13 +66,13 @@ export function createReadingSessions({ sessions, plane, catalogue, chainUse, sl
 					objects: [{ object: reading.object, name: reading.title }],
 				},
 				async (session) => {
+					const task = session.tasks[0] as LiveTask;
 					const onWait = (reason: string) => session.note('info', `Waiting for ${reason} to end: it changes the chain in place.`);
 					using _use = use ?? (await chainUse.read(reading.chainId, { signal: session.signal, onWait }));
 					const { slotIn } = reading;
-					using _slot = slotIn === null ? undefined : await slots.take(slotIn.id, slotIn.settings.maxTasks, { signal: session.signal });
+					using _slot = await slots.take(slotIn ? tasksOf(slotIn) : [], { signal: session.signal, onWait: (reason) => task.waits(reason) });
 					session.signal.throwIfAborted();
 					session.begin();
-					const task = session.tasks[0] as LiveTask;
 					task.start(null);
 					await reading.work(task, { signal: session.signal }, session, task);
 				},

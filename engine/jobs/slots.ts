@@ -1,59 +1,94 @@
-/** How many tasks may work in one repository at a time, whatever sessions they belong to (TASK-03). First come, first served. */
+import type { Entity } from '../config/index.ts';
+import type { RepositorySettings } from '../contract/index.ts';
+
+/** A component that works on so many tasks at a time: a repository, a proxy. */
+export type TaskLimit = {
+	readonly id: string;
+	readonly limit: number;
+	/** For people, e.g. `the repository “Main”`. */
+	readonly name: string;
+};
+
+export type TaskWait = {
+	readonly signal?: AbortSignal | undefined;
+	/** Called when there is no room at once, and whenever the reason becomes another, e.g. `the repository “Main” (2 of 2 tasks run)`. */
+	readonly onWait?: ((reason: string) => void) | undefined;
+};
+
+/**
+ * How many tasks may work in one component at a time, whatever sessions they belong to. Of those who wait, who came first is asked first; somebody who
+ * waits for one component keeps nobody out of another.
+ */
 export interface TaskSlots {
-	/** Resolves with a slot, to be given back by disposing; rejects with the signal's reason when it aborts first. */
-	take(repositoryId: string, limit: number, options: { readonly signal?: AbortSignal | undefined }): Promise<Disposable>;
+	/**
+	 * Resolves when there is room in all of them (TASK-03), with a slot in each, to be given back by disposing; rejects with the signal's reason when it
+	 * aborts first.
+	 */
+	take(components: readonly TaskLimit[], wait?: TaskWait): Promise<Disposable>;
 }
 
-type Waiting = { readonly limit: number; readonly grant: () => void };
+/** What a task in a repository is counted in. */
+export const tasksOf = ({ id, settings }: Entity<RepositorySettings>): readonly TaskLimit[] => [
+	{ id, limit: settings.maxTasks, name: `the repository “${settings.name}”` },
+];
+
+type Waiting = { readonly components: readonly TaskLimit[]; readonly onWait: TaskWait['onWait']; reason: string; readonly grant: () => void };
 
 export function createTaskSlots(): TaskSlots {
 	const running = new Map<string, number>();
-	const queues = new Map<string, Waiting[]>();
+	const queue: Waiting[] = [];
 
-	const grantWhatFits = (repositoryId: string): void => {
-		const queue = queues.get(repositoryId) ?? [];
-		for (let next = queue[0]; next !== undefined && (running.get(repositoryId) ?? 0) < next.limit; next = queue[0]) {
-			queue.shift();
-			running.set(repositoryId, (running.get(repositoryId) ?? 0) + 1);
-			next.grant();
+	const runningIn = ({ id }: TaskLimit): number => running.get(id) ?? 0;
+
+	const grantWhatFits = (): void => {
+		for (const waiting of [...queue]) {
+			const full = waiting.components.find((component) => runningIn(component) >= component.limit);
+			if (full === undefined) {
+				queue.splice(queue.indexOf(waiting), 1);
+				for (const component of waiting.components) running.set(component.id, runningIn(component) + 1);
+				waiting.grant();
+				continue;
+			}
+			const reason = `${full.name} (${runningIn(full)} of ${full.limit} tasks run)`;
+			if (reason === waiting.reason) continue;
+			waiting.reason = reason;
+			waiting.onWait?.(reason);
 		}
 	};
 
-	const slot = (repositoryId: string): Disposable => {
+	const slot = (components: readonly TaskLimit[]): Disposable => {
 		let isHeld = true;
 		return {
 			[Symbol.dispose]() {
 				if (!isHeld) return;
 				isHeld = false;
-				running.set(repositoryId, (running.get(repositoryId) ?? 1) - 1);
-				grantWhatFits(repositoryId);
+				for (const component of components) running.set(component.id, runningIn(component) - 1);
+				grantWhatFits();
 			},
 		};
 	};
 
 	return {
-		take: (repositoryId, limit, { signal }) =>
+		take: (components, { signal, onWait } = {}) =>
 			new Promise((resolve, reject) => {
 				if (signal?.aborted) return reject(signal.reason);
-				const queue = queues.get(repositoryId) ?? [];
-				queues.set(repositoryId, queue);
 				const onAbort = (): void => {
 					const at = queue.indexOf(waiting);
 					if (at >= 0) queue.splice(at, 1);
 					reject(signal?.reason);
-					// Whoever waited behind it may have a higher limit.
-					grantWhatFits(repositoryId);
 				};
 				const waiting: Waiting = {
-					limit,
+					components,
+					onWait,
+					reason: '',
 					grant: () => {
 						signal?.removeEventListener('abort', onAbort);
-						resolve(slot(repositoryId));
+						resolve(slot(components));
 					},
 				};
 				signal?.addEventListener('abort', onAbort, { once: true });
 				queue.push(waiting);
-				grantWhatFits(repositoryId);
+				grantWhatFits();
 			}),
 	};
 }
