@@ -47,6 +47,8 @@ export const errorCodes = [
 	'repository.duplicate', // lists a chain that another file of the repository lists, too
 	'restore.target', // the target cannot be written
 	'restore.metadata', // content is back, some metadata could not be set
+	'infra.no-proxy', // no machine can read the source and reach the target
+	'infra.no-gateway', // no machine can write to the share
 	'connection.lost',
 	'connection.refused',
 	'session.interrupted', // the engine ended while it ran
