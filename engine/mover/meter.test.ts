@@ -39,6 +39,7 @@ test('BOTTL-02, BOTTL-03: the stage that is busy for the largest share is the bo
 test('BOTTL-04: where a limit holds the flow back longer than any stage is busy, that is throttling', () => {
 	const found = findBottleneck(times({ readMs: 20_000, processMs: 60_000, writeMs: 40_000, throttledMs: 90_000 }));
 	assert.deepEqual([found.stage, found.throttledPercent], ['throttling', 90]);
+	assert.equal(findBottleneck(times({ throttledMs: 5, doneBytes: 1e12, readBytes: 10, transferredBytes: 10 })).stage, 'none');
 	assert.equal(findBottleneck(times({ throttledMs: 90_000, doneBytes: 1e12, readBytes: 10, transferredBytes: 10 })).stage, 'throttling');
 });
 

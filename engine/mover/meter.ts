@@ -36,7 +36,7 @@ export const backupWords: StageWords = {
 	none: 'Little had to be moved; nothing held the run back.',
 };
 
-/** Of a run that has nothing to move no stage is the bottleneck, however busy it was. */
+/** Of a run that has nothing to move no stage is the bottleneck, however busy it was; a limit is, unless that was for a moment only. */
 const littleShare = 0.02;
 /** Less than this is not worth a word. */
 const leastSpeedUp = 1.1;
@@ -61,7 +61,7 @@ export function findBottleneck(times: StageTimes, { words = backupWords, isSeria
 		target: writeMs,
 		throttling: throttledMs,
 	};
-	const stage = busiestOf(busyMs, isIdle(times));
+	const stage = busiestOf(isIdle(times) ? { throttling: throttledMs > elapsedMs * littleShare ? throttledMs : 0 } : busyMs);
 	return {
 		stage,
 		reason: words[stage],
@@ -81,9 +81,9 @@ export function findBottleneck(times: StageTimes, { words = backupWords, isSeria
 
 const isIdle = ({ doneBytes, readBytes, transferredBytes }: StageTimes): boolean => Math.max(readBytes, transferredBytes) <= doneBytes * littleShare;
 
-function busiestOf(busyMs: Readonly<Record<Stage, number>>, isIdle: boolean): BottleneckStage {
+function busiestOf(busyMs: Readonly<Partial<Record<Stage, number>>>): BottleneckStage {
 	const [stage, ms] = (Object.entries(busyMs) as [Stage, number][]).reduce((most, next) => (next[1] > most[1] ? next : most));
-	return ms <= 0 || (isIdle && stage !== 'throttling') ? 'none' : stage;
+	return ms <= 0 ? 'none' : stage;
 }
 
 /** What is done beside one another, each in its own time. */

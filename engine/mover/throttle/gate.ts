@@ -115,6 +115,6 @@ class Lane {
 
 	#take(bytes: number): number | Promise<number> {
 		const limiter = this.#limiter;
-		return limiter ? this.meter.held(() => limiter.take(bytes, { signal: this.#signal })) : bytes;
+		return limiter && !limiter.isOpen ? this.meter.held(() => limiter.take(bytes, { signal: this.#signal })) : bytes;
 	}
 }

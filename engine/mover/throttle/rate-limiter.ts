@@ -38,9 +38,14 @@ export class RateLimiter {
 		this.#clock = clock;
 	}
 
+	/** Whether nothing waits, now: no limit is set. */
+	get isOpen(): boolean {
+		return Atomics.load(this.#cells, rateCell) === 0n;
+	}
+
 	/** Waits until bytes are due. @returns how many of those that are wanted may pass now: at least one @throws the signal's reason */
 	take(wantedBytes: number, { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<number> {
-		if (Atomics.load(this.#cells, rateCell) === 0n) return Promise.resolve(wantedBytes);
+		if (this.isOpen) return Promise.resolve(wantedBytes);
 		const turn = this.#last.then(() => this.#takeNow(wantedBytes, signal));
 		this.#last = turn.catch(() => undefined); // told to its caller
 		return turn;
