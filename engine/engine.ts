@@ -226,7 +226,7 @@ function createChainStore(held: HeldKeys): ChainStore {
 		space: (path) => new LocalFolder(path).space(),
 		checkStorage: (path) => checkStorage(storageAt(path)),
 		list: (path) => listChains(keyed(path)),
-		cleanUp: (path, job) => cleanUpJob(keyed(path), job),
+		cleanUp: (path, job, options) => cleanUpJob(keyed(path), job, options),
 		importChains: (path, options) => importRepository(keyed(path), options),
 		finishChain: (path, chainId) => finishChain(keyed(path), chainId),
 		takeOver: (path, chainId, job) => takeOverChain(keyed(path), chainId, job),

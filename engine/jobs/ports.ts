@@ -67,8 +67,13 @@ export interface ChainStore {
 	/**
 	 * Removes what a dead session left: uncommitted backup files and temporary files of the given job.
 	 * Committed files that the `.hbm` does not know yet are taken in. Call only while no session of the job runs.
+	 * @param options `keepsBegun` leaves what a compaction can go on with
 	 */
-	cleanUp(repositoryPath: string, job: { readonly id: string; readonly name: string }): Promise<{ removed: readonly string[]; adopted: readonly string[] }>;
+	cleanUp(
+		repositoryPath: string,
+		job: { readonly id: string; readonly name: string },
+		options?: { readonly keepsBegun?: boolean },
+	): Promise<{ removed: readonly string[]; adopted: readonly string[] }>;
 	/** Looks for chains whoever made them and makes lost metadata anew; writes to nothing that another installation may be writing to. `repository.*` */
 	importChains(repositoryPath: string, options: ImportOptions): Promise<ImportFindings>;
 	/** Takes in or removes what a died session left half done. The caller has the chain alone. `not-found.chain`, `repository.*` */

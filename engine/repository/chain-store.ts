@@ -304,12 +304,24 @@ export async function listChains(place: RepositoryPlace): Promise<ChainList> {
 export async function removeChain(place: RepositoryPlace, chainId: string): Promise<void> {
 	const vault = openVault(place);
 	const { storage } = vault;
-	const { chains } = await readChains(vault);
+	const { chains, folders } = await readChains(vault);
 	const stored = chains.find((candidate) => candidate.metadata.chain.id === chainId);
 	if (!stored) return;
 	await claimRepository(vault);
+	await removeBegun(storage, stored, folders.get(stored.folder) ?? [], stored.metadata.files);
 	for (const file of stored.metadata.files.toReversed()) await storage.remove(`${stored.folder}/${file.name}`);
 	await storage.remove(stored.path);
+}
+
+/** What a compaction of the files had begun when it died goes with them. */
+async function removeBegun(
+	storage: Storage,
+	{ folder, metadata }: StoredChain,
+	entries: readonly StorageEntry[],
+	files: ChainMetadata['files'],
+): Promise<void> {
+	const parts = new Set(files.map(({ name }) => partName(name, metadata.chain.job.id)));
+	for (const { name } of entries) if (parts.has(name)) await storage.remove(`${folder}/${name}`);
 }
 
 /**
@@ -320,7 +332,7 @@ export async function removeChain(place: RepositoryPlace, chainId: string): Prom
 export async function removeFile(place: RepositoryPlace, chainId: string, path: string): Promise<void> {
 	const vault = openVault(place);
 	const { storage } = vault;
-	const { chains } = await readChains(vault);
+	const { chains, folders } = await readChains(vault);
 	const stored = chains.find((candidate) => candidate.metadata.chain.id === chainId);
 	if (!stored) throw unknownChain(chainId);
 	const { chain, files } = stored.metadata;
@@ -332,6 +344,7 @@ export async function removeFile(place: RepositoryPlace, chainId: string, path: 
 			'usage.conflict',
 			`${path} cannot be removed alone: ${dependent ? `${dependent.name} builds on it` : 'it is the full of its chain'}.`,
 		);
+	await removeBegun(storage, stored, folders.get(stored.folder) ?? [], [file]);
 	await writeMetadata(storage, stored.path, { chain, files: files.filter((other) => other !== file) }, stored.seal);
 	await storage.remove(path);
 }

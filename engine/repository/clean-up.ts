@@ -1,17 +1,22 @@
 import { type ChainMetadata, ringOf } from '../format/index.ts';
-import { type JobRef, presentFiles, readChains, type StoredChain, writeMetadata } from './chain-store.ts';
+import { isBegunCompaction } from './begun-part.ts';
+import { type JobRef, partName, presentFiles, readChains, type StoredChain, writeMetadata } from './chain-store.ts';
 import { describeFile, type FoundFile, lostChains, placeFiles, readHead, unlistedFiles } from './found-files.ts';
 import { openVault, type RepositoryPlace } from './storage/open-storage.ts';
 import type { Storage, StorageEntry } from './storage/storage.ts';
 
 type StoredFile = ChainMetadata['files'][number];
+export type CleanUpOptions = {
+	/** Leave what a compaction has committed when it died, so that the next one goes on there. Whoever is about to change the chain needs its room instead. */
+	readonly keepsBegun?: boolean;
+};
 export type CleanUp = { readonly removed: readonly string[]; readonly adopted: readonly string[] };
 
 /**
  * Puts right what a dead session of the job left: files that were never committed are removed, every chain is put right, and lost metadata is
  * made anew. Call only while no session of the job runs.
  */
-export async function cleanUpJob(place: RepositoryPlace, job: JobRef): Promise<CleanUp> {
+export async function cleanUpJob(place: RepositoryPlace, job: JobRef, { keepsBegun = false }: CleanUpOptions = {}): Promise<CleanUp> {
 	const vault = openVault(place);
 	const { storage } = vault;
 	const { chains, folders, problems } = await readChains(vault);
@@ -21,9 +26,16 @@ export async function cleanUpJob(place: RepositoryPlace, job: JobRef): Promise<C
 	const adopted: string[] = [];
 	const isElsewhere = (chainId: string): boolean =>
 		chains.some((stored) => stored.metadata.chain.id === chainId && presentFiles(stored, folders.get(stored.folder) ?? []) > 0);
+	const isBegun = async (folder: string, part: string): Promise<boolean> => {
+		for (const stored of chains.filter((one) => one.folder === folder)) {
+			const file = stored.metadata.files.find(({ name }) => partName(name, job.id) === part);
+			if (file && (await isBegunCompaction(vault, stored, file, `${folder}/${part}`))) return true;
+		}
+		return false;
+	};
 	for (const [folder, entries] of folders) {
 		for (const { name } of entries) {
-			if (!name.endsWith(`.${job.id}.part`)) continue;
+			if (!name.endsWith(`.${job.id}.part`) || (keepsBegun && (await isBegun(folder, name)))) continue;
 			await storage.remove(`${folder}/${name}`);
 			removed.push(`${folder}/${name}`);
 		}

@@ -26,6 +26,8 @@ type Scenario = {
 	/** Points that need not survive, because `act` removes them. */
 	readonly gone?: (model: Model) => Promise<readonly string[]>;
 	readonly key?: MasterKey;
+	/** Asked for again after a death, it goes on with what it had committed. */
+	readonly isGoneOnWith?: boolean;
 	/** What remains of a half removed chain is listed with its problem. */
 	readonly mayBeIncomplete?: boolean;
 	/** Kinds of changes that must have been died at. */
@@ -139,6 +141,24 @@ const scenarios: readonly Scenario[] = [
 		kinds: inPlace,
 	},
 	{
+		title: 'compacting a chain that commits on its way',
+		choice: foreverForward,
+		runs: 5,
+		prepare: (model, storage) => step(model, storage, { kind: 'merge', count: 3 }),
+		act: (model, storage) => step(model, storage, { kind: 'compact' }, 1),
+		isGoneOnWith: true,
+		kinds: inPlace,
+	},
+	{
+		title: 'compacting an encrypted chain that commits on its way',
+		choice: reverse,
+		runs: 3,
+		key,
+		act: (model, storage) => step(model, storage, { kind: 'compact' }, 1),
+		isGoneOnWith: true,
+		kinds: inPlace,
+	},
+	{
 		title: 'compacting a reverse incremental chain',
 		choice: reverse,
 		runs: 3,
@@ -186,6 +206,7 @@ async function dieAndRecover(scenario: Scenario, template: Model, path: string, 
 	} catch (error) {
 		if (!storage.isDead) throw error;
 	}
+	if (scenario.isGoneOnWith && storage.isDead) await goOn(scenario, model, path, k, retained);
 	// the clean-up dies as well, at each of its own changes, until one gets through
 	const asLeft = `${path}-left`;
 	cpSync(path, asLeft, { recursive: true });
@@ -215,6 +236,28 @@ async function dieAndRecover(scenario: Scenario, template: Model, path: string, 
 	return storage;
 }
 
+/** The same is asked for again in a copy, dies once more, and is then done to its end: whatever there is to go on with holds nothing but what was durable. */
+async function goOn(scenario: Scenario, model: Model, path: string, k: number, retained: ReadonlySet<string>): Promise<void> {
+	const copyPath = `${path}-gone-on-with`;
+	cpSync(path, copyPath, { recursive: true });
+	const copy = model.at(copyPath, seededRandom(seed + k));
+	for (const dieAt of [1 + copy.random.below(25), Number.POSITIVE_INFINITY]) {
+		await cleanUpJob(copy.place, modelJob, { keepsBegun: true });
+		for (const name of await copy.unowned()) {
+			assert.match(name, /\.h(bk|ib|rb)\.modeljob\.part$/, 'only what can be gone on with is left');
+			goneOnWith++;
+		}
+		const storage = new MortalStorage(copyPath, seededRandom(seed * 31 + k), dieAt);
+		await scenario.act(copy, storage).catch((error: unknown) => {
+			if (!storage.isDead) throw error;
+		});
+	}
+	assert.deepEqual(await copy.unowned(), [], 'what was begun is done');
+	assert.deepEqual([...without(retained, await copy.verify())], [], 'every retained point is there');
+	rmSync(copyPath, { recursive: true });
+}
+let goneOnWith = 0;
+
 for (const scenario of scenarios) {
 	test(`a power failure at any change of ${scenario.title} loses no retained point and leaves nothing behind`, async (t) => {
 		t.diagnostic(`HOLDFAST_TEST_SEED=${seed}`);
@@ -241,6 +284,8 @@ for (const scenario of scenarios) {
 			if (!storage.isDead) break;
 			diedAt.add(storage.changes.at(-1) ?? '');
 		}
+		assert(!scenario.isGoneOnWith || goneOnWith > 0, 'something was gone on with');
+		goneOnWith = 0;
 		assert.deepEqual([...diedAt].sort(), scenario.kinds.toSorted(), 'every kind of change was died at');
 	});
 }

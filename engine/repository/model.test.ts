@@ -3,7 +3,18 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { createMasterKey, type MasterKey, testPasswordCost, withPassword } from '../format/index.ts';
-import { cleanUpJob, importChains, type RepositoryPlace, relockChain, removeChain, removeFile, runChainStep, takeOverChain, type Vault } from './index.ts';
+import {
+	cleanUpJob,
+	importChains,
+	openVault,
+	type RepositoryPlace,
+	relockChain,
+	removeChain,
+	removeFile,
+	runChainStep,
+	takeOverChain,
+	type Vault,
+} from './index.ts';
 import { memoryFolder } from './testing/memory-folder.ts';
 import { allFiles, Model, type RunChoice } from './testing/model.ts';
 import { MortalStorage } from './testing/mortal-storage.ts';
@@ -29,6 +40,7 @@ class Site {
 	retained = new Set<string>();
 	readonly history: string[] = [];
 	deaths = 0;
+	goneOnWith = 0;
 	disasters = 0;
 
 	constructor(path: string, random: Random, key: MasterKey | null) {
@@ -84,7 +96,8 @@ class Site {
 				});
 			}
 			for (const { path, pointIds } of leaves) choices.push({ what: `remove ${path}`, gone: pointIds, act: (vault) => removeFile(vault, chain.id, path) });
-			choices.push({ what: 'compact', act: (vault) => runChainStep(vault, chain.id, { kind: 'compact' }, { signal }) });
+			const compactBytes = this.random.chance(0.5) ? 1 + this.random.below(5000) : undefined;
+			choices.push({ what: 'compact', act: (vault) => runChainStep(vault, chain.id, { kind: 'compact' }, { signal, commitEveryBytes: compactBytes }) });
 			if (chains.length > 1) choices.push({ what: 'remove a chain', gone: chain.points.map(({ id }) => id), act: (vault) => removeChain(vault, chain.id) });
 			const { key } = this.model;
 			if (key) {
@@ -132,9 +145,14 @@ class Site {
 		const storage = new MortalStorage(this.path, this.random, dieAt);
 		const known = new Set(this.model.points.keys());
 		this.history.push(what);
-		await act(this.model.on(storage)).catch((error: unknown) => {
-			if (!storage.isDead) throw error;
-		});
+		const isDone = await act(this.model.on(storage)).then(
+			() => true,
+			(error: unknown) => {
+				if (!storage.isDead) throw error;
+				return false;
+			},
+		);
+		if (storage.isDead && !isDone && what === 'compact') await this.#goOn(act);
 		if (storage.isDead) await this.#recover(storage);
 		const listed = await this.model.verify();
 		const made = [...this.model.points.keys()].filter((id) => !known.has(id));
@@ -145,6 +163,14 @@ class Site {
 		this.retained = listed;
 		assert.deepEqual(await this.model.unowned(), [], 'every file is owned');
 		for (const { adHoc, files } of await this.model.chains()) assert(!adHoc || files.length === 1, 'nothing builds on an ad-hoc full');
+	}
+
+	/** A compaction that died is asked for again, with what it had committed still there. */
+	async #goOn(act: Step['act']): Promise<void> {
+		await cleanUpJob(this.model.place, this.model.job, { keepsBegun: true });
+		this.goneOnWith += (await this.model.unowned()).length;
+		this.history.push('and again');
+		await act(openVault(this.model.place));
 	}
 
 	async #recover(storage: MortalStorage): Promise<void> {
@@ -178,6 +204,7 @@ test(`CHAIN-01: ${only === undefined ? seeds : 1} seeded sequences of runs, ad-h
 	t.after(() => rmSync(root, { recursive: true, force: true }));
 	const { key } = await createMasterKey('model', testPasswordCost);
 	let deaths = 0;
+	let goneOnWith = 0;
 	let points = 0;
 	let disasters = 0;
 	for (let seed = only === undefined ? 1 : Number(only); seed <= (only === undefined ? seeds : Number(only)); seed++) {
@@ -192,11 +219,12 @@ test(`CHAIN-01: ${only === undefined ? seeds : 1} seeded sequences of runs, ad-h
 			throw new Error(`HOLDFAST_TEST_SEED=${seed}: ${cause instanceof Error ? cause.message : cause}\n${site.history.join('\n')}`, { cause });
 		}
 		deaths += site.deaths;
+		goneOnWith += site.goneOnWith;
 		disasters += site.disasters;
 		points += site.retained.size;
 		rmSync(path, { recursive: true });
 	}
-	t.diagnostic(`${deaths} deaths, ${disasters} disasters, ${points} points at the end`);
+	t.diagnostic(`${deaths} deaths, ${goneOnWith} compactions gone on with, ${disasters} disasters, ${points} points at the end`);
 	if (only === undefined) assert(disasters > seeds / 10, `only ${disasters} installations were lost`);
 	if (only === undefined) assert(deaths > seeds / 2, `only ${deaths} of the deaths happened`);
 });

@@ -13,6 +13,6 @@ export type StepOptions = {
 	readonly progress?: StepProgress | undefined;
 	/** Bytes that the caller has told `progress` to expect of this step: taken back when the step knows better. */
 	readonly announcedBytes?: number | undefined;
-	/** A merge commits what it has moved at least this often, so that a step that is interrupted does not begin anew. */
+	/** A merge or a compaction commits what it has moved at least this often, so that a step that is interrupted does not begin anew. */
 	readonly commitEveryBytes?: number | undefined;
 };

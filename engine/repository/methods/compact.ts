@@ -1,5 +1,7 @@
+import { isEngineError } from '../../base/index.ts';
 import { type FileIndex, firstRecordOffset, recordHeaderBytes, ringOf } from '../../format/index.ts';
 import { BackupFileWriter, type CommittedFile, readCommittedFile, readIndex } from '../backup-file.ts';
+import { isBegunCompaction } from '../begun-part.ts';
 import { partName } from '../chain-store.ts';
 import { LiveMap, markLive } from '../liveness.ts';
 import type { OpenChain, StoredFile } from '../open-chain.ts';
@@ -7,6 +9,7 @@ import { readRecords } from '../read-ahead.ts';
 import { copiedBytes, copyChunks } from '../record-copier.ts';
 import type { StepOptions } from '../step-options.ts';
 
+const gibibyte = 1024 ** 3;
 /** Less dead room than this share of a file does not pay for writing it anew. */
 const leastGain = 0.01;
 /** A record of which more than a quarter is dead is packed anew. */
@@ -15,7 +18,8 @@ const wholeFrom = 0.75;
 /**
  * Writes the files of a chain anew without dead room (JOB-08), one after the other; those that hardly have any stay as they are. The old file stays
  * until the new one has been read back whole; then the new one takes its name, which is the commit. It needs as much free space as the live part of
- * the largest file.
+ * the largest file. What is copied is committed now and then: a compaction that died is gone on with where it was; one that fails or is cancelled gives
+ * its room back.
  */
 export async function compactChain(chain: OpenChain, options: StepOptions): Promise<void> {
 	const { signal, progress } = options;
@@ -39,23 +43,30 @@ async function compactFile(
 	stored: StoredFile,
 	index: FileIndex,
 	isLive: (hash: Uint8Array) => boolean,
-	{ signal, progress }: StepOptions,
+	{ signal, progress, commitEveryBytes = gibibyte }: StepOptions,
 ): Promise<void> {
 	progress?.begins('compact');
 	const { seal } = chain.stored;
 	const path = chain.pathOf(stored);
 	const part = partName(path, chain.stored.metadata.chain.job.id);
-	await chain.storage.remove(part);
 	try {
 		await using source = await chain.storage.open(path, 'read');
 		const committed = await readCommittedFile(source, ringOf(seal));
 		progress?.expects(-stored.sizeBytes);
-		if (!committed || gainOf(committed, index, isLive) < committed.superblock.committedEnd * leastGain) return;
+		if (!committed || gainOf(committed, index, isLive) < committed.superblock.committedEnd * leastGain) {
+			await chain.storage.remove(part); // begun when there was more to gain
+			return;
+		}
 		{
-			await using writer = await BackupFileWriter.create(chain.storage, { path: part, kind: stored.kind, createdAt: stored.createdAt, seal });
-			await copyChunks({ file: source, index }, writer, isLive, { signal, progress, wholeFrom });
-			const { dependsOn } = committed.root;
-			await writer.commit({ fileId: stored.id, chain: chain.stored.metadata.chain, dependsOn, points: stored.points });
+			await using writer = await openPart(chain, stored, part);
+			const claim = { fileId: stored.id, chain: chain.stored.metadata.chain, dependsOn: committed.root.dependsOn };
+			const isWanted = (hash: Uint8Array): boolean => isLive(hash) && !writer.committed?.index.has(hash);
+			for (;;) {
+				const { isComplete } = await copyChunks({ file: source, index }, writer, isWanted, { signal, progress, wholeFrom, maxBytes: commitEveryBytes });
+				if (isComplete) break;
+				await writer.commit({ ...claim, points: [] });
+			}
+			await writer.commit({ ...claim, points: stored.points }, isLive);
 		}
 		const sizeBytes = await verifyFile(chain, part, { signal, progress });
 		await using listed = await chain.prepareFiles(chain.files.map((file) => (file === stored ? { ...file, sizeBytes } : file)));
@@ -65,6 +76,19 @@ async function compactFile(
 		await chain.storage.remove(part).catch(() => undefined); // what went wrong is the error to report; the next clean-up removes it
 		throw error;
 	}
+}
+
+/** With what a compaction that died has committed, if the file is still as it was then; otherwise empty. */
+async function openPart({ storage, stored: { seal }, stored }: OpenChain, file: StoredFile, part: string): Promise<BackupFileWriter> {
+	if (await isBegunCompaction({ storage, keys: ringOf(seal) }, stored, file, part)) {
+		try {
+			return await BackupFileWriter.update(storage, part, seal);
+		} catch (error) {
+			if (!isEngineError(error, 'repository.damaged')) throw error; // its index cannot be read: it is of no use
+		}
+	}
+	await storage.remove(part);
+	return BackupFileWriter.create(storage, { path: part, kind: file.kind, createdAt: file.createdAt, seal });
 }
 
 /** By how much a file is about to become shorter. */
