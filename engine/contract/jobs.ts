@@ -10,7 +10,7 @@ export type SourceSpec = z.infer<typeof sourceSpec>;
 export const blockSizes = { '256k': 262_144, '512k': 524_288, '1m': 1_048_576, '4m': 4_194_304 } as const;
 export const blockSize = z.enum(['256k', '512k', '1m', '4m']);
 export type BlockSize = z.infer<typeof blockSize>;
-/** none: stored as it is · fast: zstd 1 · optimal: zstd 3 · high: zstd 9. */
+/** none: stored as it is · fast: zstd 1 · optimal: zstd 2 · high: zstd 9; each a few levels more while the target is what everything waits for. */
 export const compression = z.enum(['none', 'fast', 'optimal', 'high']);
 export type Compression = z.infer<typeof compression>;
 export const chainMethod = z.enum(['forward', 'forever-forward', 'reverse']);

@@ -5,11 +5,12 @@ import { hashBytes, hashText, isZeroHash, type PointManifest, parseDiskMap } fro
 import { openPlatform } from '../platform/index.ts';
 import { ChainReader, ChainRun, type Distrust, folderPath, openVault } from '../repository/index.ts';
 import { compileExclusions } from '../source/index.ts';
+import { efforts } from './effort.ts';
 import { Pipe } from './pipe.ts';
 import { protectDisk } from './protect-disk.ts';
 import { FolderTask } from './protect-folder.ts';
 import { StepMeter } from './step-meter.ts';
-import { type BackupRun, compressionLevels, type MutableCounters, noCounters, type ObjectOutcome, type TaskObserver } from './task.ts';
+import { type BackupRun, type MutableCounters, noCounters, type ObjectOutcome, type TaskObserver } from './task.ts';
 import { tellRegularly } from './tell-regularly.ts';
 import { noShares, StorageGate } from './throttle/index.ts';
 
@@ -43,7 +44,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 		knownIndexes: chainRun.base?.files.map(({ index }) => index) ?? [],
 		distrust: chainRun.distrust,
 		blockSizeBytes: Math.max(run.blockSizeBytes, ...diskBlockSizes.map((size) => size ?? 0)),
-		level: compressionLevels[run.compression],
+		effort: efforts[run.compression],
 		signal,
 	});
 	const platform = openPlatform();

@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { EngineError } from '../base/index.ts';
 import type { Bottleneck, TaskCounters } from '../contract/index.ts';
-import { type CompressionLevel, Packer, type PlacedChunk, sealedBytes, sealRecord } from '../format/index.ts';
+import { Packer, type PlacedChunk, sealedBytes, sealRecord } from '../format/index.ts';
 import type { BackupFileWriter, ChainReader, Distrust } from '../repository/index.ts';
+import type { Effort } from './effort.ts';
 import { findBottleneck } from './meter.ts';
 import type { FileResult, WorkerRequest } from './protocol.ts';
 import type { StorageGate } from './throttle/index.ts';
@@ -23,7 +24,7 @@ export type PipeOptions = {
 	/** What of those is damaged; null: nothing. */
 	readonly distrust: Distrust | null;
 	readonly blockSizeBytes: number;
-	readonly level: CompressionLevel;
+	readonly effort: Effort;
 	readonly signal: AbortSignal;
 	/** Of process workers, for tests whose workers are slow. */
 	readonly workerModule?: URL | undefined;
@@ -59,7 +60,7 @@ export class Pipe implements AsyncDisposable {
 			knownIndexes: options.knownIndexes,
 			lostChunks: options.distrust?.lost.buffer ?? null,
 			blockSizeBytes: options.blockSizeBytes,
-			level: options.level,
+			effort: options.effort,
 			keys: options.writer.cipher?.keys ?? null,
 			module: options.workerModule,
 			onRecord: (record) => this.#write(record),

@@ -22,6 +22,7 @@ import { openPlatform } from '../platform/index.ts';
 import { SourceFile } from '../source/index.ts';
 import { Chunker, chunkSizes } from './chunker.ts';
 import { Claims } from './claims.ts';
+import { EffortControl } from './effort.ts';
 import type { FileResult, FileWork, WorkerReply, WorkerRequest, WorkerSetup, WorkerTimes } from './protocol.ts';
 import { Slots } from './slots.ts';
 
@@ -45,6 +46,9 @@ const lost = setup.lostChunks && new FileIndex(setup.lostChunks);
 const isNew = (hash: Uint8Array): boolean => (lost?.has(hash) || !known.some((index) => index.has(hash))) && claims.claim(hash);
 
 const times = { readMs: 0, processMs: 0, waitMs: 0 };
+const effort = new EffortControl(setup.effort);
+/** Work until the record before. */
+let workedBefore = 0;
 const timesNow = (): WorkerTimes => ({ ...times });
 /** Where the stopwatch last stood: every lap goes to one stage. */
 let lapStart = performance.now();
@@ -56,10 +60,11 @@ function lap(stage: keyof typeof times | null): void {
 
 function sealIntoSlot(raw: Uint8Array, chunks: readonly PlacedChunk[]): void {
 	lap('processMs');
+	const waitedBefore = times.waitMs;
 	const slot = slots.acquire(shouldStop);
 	lap('waitMs');
 	if (slot < 0) return; // stopping: the run will not be committed
-	const { header, totalBytes } = sealRecord(slots.bytes(slot), 'chunks', raw, setup.level, cipher);
+	const { header, totalBytes } = sealRecord(slots.bytes(slot), 'chunks', raw, effort.level, cipher);
 	const hashes = new Uint8Array(chunks.length * hashBytes);
 	const lengths = new Uint32Array(chunks.length);
 	chunks.forEach((chunk, i) => {
@@ -78,6 +83,9 @@ function sealIntoSlot(raw: Uint8Array, chunks: readonly PlacedChunk[]): void {
 		lengths,
 	});
 	lap('processMs');
+	const workMs = times.readMs + times.processMs;
+	effort.record(workMs - workedBefore, times.waitMs - waitedBefore);
+	workedBefore = workMs;
 }
 
 const reply = (message: WorkerReply): void => port.postMessage(message);

@@ -1,5 +1,6 @@
 /** What the coordinating thread and its process workers say to each other. */
-import type { ChainKeys, CompressionLevel } from '../format/index.ts';
+import type { ChainKeys } from '../format/index.ts';
+import type { Effort } from './effort.ts';
 import type { SlotMemory } from './slots.ts';
 
 export type WorkerSetup = {
@@ -12,7 +13,7 @@ export type WorkerSetup = {
 	/** One i32: not zero means stop as soon as possible. */
 	readonly stop: SharedArrayBuffer;
 	readonly blockSizeBytes: number;
-	readonly level: CompressionLevel;
+	readonly effort: Effort;
 	readonly keys: ChainKeys | null;
 };
 

@@ -51,7 +51,7 @@ async function runPipe(t: TestContext, slowness: Slowness, opened: Root | null =
 		knownIndexes: [],
 		distrust: null,
 		blockSizeBytes: 262_144,
-		level: null,
+		effort: null,
 		signal: t.signal,
 		workerModule: slowness.workerModule,
 	});

@@ -1,5 +1,4 @@
 import type { Bottleneck, ChainMethod, Compression, ItemWarning, RunMode, SessionStep, SourceSpec, TaskCounters } from '../contract/index.ts';
-import type { CompressionLevel } from '../format/index.ts';
 import type { RepositoryFolder, Suspect } from '../repository/index.ts';
 import type { TaskShares } from './throttle/index.ts';
 
@@ -59,8 +58,6 @@ export type ObjectOutcome = {
 	readonly counters: TaskCounters;
 	readonly bottleneck: Bottleneck;
 };
-
-export const compressionLevels: Readonly<Record<Compression, CompressionLevel>> = { none: null, fast: 1, optimal: 3, high: 9 };
 
 export const noCounters: TaskCounters = {
 	totalBytes: null,

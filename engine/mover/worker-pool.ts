@@ -1,8 +1,9 @@
 import type { Worker } from 'node:worker_threads';
 import { EngineError, startThread } from '../base/index.ts';
-import { type ChainKeys, type CompressionLevel, codecs, hashBytes, type PlacedChunk, type RecordHeader, sealedRecordLimit } from '../format/index.ts';
+import { type ChainKeys, codecs, hashBytes, type PlacedChunk, type RecordHeader, sealedRecordLimit } from '../format/index.ts';
 import { chunkSizes } from './chunker.ts';
 import { Claims } from './claims.ts';
+import type { Effort } from './effort.ts';
 import type { FileResult, WorkerReply, WorkerRequest, WorkerSetup, WorkerTimes } from './protocol.ts';
 import { createSlots, Slots } from './slots.ts';
 
@@ -18,7 +19,7 @@ export type PoolOptions = {
 	readonly knownIndexes: readonly SharedArrayBuffer[];
 	readonly lostChunks: SharedArrayBuffer | null;
 	readonly blockSizeBytes: number;
-	readonly level: CompressionLevel;
+	readonly effort: Effort;
 	/** Of the chain; null when it is not encrypted. */
 	readonly keys: ChainKeys | null;
 	/** Of the workers; default: process-worker.ts. */
@@ -50,10 +51,10 @@ export class WorkerPool implements AsyncDisposable {
 
 	/** A thread costs a tenth of a second and tens of megabytes: it starts when there is work that no other has time for. */
 	#start(): Member {
-		const { knownIndexes, lostChunks, blockSizeBytes, level, keys, module = new URL('./process-worker.ts', import.meta.url) } = this.#options;
+		const { knownIndexes, lostChunks, blockSizeBytes, effort, keys, module = new URL('./process-worker.ts', import.meta.url) } = this.#options;
 		const largestChunk = Math.max(chunkSizes(blockSizeBytes).maximumBytes, blockSizeBytes);
 		const memory = createSlots(slotsPerWorker, sealedRecordLimit(largestChunk));
-		const setup: WorkerSetup = { knownIndexes, lostChunks, claims: this.claims.buffer, slots: memory, stop: this.#stop, blockSizeBytes, level, keys };
+		const setup: WorkerSetup = { knownIndexes, lostChunks, claims: this.claims.buffer, slots: memory, stop: this.#stop, blockSizeBytes, effort, keys };
 		const worker = startThread(module, setup);
 		const member: Member = { worker, slots: new Slots(memory), times: { readMs: 0, processMs: 0, waitMs: 0 }, outstanding: 0, flushed: null };
 		worker.on('message', (reply: WorkerReply) => {

@@ -81,8 +81,8 @@ const upperFirst = (text: string): string => text.charAt(0).toUpperCase() + text
 
 export const compressionWords: Record<JobSettings['compression'], string> = {
 	none: 'None',
-	fast: 'Fast (zstd 1)',
-	optimal: 'Optimal (zstd 3)',
-	high: 'High (zstd 9)',
+	fast: 'Fast (zstd 1 and up)',
+	optimal: 'Optimal (zstd 2 and up)',
+	high: 'High (zstd 9 and up)',
 };
 export const blockSizeWords: Record<JobSettings['blockSize'], string> = { '256k': '256 KiB', '512k': '512 KiB', '1m': '1 MiB', '4m': '4 MiB' };
