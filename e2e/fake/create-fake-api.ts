@@ -23,6 +23,7 @@ import { importedChains, importedPoints, importReportOf } from './imported.ts';
 import { createFakeKeys, siteKeys } from './keys.ts';
 import { createRandom, hashOf } from './random.ts';
 import { type Scenario, timeZone } from './site.ts';
+import { createFakeThrottles } from './throttles.ts';
 
 export type FakeEngine = { readonly api: EngineApi; readonly downloads: Downloads; close(): void };
 
@@ -444,6 +445,7 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 				state.emit('repository', null);
 			},
 		),
+		throttles: createFakeThrottles(scenario, () => state.emit('throttle', null)),
 		places: {
 			async list({ path }) {
 				await pause(60);
@@ -498,6 +500,7 @@ function broken(api: EngineApi): EngineApi {
 		keys: group(api.keys),
 		points: group(api.points),
 		restore: group(api.restore),
+		throttles: group(api.throttles),
 		places: group(api.places),
 	};
 }

@@ -14,6 +14,7 @@ import { createPointsApi } from './points-api.ts';
 import { createRepositoriesApi } from './repositories-api.ts';
 import { createSessionsApi } from './sessions-api.ts';
 import { createSystemApi } from './system-api.ts';
+import { createThrottlesApi } from './throttles-api.ts';
 
 export type { ApiParts } from './parts.ts';
 
@@ -27,6 +28,7 @@ export function createApi(parts: ApiParts): EngineApi & Downloads {
 		sessions: createSessionsApi(parts, { ...points, repositories }),
 		repositories,
 		keys: createKeysApi(parts, repositories),
+		throttles: createThrottlesApi(parts),
 		places: createPlacesApi(parts),
 		open: downloads.open,
 	};

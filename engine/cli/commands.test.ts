@@ -186,7 +186,7 @@ test('what this version cannot do yet says so', async (t) => {
 		['restore', 'vm', 'Web@latest', '--power-on'],
 		['machine', 'list'],
 		['mover', 'start', '--listen', '127.0.0.1:1'],
-		['throttle', 'add', 'x', '--from', 'y'],
+		['host', 'add', 'x', '--type', 'libvirt'],
 		['server', 'start', '--listen', '0.0.0.0:9000'],
 	]) {
 		const { code, document } = await site.json(...args);

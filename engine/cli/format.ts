@@ -1,6 +1,6 @@
 /** Numbers, times and tables for people. English and binary units; the machine-readable side is `json.ts`. */
 import { displayText } from '../base/index.ts';
-import type { Bottleneck, Origin } from '../contract/index.ts';
+import { type Bottleneck, describeWhatIf, type Origin } from '../contract/index.ts';
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
@@ -105,8 +105,9 @@ const stageNames: Readonly<Record<Bottleneck['stage'], string>> = {
 	none: 'None',
 };
 
-export function formatBottleneck({ stage, reason, busyPercent }: Bottleneck): string {
-	const shares = `Source ${Math.round(busyPercent.source)} %, Proxy ${Math.round(busyPercent.proxy)} %, Network ${Math.round(busyPercent.network)} %, Target ${Math.round(busyPercent.target)} %`;
-	const why = reason.trim();
-	return `${stageNames[stage]}${why ? ` – ${why.replace(/\.$/, '')}` : ''} (busy: ${shares})`;
+export function formatBottleneck(bottleneck: Bottleneck): string {
+	const { stage, reason, busyPercent, throttledPercent = 0 } = bottleneck;
+	const shares = (['source', 'proxy', 'network', 'target'] as const).map((each) => `${stageNames[each]} ${Math.round(busyPercent[each])} %`).join(', ');
+	const held = throttledPercent > 0 ? `; held back: ${throttledPercent} %` : '';
+	return [`${stageNames[stage]} (busy: ${shares}${held}).`, reason.trim(), describeWhatIf(bottleneck)].filter(Boolean).join(' ');
 }

@@ -1,5 +1,16 @@
 /** The JSON of the command line. Scripts depend on these keys: they may grow, and none is ever renamed. */
-import type { Bottleneck, Chain, CheckResult, ErrorShape, JobSummary, Point, Repository, Session, SessionListItem } from '../contract/index.ts';
+import {
+	type Bottleneck,
+	type Chain,
+	type CheckResult,
+	describeWhatIf,
+	type ErrorShape,
+	type JobSummary,
+	type Point,
+	type Repository,
+	type Session,
+	type SessionListItem,
+} from '../contract/index.ts';
 import { isoTime, isoTimeOrNull } from './format.ts';
 
 export const errorJson = (error: ErrorShape) => ({
@@ -11,7 +22,14 @@ export const errorJson = (error: ErrorShape) => ({
 const errorOrNull = (error: ErrorShape | null) => error && errorJson(error);
 
 const bottleneckJson = (bottleneck: Bottleneck | null) =>
-	bottleneck && { stage: bottleneck.stage, reason: bottleneck.reason, busyPercent: bottleneck.busyPercent };
+	bottleneck && {
+		stage: bottleneck.stage,
+		reason: bottleneck.reason,
+		busyPercent: bottleneck.busyPercent,
+		throttledPercent: bottleneck.throttledPercent ?? 0,
+		speedUp: bottleneck.speedUp ?? null,
+		whatIf: describeWhatIf(bottleneck),
+	};
 
 const durationOf = ({ startedAt, endedAt }: { startedAt: number | null; endedAt: number | null }, nowMs: number): number =>
 	startedAt === null ? 0 : Math.max(0, (endedAt ?? nowMs) - startedAt);

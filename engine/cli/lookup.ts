@@ -1,6 +1,6 @@
 /** From the names that people use to what the contract asks for. Names win over ids, since they are what was typed. */
 import { EngineError, isEngineError } from '../base/index.ts';
-import type { JobSummary, Repository } from '../contract/index.ts';
+import type { JobSummary, Repository, ThrottleRule } from '../contract/index.ts';
 import type { Client } from './connection.ts';
 import { printable } from './format.ts';
 import type { Output } from './output.ts';
@@ -51,6 +51,20 @@ export async function findRepository(client: Client, name: string): Promise<Repo
 		});
 	}
 	return repository;
+}
+
+export async function findThrottle(client: Client, name: string): Promise<ThrottleRule> {
+	const rules = await client.throttles.list.query();
+	const rule = pick(rules, ({ settings }) => settings.name, name);
+	if (rule === undefined) {
+		throw new EngineError('not-found.throttle', `There is no throttling rule "${name}".`, {
+			hint: known(
+				rules.map(({ settings }) => settings.name),
+				'Create one with "holdfast throttle add".',
+			),
+		});
+	}
+	return rule;
 }
 
 /** What belongs to a job, or is left of one that is not here (then it goes by the name that it had, or by its id). */

@@ -35,6 +35,7 @@ import { addServerStart } from './commands/server-start.ts';
 import { addSessionFollow } from './commands/session-follow.ts';
 import { addSessionList } from './commands/session-list.ts';
 import { addSessionShow } from './commands/session-show.ts';
+import { addThrottleCommands } from './commands/throttle.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
 import { addLaterCommand } from './later.ts';
 import { Output } from './output.ts';
@@ -112,6 +113,8 @@ function createProgram(line: CommandLine, version: string): Command {
 
 	addKeyCommands(group('key', 'Encryption: passwords, recovery keys, and what they open.'), line);
 
+	addThrottleCommands(group('throttle', 'Throttling rules: how much of the network is taken, where and when.'), line);
+
 	const chain = group('chain', 'Chains of backup files.');
 	addChainList(chain, line);
 	addChainCheck(chain, line);
@@ -120,6 +123,6 @@ function createProgram(line: CommandLine, version: string): Command {
 	addChainRemove(chain, line);
 
 	addQuickstart(program, line);
-	for (const name of ['machine', 'mover', 'throttle', 'host', 'volume']) addLaterCommand(program, line, name);
+	for (const name of ['machine', 'mover', 'host', 'volume']) addLaterCommand(program, line, name);
 	return program;
 }

@@ -34,6 +34,9 @@ const optionOfField: Readonly<Record<string, string>> = {
 	paths: 'PATH',
 	disk: '--disk',
 	to: '--to',
+	from: '--from',
+	bytesPerSec: '--limit',
+	windows: '--window',
 	overwrite: '--overwrite',
 	listen: '--listen',
 };

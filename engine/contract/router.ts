@@ -14,6 +14,7 @@ import { type BrowsePage, type Point, type RestoreDiskInput, type RestoreFilesIn
 import { adHocFull, type Chain, type ChainPreview, type Repository, type RepositorySettings, repositorySettings } from './repositories.ts';
 import { type LogEntry, type Session, type SessionListItem, sessionKind } from './sessions.ts';
 import type { StorageReport } from './storage-report.ts';
+import { type ThrottleRule, type ThrottleSettings, throttleSettings } from './throttle.ts';
 
 /** What a use case gets beside its input. */
 export type CallOptions = { readonly signal?: AbortSignal | undefined };
@@ -199,6 +200,15 @@ export interface EngineApi {
 		files(input: RestoreFilesInput, options: CallOptions): Promise<{ sessionId: string }>;
 		disk(input: RestoreDiskInput, options: CallOptions): Promise<{ sessionId: string }>;
 	};
+	/** Rules that cap traffic between ranges of addresses (NET-01). What is under way goes by a change when the call resolves. */
+	throttles: {
+		list(options: CallOptions): Promise<ThrottleRule[]>;
+		/** `exists.name`. */
+		add(input: ThrottleSettings, options: CallOptions): Promise<ThrottleRule>;
+		/** `stale.revision` with `data.current` (a ThrottleRule) if somebody saved first. */
+		update(input: { id: string; revision: number; settings: ThrottleSettings }, options: CallOptions): Promise<ThrottleRule>;
+		remove(input: { id: string; revision: number }, options: CallOptions): Promise<void>;
+	};
 	places: {
 		/** One level of the engine's own machine; path null: volumes and disks. Folders first, at most 5000. */
 		list(input: { path: string | null }, options: CallOptions): Promise<{ path: string | null; parent: string | null; entries: PlaceEntry[] }>;
@@ -330,6 +340,12 @@ export const appRouter = t.router({
 		plan: call.input(restoreFilesInput).query(({ ctx, input, signal }) => ctx.api.restore.plan(input, { signal })),
 		files: call.input(restoreFilesInput).mutation(({ ctx, input, signal }) => ctx.api.restore.files(input, { signal })),
 		disk: call.input(restoreDiskInput).mutation(({ ctx, input, signal }) => ctx.api.restore.disk(input, { signal })),
+	}),
+	throttles: t.router({
+		list: call.query(({ ctx, signal }) => ctx.api.throttles.list({ signal })),
+		add: call.input(throttleSettings).mutation(({ ctx, input, signal }) => ctx.api.throttles.add(input, { signal })),
+		update: call.input(revision.extend({ settings: throttleSettings })).mutation(({ ctx, input, signal }) => ctx.api.throttles.update(input, { signal })),
+		remove: call.input(revision).mutation(({ ctx, input, signal }) => ctx.api.throttles.remove(input, { signal })),
 	}),
 	places: t.router({
 		list: call.input(z.object({ path: z.string().nullable() })).query(({ ctx, input, signal }) => ctx.api.places.list(input, { signal })),
