@@ -192,6 +192,7 @@ export function useEngineEvents(): void {
 		if (kinds.has('repository')) stale(trpc.repositories.pathFilter());
 		if (kinds.has('chain')) stale(trpc.chains.pathFilter());
 		if (kinds.has('key') || kinds.has('job') || kinds.has('repository') || kinds.has('chain')) stale(trpc.keys.pathFilter());
+		if (kinds.has('throttle')) stale(trpc.throttles.pathFilter());
 		if (kinds.has('point')) {
 			stale(trpc.points.list.pathFilter());
 			stale(trpc.points.get.pathFilter());

@@ -97,6 +97,24 @@ const shots: readonly Shot[] = [
 	{ name: 'wizard-edit', place: '/jobs/job-finance/edit?step=schedule' },
 	{ name: 'restore', place: '/restore' },
 	{ name: 'repositories', place: '/repositories' },
+	{ name: 'infrastructure', place: '/infrastructure' },
+	{ name: 'infrastructure-rule-edit', place: '/infrastructure?rule=rule-2' },
+	{
+		name: 'infrastructure-rule-error-edit',
+		place: '/infrastructure?rule=new',
+		act: async (page) => {
+			await page.getByLabel('Name').fill('Old line');
+			await page.getByLabel('Between').fill('10.0.0.0/44');
+			await page.getByRole('textbox', { name: 'and', exact: true }).fill('10.8.0.1');
+			await page.getByLabel('Limit').fill('5');
+			await page.getByText('At some times').click();
+			await page.getByLabel('From').fill('8');
+			await page.getByRole('button', { name: 'Add', exact: true }).click();
+			await page.getByLabel('From').fill('08:00');
+			await page.getByRole('button', { name: 'Add', exact: true }).click();
+			await page.waitForTimeout(500);
+		},
+	},
 	{ name: 'import', place: '/repositories/repo-main?import=1', act: (page) => page.waitForTimeout(1500) },
 	{
 		name: 'import-map',

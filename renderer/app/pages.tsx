@@ -1,9 +1,10 @@
 /** Every page and the section of the rail that it belongs to. The first pattern that matches wins. */
-import { IconActivity, IconArchive, IconDatabase, IconHistory, IconHome, IconSettings } from '@tabler/icons-react';
+import { IconActivity, IconArchive, IconDatabase, IconHistory, IconHome, IconServer2, IconSettings } from '@tabler/icons-react';
 import { type ComponentType, lazy } from 'react';
 import { ActivityPage } from '../features/activity/activity-page.tsx';
 import { SessionPage } from '../features/activity/session-page.tsx';
 import { HomePage } from '../features/home/home-page.tsx';
+import { InfrastructurePage } from '../features/infrastructure/infrastructure-page.tsx';
 import { JobsPage } from '../features/jobs/jobs-page.tsx';
 import { RepositoriesPage } from '../features/repositories/repositories-page.tsx';
 import { RestorePage } from '../features/restore/restore-page.tsx';
@@ -14,13 +15,14 @@ const JobWizard = lazy(async () => ({ default: (await import('../features/jobs/w
 
 /** `params` are those of the pattern; what comes after `?` is read with `useQueryParam`. */
 export type PageProps = { readonly params: Readonly<Record<string, string>> };
-export type SectionId = 'home' | 'jobs' | 'restore' | 'repositories' | 'activity' | 'settings';
+export type SectionId = 'home' | 'jobs' | 'restore' | 'repositories' | 'infrastructure' | 'activity' | 'settings';
 
 export const sections: readonly { id: SectionId; title: string; path: string; Icon: typeof IconHome }[] = [
 	{ id: 'home', title: 'Home', path: '/', Icon: IconHome },
 	{ id: 'jobs', title: 'Jobs', path: '/jobs', Icon: IconArchive },
 	{ id: 'restore', title: 'Restore', path: '/restore', Icon: IconHistory },
 	{ id: 'repositories', title: 'Repositories', path: '/repositories', Icon: IconDatabase },
+	{ id: 'infrastructure', title: 'Infrastructure', path: '/infrastructure', Icon: IconServer2 },
 	{ id: 'activity', title: 'Activity', path: '/activity', Icon: IconActivity },
 	{ id: 'settings', title: 'Settings', path: '/settings', Icon: IconSettings },
 ];
@@ -35,6 +37,7 @@ export const pages: readonly { pattern: string; section: SectionId; Page: Compon
 	{ pattern: '/restore', section: 'restore', Page: RestorePage },
 	{ pattern: '/repositories/*', section: 'repositories', Page: RepositoriesPage },
 	{ pattern: '/repositories', section: 'repositories', Page: RepositoriesPage },
+	{ pattern: '/infrastructure', section: 'infrastructure', Page: InfrastructurePage },
 	{ pattern: '/activity', section: 'activity', Page: ActivityPage },
 	{ pattern: '/sessions/:id', section: 'activity', Page: SessionPage },
 	{ pattern: '/settings', section: 'settings', Page: SettingsPage },

@@ -1,6 +1,6 @@
 import { IconBolt, IconChevronRight } from '@tabler/icons-react';
 import { Fragment, type ReactNode } from 'react';
-import type { Bottleneck, SessionKind } from '../../../engine/contract/index.ts';
+import { type Bottleneck, describeWhatIf, type SessionKind } from '../../../engine/contract/index.ts';
 import classes from './pipe.module.css';
 import { stageAdvice, stages, stageWord } from './session-words.ts';
 
@@ -15,6 +15,8 @@ export function Pipe({
 	readonly isLive: boolean;
 }): ReactNode {
 	const isThrottled = bottleneck?.stage === 'throttling';
+	const whatIf = bottleneck && describeWhatIf(bottleneck);
+	const held = bottleneck?.throttledPercent ?? 0;
 	return (
 		<section className={classes.pipe} aria-label="Where the time goes">
 			<div className={classes.stages}>
@@ -44,6 +46,8 @@ export function Pipe({
 				{bottleneck ? (
 					<>
 						<strong>{headline(bottleneck, isThrottled, isLive)}</strong> {bottleneck.reason || stageAdvice(bottleneck.stage)}
+						{whatIf ? <span className={classes.whatIf}> {whatIf}</span> : null}
+						{held > 0 ? <span className={classes.advice}> {`Held back by a limit for ${held} % of the time.`}</span> : null}
 					</>
 				) : isLive ? (
 					'Measuring: the first figures come after a few seconds.'

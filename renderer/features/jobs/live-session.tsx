@@ -1,7 +1,7 @@
 import { Progress } from '@mantine/core';
 import { useSubscription } from '@trpc/tanstack-react-query';
 import { Fragment, type ReactNode } from 'react';
-import type { Bottleneck } from '../../../engine/contract/index.ts';
+import { type Bottleneck, describeWhatIf } from '../../../engine/contract/index.ts';
 import { Link } from '../../app/router.tsx';
 import { useTRPC } from '../../client.ts';
 import { Bytes, formatBytes, formatDuration, formatRate } from '../../ui/index.ts';
@@ -61,7 +61,9 @@ export function LiveSession({ id }: { readonly id: string }): ReactNode {
 }
 
 /** The stages of the pipe, as narrow as the pane may be. */
-function StageBars({ bottleneck: { stage, reason, busyPercent } }: { readonly bottleneck: Bottleneck }): ReactNode {
+function StageBars({ bottleneck }: { readonly bottleneck: Bottleneck }): ReactNode {
+	const { stage, reason, busyPercent } = bottleneck;
+	const whatIf = describeWhatIf(bottleneck);
 	return (
 		<>
 			<div className={classes.stageBars}>
@@ -80,7 +82,9 @@ function StageBars({ bottleneck: { stage, reason, busyPercent } }: { readonly bo
 					);
 				})}
 			</div>
-			<p className={classes.reason}>{reason}</p>
+			<p className={classes.reason}>
+				{reason} {whatIf ? <strong>{whatIf}</strong> : null}
+			</p>
 		</>
 	);
 }
