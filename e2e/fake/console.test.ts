@@ -220,3 +220,34 @@ consoleTest('the palette takes the first letter that is typed, finds an object b
 	await found.click();
 	await page.getByRole('heading', { level: 1, name: '/srv/shares/finance' }).waitFor();
 });
+
+consoleTest('NET-01, NET-05: a throttling rule is added with its times, refused beside the field that is wrong, and removed', async (page, server) => {
+	await page.goto(`${server.url}#/infrastructure`);
+	const rules = page.getByRole('grid', { name: 'Throttling rules' });
+	await rules.getByText('Branch offices').waitFor();
+	await page.getByRole('button', { name: 'Add rule' }).click();
+	const dialog = page.getByRole('dialog', { name: 'Add throttling rule' });
+	await dialog.getByRole('textbox', { name: 'Name' }).fill('Warehouse');
+	await dialog.getByRole('textbox', { name: 'Between' }).fill('10.0.0.9-10.0.0.1');
+	await dialog.getByRole('textbox', { name: 'and', exact: true }).fill('10.9.0.0/24');
+	await dialog.getByRole('textbox', { name: 'Limit' }).fill('2.5');
+	await dialog.getByText('At some times').click();
+	await dialog.getByRole('textbox', { name: 'To' }).fill('20:00');
+	await dialog.getByRole('button', { name: 'Add', exact: true }).click();
+	await dialog.getByText('10.0.0.9 lies behind 10.0.0.1').waitFor();
+	await dialog.getByRole('textbox', { name: 'Between' }).fill('10.0.0.1-10.0.0.9');
+	await dialog.getByRole('button', { name: 'Add', exact: true }).click();
+	await dialog.waitFor({ state: 'hidden' });
+	const row = rules.getByRole('row', { name: /Warehouse/ });
+	await row.getByText('Mon–Fri 08:00–20:00').waitFor();
+	{
+		await using site = apiOf(server);
+		const added = (await site.api.throttles.list.query()).find(({ settings }) => settings.name === 'Warehouse');
+		assert.equal(added?.settings.bytesPerSec, 2_500_000);
+		assert.equal(added?.settings.windows[0]?.toMinute, 1200);
+	}
+	await row.getByRole('button', { name: 'Actions of Warehouse' }).click();
+	await page.getByRole('menuitem', { name: 'Remove…' }).click();
+	await page.getByRole('dialog', { name: 'Remove “Warehouse”?' }).getByRole('button', { name: 'Remove', exact: true }).click();
+	await row.waitFor({ state: 'hidden' });
+});
