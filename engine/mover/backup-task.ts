@@ -1,59 +1,63 @@
 import * as fs from 'node:fs';
 import { bytesFromText, EngineError, isEngineError, newId, systemClock } from '../base/index.ts';
 import type { ErrorCode, RunMode } from '../contract/index.ts';
-import { hashBytes, hashText, isZeroHash, type PointManifest, parseDiskMap } from '../format/index.ts';
+import { hashText, type PointManifest, parseDiskMap } from '../format/index.ts';
 import { openPlatform } from '../platform/index.ts';
-import { ChainReader, ChainRun, type Distrust, folderPath, openVault } from '../repository/index.ts';
+import { type ChunkReader, folderPath } from '../repository/index.ts';
 import { compileExclusions } from '../source/index.ts';
 import { efforts } from './effort.ts';
 import { Pipe } from './pipe.ts';
 import { protectDisk } from './protect-disk.ts';
 import { FolderTask } from './protect-folder.ts';
 import { StepMeter } from './step-meter.ts';
+import { LocalRun } from './target-run.ts';
 import { type BackupRun, type MutableCounters, noCounters, type ObjectOutcome, type TaskObserver } from './task.ts';
 import { tellRegularly } from './tell-regularly.ts';
-import { noShares, StorageGate } from './throttle/index.ts';
+import { noShares } from './throttle/index.ts';
+import { isRemotePlace } from './wire/place.ts';
+import type { ReachOptions } from './wire/remote-repository.ts';
+import { RemoteRun } from './wire/remote-run.ts';
+
+/** How a repository on another machine is reached matters only where it is not by TLS. */
+export type RunOptions = ReachOptions & { readonly signal: AbortSignal };
 
 /**
  * A whole run of the pipe: decides on full or increment, protects each object, commits one file with one point per object.
  * All or nothing: what throws leaves no file behind and the chain as it was.
  */
-export async function runBackup(run: BackupRun, observers: readonly TaskObserver[], { signal }: { readonly signal: AbortSignal }): Promise<ObjectOutcome[]> {
+export async function runBackup(run: BackupRun, observers: readonly TaskObserver[], { signal, ...reach }: RunOptions): Promise<ObjectOutcome[]> {
 	const exclude = compileExclusions(run.exclude);
 	for (const object of run.objects) checkSource(object.path);
-	const { storage, keys } = openVault(run.repositoryPath);
-	const gate = new StorageGate(storage, run.shares ?? noShares, { signal });
-	await using chainRun = await ChainRun.begin({ ...run, now: systemClock.now() }, { storage: gate.storage, keys });
-	await using base = chainRun.base ? new ChainReader(chainRun.base) : null;
+	const { repositoryPath, shares = noShares, ...spec } = run;
+	const now = systemClock.now();
+	await using target = isRemotePlace(repositoryPath)
+		? await RemoteRun.begin(repositoryPath, { ...spec, now }, { ...reach, shares, signal })
+		: await LocalRun.begin({ ...spec, repositoryPath, now }, { shares, signal });
+	const { base, doubts } = target;
 	const mode: RunMode = {
 		requested: run.requested === 'increment' ? 'increment' : 'full',
-		actual: chainRun.actual,
-		reason: chainRun.fallbackReason || run.reason,
+		actual: target.actual,
+		reason: target.fallbackReason || run.reason,
 	};
 	for (const observer of observers) observer.mode(mode);
-	const { distrust } = chainRun;
-	if (distrust) {
-		const count = distrust.lost.chunkCount;
+	if (doubts) {
+		const count = doubts.lostChunks;
 		observers[0]?.info(`${count > 0 ? `${count} chunks` : 'Parts'} of the chain are damaged: what they held is read again, wherever the source still has it.`);
 	}
-	const diskBlockSizes = await Promise.all(chainRun.previous.map((point) => previousBlockSize(point, base)));
+	const diskBlockSizes = await Promise.all(target.previous.map((point) => previousBlockSize(point, base)));
 	await using pipe = new Pipe({
-		writer: chainRun.writer,
-		gate,
-		base,
-		knownIndexes: chainRun.base?.files.map(({ index }) => index) ?? [],
-		distrust: chainRun.distrust,
+		target,
 		blockSizeBytes: Math.max(run.blockSizeBytes, ...diskBlockSizes.map((size) => size ?? 0)),
 		effort: efforts[run.compression],
 		signal,
 	});
 	const platform = openPlatform();
-	const repository = fs.statSync(folderPath(run.repositoryPath), { bigint: true });
+	const repository = isRemotePlace(repositoryPath) ? null : fs.statSync(folderPath(repositoryPath), { bigint: true });
 	const outcomes: ObjectOutcome[] = [];
 	const points: PointManifest[] = [];
 	for (const [i, object] of run.objects.entries()) {
 		const observer = observers[i] as TaskObserver;
-		const previous = chainRun.previous[i] ?? null;
+		const previous = target.previous[i] ?? null;
 		const counters: MutableCounters = { ...noCounters };
 		const sentBefore = pipe.transferredBytes;
 		const progress: TaskObserver = {
@@ -73,7 +77,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 		let root: Uint8Array;
 		let stamp: string | null = null;
 		if (object.kind === 'disk') {
-			const isHurt = previous && base && distrust ? await isDiskHurt(previous, base, distrust) : false;
+			const isHurt = previous && doubts ? await doubts.isDiskHurt(Buffer.from(previous.root.hash, 'hex')) : false;
 			if (isHurt) observer.info(`${object.path} is read again, because what is stored of it is damaged.`);
 			const before = previous && base && !isHurt ? { root: Buffer.from(previous.root.hash, 'hex'), stamp: previous.sourceStamp ?? null } : null;
 			const blockSizeBytes = diskBlockSizes[i] ?? run.blockSizeBytes;
@@ -85,8 +89,8 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 				exclude,
 				platform,
 				previous: previous && base ? { root: Buffer.from(previous.root.hash, 'hex'), reader: base } : null,
-				distrust,
-				skip: [{ device: repository.dev, inode: repository.ino }],
+				doubts,
+				skip: repository ? [{ device: repository.dev, inode: repository.ino }] : [],
 				counters,
 				observer: progress,
 			});
@@ -122,7 +126,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 	signal.throwIfAborted();
 	for (const observer of observers) observer.activity('committing');
 	const progress = new StepMeter((step) => observers[0]?.step?.(step));
-	await chainRun.commit(points, { signal, progress });
+	await target.commit(points, { signal, progress });
 	return outcomes;
 }
 
@@ -131,33 +135,12 @@ function checkSource(path: string): void {
 	throw new EngineError('source.missing' satisfies ErrorCode, `${path} does not exist.`, { hint: 'Connect or mount it, or take it out of the job.' });
 }
 
-async function previousBlockSize(point: PointManifest | null, base: ChainReader | null): Promise<number | null> {
+async function previousBlockSize(point: PointManifest | null, base: ChunkReader | null): Promise<number | null> {
 	if (point?.root.kind !== 'disk' || !base) return null;
 	try {
 		return parseDiskMap(await base.readChunk(Buffer.from(point.root.hash, 'hex')), `the disk map of ${point.id}`).blockSizeBytes;
 	} catch (error) {
 		if (isEngineError(error, 'repository.damaged')) return null; // then it is cut as the job says, which is the same unless that was changed
-		throw error;
-	}
-}
-
-/** Whether anything of the disk's map, or a block that it names, cannot be had any more. */
-async function isDiskHurt({ id, root }: PointManifest, base: ChainReader, distrust: Distrust): Promise<boolean> {
-	try {
-		const hash = Buffer.from(root.hash, 'hex');
-		if (distrust.isLost(hash)) return true;
-		for (const segment of parseDiskMap(await base.readChunk(hash), `the disk map of ${id}`).segments) {
-			if (isZeroHash(segment)) continue;
-			if (distrust.isLost(segment)) return true;
-			const blocks = await base.readChunk(segment);
-			for (let at = 0; at + hashBytes <= blocks.byteLength; at += hashBytes) {
-				const block = blocks.subarray(at, at + hashBytes);
-				if (!isZeroHash(block) && distrust.isLost(block)) return true;
-			}
-		}
-		return false;
-	} catch (error) {
-		if (isEngineError(error, 'repository.damaged')) return true;
 		throw error;
 	}
 }

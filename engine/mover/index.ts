@@ -14,6 +14,7 @@ export { type BackupRun, type MutableCounters, noCounters, type ObjectOutcome, t
 export { tellRegularly } from './tell-regularly.ts';
 export { runInThread, serveTask } from './thread.ts';
 export * from './throttle/index.ts';
+export * from './wire/index.ts';
 
 /** @throws `source.missing`, `source.unreadable`, `repository.*`, the signal's reason */
 export const backUp = (run: BackupRun, observers: readonly TaskObserver[], options: TaskOptions): Promise<readonly ObjectOutcome[]> =>

@@ -1,12 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { EngineError } from '../base/index.ts';
 import type { Bottleneck, TaskCounters } from '../contract/index.ts';
-import { Packer, type PlacedChunk, sealedBytes, sealRecord } from '../format/index.ts';
-import type { BackupFileWriter, ChainReader, Distrust } from '../repository/index.ts';
+import { type PlacedChunk, sealedBytes, sealRecord } from '../format/index.ts';
 import type { Effort } from './effort.ts';
+import { MetadataStore } from './metadata-store.ts';
 import { findBottleneck } from './meter.ts';
 import type { FileResult, WorkerRequest } from './protocol.ts';
-import type { StorageGate } from './throttle/index.ts';
+import type { TargetRun } from './target-run.ts';
 import { type SealedRecord, WorkerPool } from './worker-pool.ts';
 
 /** Metadata is small and text-like: a middling level whatever the job says. */
@@ -16,13 +16,7 @@ const metadataLevel = 3;
 const maxWorkers = 8;
 
 export type PipeOptions = {
-	readonly writer: BackupFileWriter;
-	/** Of the storage that the writer writes to. */
-	readonly gate: Pick<StorageGate, 'times' | 'writtenBytes'>;
-	readonly base: ChainReader | null;
-	readonly knownIndexes: readonly SharedArrayBuffer[];
-	/** What of those is damaged; null: nothing. */
-	readonly distrust: Distrust | null;
+	readonly target: TargetRun;
 	readonly blockSizeBytes: number;
 	readonly effort: Effort;
 	readonly signal: AbortSignal;
@@ -40,11 +34,11 @@ export type PipeClient = { onFiles?(results: readonly FileResult[]): void; onBlo
 export class Pipe implements AsyncDisposable {
 	readonly #options: PipeOptions;
 	readonly #pool: WorkerPool;
-	readonly #packer: Packer;
+	readonly #metadata: MetadataStore;
 	readonly #pending = new Set<Promise<void>>();
 	readonly #startedAt = performance.now();
 	/** When the pipe began: what came before is none of its doing. */
-	readonly #before: { readonly times: StorageGate['times']; readonly writtenBytes: number };
+	readonly #before: Pick<TargetRun, 'times' | 'sentBytes'>;
 	#failure: { readonly error: unknown } | null = null;
 	#onFailure: (() => void)[] = [];
 	client: PipeClient = {};
@@ -53,19 +47,25 @@ export class Pipe implements AsyncDisposable {
 
 	constructor(options: PipeOptions) {
 		this.#options = options;
-		this.#before = { times: options.gate.times, writtenBytes: options.gate.writtenBytes };
-		this.#packer = new Packer((raw, chunks) => this.#sealMetadata(raw, chunks), options.writer.cipher);
+		const { target } = options;
+		this.#before = { times: target.times, sentBytes: target.sentBytes };
 		this.#pool = new WorkerPool({
 			workerCount: Math.min(availableParallelism(), maxWorkers),
-			knownIndexes: options.knownIndexes,
-			lostChunks: options.distrust?.lost.buffer ?? null,
+			known: target.known,
 			blockSizeBytes: options.blockSizeBytes,
 			effort: options.effort,
-			keys: options.writer.cipher?.keys ?? null,
+			keys: target.cipher?.keys ?? null,
 			module: options.workerModule,
 			onRecord: (record) => this.#write(record),
 			onFiles: (results) => this.client.onFiles?.(results),
 			onBlocks: (firstBlock, hashes) => this.client.onBlocks?.(firstBlock, hashes),
+			onFailure: (error) => this.fail(error),
+		});
+		this.#metadata = new MetadataStore({
+			known: target.known,
+			cipher: target.cipher,
+			claim: (hash) => this.#pool.claims.claim(hash),
+			sink: (raw, chunks) => this.#sealMetadata(raw, chunks),
 			onFailure: (error) => this.fail(error),
 		});
 		options.signal.addEventListener('abort', () => this.fail(options.signal.reason), { once: true });
@@ -113,25 +113,25 @@ export class Pipe implements AsyncDisposable {
 
 	/** Keeps a small chunk of metadata (a directory page, a map segment) and names it. */
 	store(chunk: Uint8Array): Uint8Array {
-		return this.#packer.put(chunk, (hash) => !this.#isKnown(hash) && this.#pool.claims.claim(hash));
+		return this.#metadata.put(chunk);
 	}
 
-	#isKnown(hash: Uint8Array): boolean {
-		const { base, distrust } = this.#options;
-		return Boolean(base?.has(hash)) && !distrust?.lost.has(hash);
+	/** To be awaited now and then by whoever stores much and gives little. */
+	async storeRoom(): Promise<void> {
+		if (!this.#metadata.hasRoom) await this.orFailure(this.#metadata.room());
 	}
 
 	/** Resolves when everything that was given is in the file (not yet durable). */
 	async flush(): Promise<void> {
 		await this.orFailure(this.#pool.flush());
-		this.#packer.flush();
+		await this.orFailure(this.#metadata.flush());
 		await this.orFailure(Promise.all(this.#pending));
 		this.check();
 	}
 
 	#sealMetadata(raw: Uint8Array, chunks: readonly PlacedChunk[]): void {
 		const buffer = Buffer.allocUnsafeSlow(sealedBytes(raw.byteLength));
-		const { header, totalBytes } = sealRecord(buffer, 'chunks', raw, metadataLevel, this.#options.writer.cipher);
+		const { header, totalBytes } = sealRecord(buffer, 'chunks', raw, metadataLevel, this.#options.target.cipher);
 		this.#write({ sealed: buffer.subarray(0, totalBytes), header, chunks }).catch((error) => this.fail(error));
 	}
 
@@ -141,27 +141,27 @@ export class Pipe implements AsyncDisposable {
 		return writing;
 	}
 
-	async #writeNow({ sealed, header, chunks }: SealedRecord): Promise<void> {
+	async #writeNow(record: SealedRecord): Promise<void> {
 		if (this.#failure) return;
-		await this.#options.writer.append(sealed, header, chunks);
+		await this.#options.target.append(record);
 	}
 
 	/** Bytes of records that have left for the file. */
 	get transferredBytes(): number {
-		return this.#options.gate.writtenBytes - this.#before.writtenBytes;
+		return this.#options.target.sentBytes - this.#before.sentBytes;
 	}
 
 	/** Where the time went since the pipe began. */
 	bottleneck({ doneBytes, readBytes }: Pick<TaskCounters, 'doneBytes' | 'readBytes'>): Bottleneck {
 		const { readMs, processMs } = this.#pool.times;
-		const { writeMs, throttledMs } = this.#options.gate.times;
+		const { networkMs, writeMs, throttledMs } = this.#options.target.times;
 		return findBottleneck({
 			elapsedMs: performance.now() - this.#startedAt,
 			workerCount: this.#pool.workerCount,
 			readMs,
 			processMs,
 			listMs: this.listMs,
-			networkMs: 0,
+			networkMs: networkMs - this.#before.times.networkMs,
 			writeMs: writeMs - this.#before.times.writeMs,
 			throttledMs: throttledMs - this.#before.times.throttledMs,
 			doneBytes,

@@ -5,24 +5,13 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { assert, isEngineError, isZero, systemErrorCode } from '../base/index.ts';
 import { type BlockSource, openBlockSource } from '../block/index.ts';
-import {
-	ByteWriter,
-	cipherOf,
-	type Extent,
-	FileIndex,
-	hashBytes,
-	nameChunk,
-	Packer,
-	type PlacedChunk,
-	sealRecord,
-	writeExtent,
-	zeroHash,
-} from '../format/index.ts';
+import { ByteWriter, cipherOf, type Extent, FileIndex, hashBytes, Packer, type PlacedChunk, sealRecord, writeExtent, zeroHash } from '../format/index.ts';
 import { openPlatform } from '../platform/index.ts';
 import { SourceFile } from '../source/index.ts';
 import { Chunker, chunkSizes } from './chunker.ts';
 import { Claims } from './claims.ts';
 import { EffortControl } from './effort.ts';
+import { type AnswerMemory, Inquiry } from './inquiry.ts';
 import type { FileResult, FileWork, WorkerReply, WorkerRequest, WorkerSetup, WorkerTimes } from './protocol.ts';
 import { Slots } from './slots.ts';
 
@@ -33,7 +22,6 @@ const platform = openPlatform();
 const slots = new Slots(setup.slots);
 const stop = new Int32Array(setup.stop);
 const shouldStop = (): boolean => Atomics.load(stop, 0) !== 0;
-const known = setup.knownIndexes.map((buffer) => new FileIndex(buffer)).reverse();
 let claims = new Claims(setup.claims);
 
 const chunker = new Chunker(chunkSizes(setup.blockSizeBytes));
@@ -42,8 +30,30 @@ const maxChunk = Math.max(chunker.sizes.maximumBytes, setup.blockSizeBytes);
 const window = Buffer.allocUnsafeSlow(maxChunk * 2);
 const cipher = cipherOf(setup.keys);
 const packer = new Packer(sealIntoSlot, cipher);
-const lost = setup.lostChunks && new FileIndex(setup.lostChunks);
-const isNew = (hash: Uint8Array): boolean => (lost?.has(hash) || !known.some((index) => index.has(hash))) && claims.claim(hash);
+let inquiry: Inquiry | null = null;
+/** Names a chunk, and packs it unless the chain has it or this run has taken it on. */
+const keep = 'answers' in setup.known ? keepByAsking(setup.known.answers) : keepByIndexes(setup.known);
+
+function keepByIndexes({ indexes, lost }: Extract<WorkerSetup['known'], { indexes: unknown }>): (chunk: Uint8Array) => Uint8Array {
+	const known = indexes.map((buffer) => new FileIndex(buffer)).reverse();
+	const lostChunks = lost && new FileIndex(lost);
+	return (chunk) => packer.put(chunk, (hash) => (lostChunks?.has(hash) || !known.some((index) => index.has(hash))) && claims.claim(hash));
+}
+
+function keepByAsking(answers: AnswerMemory): (chunk: Uint8Array) => Uint8Array {
+	const asking = new Inquiry({
+		answers,
+		cipher,
+		largestChunkBytes: maxChunk,
+		send: (hashes, area) => reply({ type: 'ask', hashes, area }),
+		onUnknown: (hash, chunk) => {
+			if (claims.claim(hash)) packer.add(hash, chunk);
+		},
+		shouldStop,
+	});
+	inquiry = asking;
+	return (chunk) => asking.put(chunk);
+}
 
 const times = { readMs: 0, processMs: 0, waitMs: 0 };
 const effort = new EffortControl(setup.effort);
@@ -88,7 +98,9 @@ function sealIntoSlot(raw: Uint8Array, chunks: readonly PlacedChunk[]): void {
 	workedBefore = workMs;
 }
 
-const reply = (message: WorkerReply): void => port.postMessage(message);
+function reply(message: WorkerReply): void {
+	port.postMessage(message);
+}
 
 /** Cuts and packs one range of a file. @returns how many bytes were there */
 function protectRange(file: SourceFile, offset: number, length: number, emit: (extent: Extent) => void): number {
@@ -113,7 +125,7 @@ function protectRange(file: SourceFile, offset: number, length: number, emit: (e
 		const end = from + chunker.next(window, from, to);
 		const chunk = window.subarray(from, end);
 		if (isZero(chunk)) emit({ kind: 'zero', lengthBytes: chunk.byteLength });
-		else emit({ kind: 'data', lengthBytes: chunk.byteLength, hash: packer.put(chunk, isNew) });
+		else emit({ kind: 'data', lengthBytes: chunk.byteLength, hash: keep(chunk) });
 		from = end;
 	}
 	return readAt - offset;
@@ -201,10 +213,7 @@ function protectBlocks(request: Extract<WorkerRequest, { type: 'blocks' }>): Uin
 		const count = disk.source.readSync(block, offset);
 		lap('readMs');
 		if (count < block.byteLength) block.fill(0, count); // the image became shorter; what is missing reads as zeros
-		const isEmpty = isZero(block);
-		const hash = isEmpty ? zeroHash : nameChunk(block, cipher);
-		if (!isEmpty && isNew(hash)) packer.add(hash, block);
-		hashes.set(hash, i * hashBytes);
+		hashes.set(isZero(block) ? zeroHash : keep(block), i * hashBytes);
 		lap('processMs');
 	}
 	return hashes;
@@ -237,6 +246,7 @@ port.on('message', (request: WorkerRequest) => {
 			claims = new Claims(request.claims);
 			return;
 		case 'flush':
+			inquiry?.flush();
 			packer.flush();
 			return reply({ type: 'flushed', times: timesNow() });
 	}

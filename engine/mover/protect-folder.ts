@@ -4,10 +4,11 @@ import { bytesFromText, displayText, EngineError, isEngineError, systemErrorCode
 import type { ErrorCode } from '../contract/index.ts';
 import { ByteWriter, PageWriter, packExtents, parsePage, type SubtreeTotals, type TreeEntry, writeEntry } from '../format/index.ts';
 import type { Platform } from '../platform/index.ts';
-import type { ChunkReader, Distrust } from '../repository/index.ts';
+import type { ChunkReader } from '../repository/index.ts';
 import { describeEntry, type Exclusion, type FoundEntry, isKernelFileSystem, isUnchanged, joinPath, scanFolder, sourceError, typeOf } from '../source/index.ts';
 import type { Pipe } from './pipe.ts';
 import type { FileResult, FileWork } from './protocol.ts';
+import type { Doubts } from './target-run.ts';
 import type { MutableCounters, TaskObserver } from './task.ts';
 
 /** Files go to the workers in batches of about a record's worth; a large file goes in segments, so that all workers share it. */
@@ -25,7 +26,7 @@ export type FolderProtection = {
 	/** The point before: hash of its root page, and where to read it. */
 	readonly previous: { readonly root: Uint8Array; readonly reader: ChunkReader } | null;
 	/** What of the chain cannot be relied on; null: nothing that is known of. */
-	readonly distrust: Distrust | null;
+	readonly doubts: Doubts | null;
 	/** Folders that are never entered: the repository itself, when it lies inside the source. */
 	readonly skip: readonly { readonly device: bigint; readonly inode: bigint }[];
 	readonly counters: MutableCounters;
@@ -165,6 +166,7 @@ export class FolderTask {
 		observer.activity(displayText(textFromBytes(path)));
 		observer.counters({ ...counters });
 		pipe.check();
+		await pipe.storeRoom();
 		await yieldToEvents();
 		this.#turnStartedAt = performance.now();
 	}
@@ -191,8 +193,8 @@ export class FolderTask {
 
 	/** Whether something that is stored of an unchanged file is damaged, so that it has to be read again all the same. */
 	async #isHurt(path: Buffer, { extents }: TreeEntry): Promise<boolean> {
-		const { distrust, previous, observer } = this.#options;
-		if (!distrust || !previous || !(await distrust.isHurt(extents, previous.reader))) return false;
+		const { doubts, observer } = this.#options;
+		if (!doubts || !(await doubts.isHurt(extents))) return false;
 		observer.info(`${displayText(textFromBytes(path))} is read again, because what is stored of it is damaged.`);
 		return true;
 	}
@@ -235,7 +237,7 @@ export class FolderTask {
 			observer.info(`${displayText(textFromBytes(child.path))} was left out: a socket has no content and is made anew by its program.`);
 			return;
 		}
-		if (previous && isUnchanged(child, previous) && !(this.#options.distrust && (await this.#isHurt(child.path, previous)))) {
+		if (previous && isUnchanged(child, previous) && !(this.#options.doubts && (await this.#isHurt(child.path, previous)))) {
 			folder.entries.push(previous);
 			counters.unchangedItems++;
 			this.#done(previous);

@@ -1,13 +1,19 @@
 /** What the coordinating thread and its process workers say to each other. */
 import type { ChainKeys } from '../format/index.ts';
 import type { Effort } from './effort.ts';
+import type { AnswerMemory } from './inquiry.ts';
 import type { SlotMemory } from './slots.ts';
 
 export type WorkerSetup = {
-	/** Indexes of the chain that this run builds on; what they hold is not packed again. */
-	readonly knownIndexes: readonly SharedArrayBuffer[];
-	/** Index of chunks that those indexes name in vain: they are packed again. */
-	readonly lostChunks: SharedArrayBuffer | null;
+	readonly known:
+		| {
+				/** Indexes of the chain that this run builds on; what they hold is not packed again. */
+				readonly indexes: readonly SharedArrayBuffer[];
+				/** Index of chunks that those indexes name in vain: they are packed again. */
+				readonly lost: SharedArrayBuffer | null;
+		  }
+		/** What the chain holds is known on another machine. */
+		| { readonly answers: AnswerMemory };
 	readonly claims: SharedArrayBuffer;
 	readonly slots: SlotMemory;
 	/** One i32: not zero means stop as soon as possible. */
@@ -60,6 +66,8 @@ export type FileResult =
 export type WorkerTimes = { readonly readMs: number; readonly processMs: number; readonly waitMs: number };
 
 export type WorkerReply =
+	/** Which of these chunks does the target know? The answer comes in shared memory, since a worker takes messages only between requests. */
+	| { readonly type: 'ask'; readonly hashes: Uint8Array; readonly area: number }
 	| {
 			readonly type: 'record';
 			readonly slot: number;

@@ -5,15 +5,16 @@ import { type TestContext, test } from 'node:test';
 import { systemClock } from '../base/index.ts';
 import type { Bottleneck } from '../contract/index.ts';
 import { openPlatform } from '../platform/index.ts';
-import { ChainRun, LocalFolder, prepareRepository, type Storage } from '../repository/index.ts';
+import { LocalFolder, prepareRepository, type Storage } from '../repository/index.ts';
 import { memoryFolder } from '../repository/testing/memory-folder.ts';
 import { seededRandom } from '../repository/testing/random.ts';
 import { compileExclusions } from '../source/index.ts';
 import { Pipe } from './pipe.ts';
 import { FolderTask } from './protect-folder.ts';
+import { LocalRun } from './target-run.ts';
 import { noCounters, type TaskObserver } from './task.ts';
 import { slowMs } from './testing/slow.ts';
-import { Bandwidth, localTraffic, noShares, StorageGate, type TaskShares, underLimits } from './throttle/index.ts';
+import { Bandwidth, localTraffic, type TaskShares, underLimits } from './throttle/index.ts';
 
 const MB = 1_000_000;
 const fileCount = 12;
@@ -27,9 +28,8 @@ type Slowness = { readonly workerModule?: URL; readonly slowStorage?: boolean; r
 async function runPipe(t: TestContext, slowness: Slowness, opened: Root | null = null): Promise<Bottleneck> {
 	const { source, repository } = opened ?? (await openRoot(t));
 	const local = new LocalFolder(repository);
-	const gate = new StorageGate(slowness.slowStorage ? slowWrites(local) : local, slowness.shares ?? noShares);
 	const object = { kind: 'folder' as const, path: source };
-	await using run = await ChainRun.begin(
+	await using target = await LocalRun.begin(
 		{
 			repositoryPath: repository,
 			job: { id: 'stages0000000001', name: 'Stages' },
@@ -42,14 +42,11 @@ async function runPipe(t: TestContext, slowness: Slowness, opened: Root | null =
 			keyId: null,
 			now: systemClock.now(),
 		},
-		gate.storage,
+		{ shares: slowness.shares },
+		slowness.slowStorage ? slowWrites(local) : local,
 	);
 	await using pipe = new Pipe({
-		writer: run.writer,
-		gate,
-		base: null,
-		knownIndexes: [],
-		distrust: null,
+		target,
 		blockSizeBytes: 262_144,
 		effort: null,
 		signal: t.signal,
@@ -58,7 +55,7 @@ async function runPipe(t: TestContext, slowness: Slowness, opened: Root | null =
 	const counters = { ...noCounters };
 	const skip = [{ device: -1n, inode: -1n }];
 	const platform = openPlatform();
-	await new FolderTask({ pipe, path: source, exclude: compileExclusions([]), platform, previous: null, distrust: null, skip, counters, observer }).run();
+	await new FolderTask({ pipe, path: source, exclude: compileExclusions([]), platform, previous: null, doubts: null, skip, counters, observer }).run();
 	await pipe.flush();
 	assert.equal(counters.readBytes, fileCount * fileBytes);
 	return pipe.bottleneck(counters);

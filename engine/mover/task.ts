@@ -1,6 +1,7 @@
 import type { Bottleneck, ChainMethod, Compression, ItemWarning, RunMode, SessionStep, SourceSpec, TaskCounters } from '../contract/index.ts';
 import type { RepositoryFolder, Suspect } from '../repository/index.ts';
 import type { TaskShares } from './throttle/index.ts';
+import type { RemotePlace } from './wire/place.ts';
 
 /** Listens to one object of a run. Called often: implementations only store and thin out. Never throws. */
 export interface TaskObserver {
@@ -21,7 +22,7 @@ export type TaskOptions = { readonly signal?: AbortSignal | undefined };
 
 /** One run into one chain: one object, or all objects of the job where the repository keeps single-file chains. */
 export type BackupRun = {
-	readonly repositoryPath: RepositoryFolder;
+	readonly repositoryPath: RepositoryFolder | RemotePlace;
 	/** Master key of the chain, one of the repository's; null: not encrypted. */
 	readonly keyId: string | null;
 	readonly job: { readonly id: string; readonly name: string };

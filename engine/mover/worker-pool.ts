@@ -1,11 +1,13 @@
 import type { Worker } from 'node:worker_threads';
-import { EngineError, startThread } from '../base/index.ts';
+import { assert, EngineError, startThread } from '../base/index.ts';
 import { type ChainKeys, codecs, hashBytes, type PlacedChunk, type RecordHeader, sealedRecordLimit } from '../format/index.ts';
 import { chunkSizes } from './chunker.ts';
 import { Claims } from './claims.ts';
 import type { Effort } from './effort.ts';
+import { Answers, createAnswers } from './inquiry.ts';
 import type { FileResult, WorkerReply, WorkerRequest, WorkerSetup, WorkerTimes } from './protocol.ts';
 import { createSlots, Slots } from './slots.ts';
+import type { KnownChunks } from './target-run.ts';
 
 /** Requests that wait in each worker while it works on one: enough that it never idles, few enough that memory stays bounded. */
 const queuedPerWorker = 2;
@@ -16,8 +18,7 @@ export type SealedRecord = { readonly sealed: Uint8Array; readonly header: Recor
 
 export type PoolOptions = {
 	readonly workerCount: number;
-	readonly knownIndexes: readonly SharedArrayBuffer[];
-	readonly lostChunks: SharedArrayBuffer | null;
+	readonly known: KnownChunks;
 	readonly blockSizeBytes: number;
 	readonly effort: Effort;
 	/** Of the chain; null when it is not encrypted. */
@@ -32,7 +33,14 @@ export type PoolOptions = {
 	readonly onFailure: (error: unknown) => void;
 };
 
-type Member = { readonly worker: Worker; readonly slots: Slots; times: WorkerTimes; outstanding: number; flushed: (() => void) | null };
+type Member = {
+	readonly worker: Worker;
+	readonly slots: Slots;
+	readonly answers: Answers;
+	times: WorkerTimes;
+	outstanding: number;
+	flushed: (() => void) | null;
+};
 
 /** Process workers of one run: gives them work, takes their records, tells when there is room for more. */
 export class WorkerPool implements AsyncDisposable {
@@ -51,12 +59,28 @@ export class WorkerPool implements AsyncDisposable {
 
 	/** A thread costs a tenth of a second and tens of megabytes: it starts when there is work that no other has time for. */
 	#start(): Member {
-		const { knownIndexes, lostChunks, blockSizeBytes, effort, keys, module = new URL('./process-worker.ts', import.meta.url) } = this.#options;
+		const { known, blockSizeBytes, effort, keys, module = new URL('./process-worker.ts', import.meta.url) } = this.#options;
+		const answers = createAnswers();
 		const largestChunk = Math.max(chunkSizes(blockSizeBytes).maximumBytes, blockSizeBytes);
 		const memory = createSlots(slotsPerWorker, sealedRecordLimit(largestChunk));
-		const setup: WorkerSetup = { knownIndexes, lostChunks, claims: this.claims.buffer, slots: memory, stop: this.#stop, blockSizeBytes, effort, keys };
+		const setup: WorkerSetup = {
+			known: known.kind === 'indexes' ? { indexes: known.indexes, lost: known.lost } : { answers },
+			claims: this.claims.buffer,
+			slots: memory,
+			stop: this.#stop,
+			blockSizeBytes,
+			effort,
+			keys,
+		};
 		const worker = startThread(module, setup);
-		const member: Member = { worker, slots: new Slots(memory), times: { readMs: 0, processMs: 0, waitMs: 0 }, outstanding: 0, flushed: null };
+		const member: Member = {
+			worker,
+			slots: new Slots(memory),
+			answers: new Answers(answers),
+			times: { readMs: 0, processMs: 0, waitMs: 0 },
+			outstanding: 0,
+			flushed: null,
+		};
 		worker.on('message', (reply: WorkerReply) => {
 			try {
 				this.#take(member, reply);
@@ -128,6 +152,9 @@ export class WorkerPool implements AsyncDisposable {
 			case 'record':
 				this.#takeRecord(member, reply);
 				break;
+			case 'ask':
+				this.#ask(member, reply.hashes, reply.area);
+				break;
 			case 'files':
 			case 'blocks':
 				member.times = reply.times;
@@ -144,6 +171,15 @@ export class WorkerPool implements AsyncDisposable {
 				member.flushed?.();
 				member.flushed = null;
 		}
+	}
+
+	#ask(member: Member, hashes: Uint8Array, area: number): void {
+		const { known } = this.#options;
+		assert(known.kind === 'ask', 'a worker with indexes asks');
+		known.ask(hashes).then(
+			(answer) => member.answers.give(area, answer),
+			(error) => this.#fail(error),
+		);
 	}
 
 	#takeRecord(member: Member, reply: Extract<WorkerReply, { type: 'record' }>): void {

@@ -5,8 +5,8 @@
  */
 import type { CheckResult } from '../contract/index.ts';
 import { runInThread, type TaskObserver, type TaskOptions, type TaskShares } from '../mover/index.ts';
-import type { RepositoryFolder } from '../repository/index.ts';
 import type { CheckChainTask } from './check-chain.ts';
+import type { RestorePlace } from './reached.ts';
 import type { RestoreDiskTask } from './restore-disk.ts';
 import type { RestoreFilesTask } from './restore-files.ts';
 import type { RestoreTask } from './restore-thread.ts';
@@ -29,14 +29,14 @@ export const restoreDisk = (task: RestoreDiskTask, observer: TaskObserver, optio
 
 /** Reads everything a point needs; damage is in the result, not an error. */
 export const verifyPoint = (
-	task: { repositoryPath: RepositoryFolder; pointId: string; shares?: TaskShares },
+	task: { repositoryPath: RestorePlace; pointId: string; shares?: TaskShares },
 	observer: TaskObserver,
 	options: TaskOptions,
 ): Promise<CheckResult> => run({ kind: 'verify', ...task }, observer, options);
 
 /** Reads every stored byte of a chain, or a share of it; damage is in the result, not an error. */
 export const checkChain = (
-	task: CheckChainTask & { readonly repositoryPath: RepositoryFolder },
+	task: CheckChainTask & { readonly repositoryPath: RestorePlace },
 	observer: TaskObserver,
 	options: TaskOptions,
 ): Promise<CheckResult> => run({ kind: 'check', ...task }, observer, options);

@@ -4,11 +4,14 @@ import type { ErrorShape, ItemWarning } from '../contract/index.ts';
 import type { TreeEntry } from '../format/index.ts';
 import type { Share } from '../mover/index.ts';
 import type { ChainHandle } from '../repository/index.ts';
+import type { StoragePort } from './storage-port.ts';
 
 export type RestoreWorkerSetup = {
 	readonly chain: ChainHandle;
 	/** What the task may read; all its workers go by it. Null: as much as they can. */
 	readonly share: Share | null;
+	/** To a storage that another thread reads; null: this thread reads it. */
+	readonly storage: StoragePort | null;
 };
 
 /** A file, or one slice of a large one. */

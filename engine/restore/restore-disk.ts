@@ -3,13 +3,14 @@ import { openDiskTarget } from '../block/index.ts';
 import type { ErrorShape } from '../contract/index.ts';
 import { blockCount, blocksPerSegment, type DiskMapRoot, hashBytes, isZeroHash, parseDiskMap } from '../format/index.ts';
 import type { TaskObserver, TaskShares } from '../mover/index.ts';
-import { ChainReader, findPoint, loadChain, type RepositoryFolder } from '../repository/index.ts';
+import { ChainReader, findPoint, loadChain } from '../repository/index.ts';
 import { PointView } from './point-view.ts';
 import { RestoreProgress } from './progress.ts';
+import { type RestorePlace, reach, type TaskSignal } from './reached.ts';
 import { RestorePool } from './restore-pool.ts';
 
 export type RestoreDiskTask = {
-	readonly repositoryPath: RepositoryFolder;
+	readonly repositoryPath: RestorePlace;
 	readonly pointId: string;
 	readonly to: string;
 	readonly overwrite: boolean;
@@ -46,10 +47,12 @@ const failureOf = (shape: ErrorShape): EngineError =>
  * Writes a disk to a raw file (sparse) or a device.
  * @throws `exists.target`, `restore.target`, `repository.damaged`; a file that was created here is removed again
  */
-export async function restoreDisk(task: RestoreDiskTask, [observer]: readonly TaskObserver[], { signal }: { readonly signal: AbortSignal }): Promise<void> {
-	const { point, files } = await findPoint(task.repositoryPath, task.pointId);
-	const chain = await loadChain(task.repositoryPath, files);
-	await using view = new PointView(point, new ChainReader(chain));
+export async function restoreDisk(task: RestoreDiskTask, [observer]: readonly TaskObserver[], options: TaskSignal): Promise<void> {
+	await using repository = await reach(task.repositoryPath, options);
+	const { vault, signal } = repository;
+	const { point, files } = await findPoint(vault, task.pointId);
+	const chain = await loadChain(vault, files);
+	await using view = new PointView(point, new ChainReader(chain, vault.storage));
 	const map = await readDiskMap(view);
 	const progress = new RestoreProgress(observer as TaskObserver);
 	const { counters } = progress;
@@ -60,7 +63,7 @@ export async function restoreDisk(task: RestoreDiskTask, [observer]: readonly Ta
 	using target = openDiskTarget(task.to, map.sizeBytes, { overwrite: task.overwrite });
 	try {
 		const bytesOf = (block: number): number => Math.min(map.blockSizeBytes, map.sizeBytes - block * map.blockSizeBytes);
-		await using pool = new RestorePool(chain, task.shares, (reply) => {
+		await using pool = new RestorePool(chain, repository, task.shares, (reply) => {
 			if (reply.type !== 'blocks') return;
 			if (reply.failure) throw failureOf(reply.failure);
 			counters.doneBytes += reply.writtenBytes;

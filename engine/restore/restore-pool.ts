@@ -2,8 +2,10 @@ import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { startThread } from '../base/index.ts';
 import type { TaskShares } from '../mover/index.ts';
-import type { ChainHandle } from '../repository/index.ts';
+import type { ChainHandle, Storage } from '../repository/index.ts';
 import type { RestoreReply, RestoreRequest, RestoreTimes, RestoreWorkerSetup } from './protocol.ts';
+import type { Reached } from './reached.ts';
+import { serveStorage } from './storage-port.ts';
 
 /** Each takes some tens of megabytes; no target is written faster than so many can decode. */
 const maxWorkers = Math.min(availableParallelism(), 8);
@@ -14,7 +16,8 @@ type Member = { readonly worker: Worker; outstanding: number; times: RestoreTime
 
 /** Restore workers of one task. The first failure of a worker itself is what every later call throws. */
 export class RestorePool implements AsyncDisposable {
-	readonly #setup: RestoreWorkerSetup;
+	readonly #setup: Omit<RestoreWorkerSetup, 'storage'>;
+	readonly #remote: Storage | null;
 	readonly #onReply: (reply: RestoreReply) => void;
 	/** Started when there is work that no other has time for. */
 	readonly #members: Member[] = [];
@@ -23,13 +26,16 @@ export class RestorePool implements AsyncDisposable {
 	readonly #startedAt = performance.now();
 
 	/** @param shares what the task may move: its workers go by them together */
-	constructor(chain: ChainHandle, shares: TaskShares | undefined, onReply: (reply: RestoreReply) => void) {
+	constructor(chain: ChainHandle, { remote }: Pick<Reached, 'remote'>, shares: TaskShares | undefined, onReply: (reply: RestoreReply) => void) {
 		this.#setup = { chain, share: shares?.read ?? null };
+		this.#remote = remote;
 		this.#onReply = onReply;
 	}
 
 	#start(): Member {
-		const worker = startThread(new URL('./restore-worker.ts', import.meta.url), this.#setup);
+		const storage = this.#remote && serveStorage(this.#remote);
+		const setup: RestoreWorkerSetup = { ...this.#setup, storage };
+		const worker = startThread(new URL('./restore-worker.ts', import.meta.url), setup, storage ? [storage.port] : []);
 		const member: Member = { worker, outstanding: 0, times: { readMs: 0, throttledMs: 0, decodeMs: 0, writeMs: 0 } };
 		worker.on('message', (reply: RestoreReply) => {
 			try {

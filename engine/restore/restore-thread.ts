@@ -1,7 +1,8 @@
 /** The thread of one restore, verification or check. */
-import { serveTask, type TaskShares } from '../mover/index.ts';
-import type { RepositoryFolder } from '../repository/index.ts';
+import type { CheckResult } from '../contract/index.ts';
+import { serveTask, type TaskObserver, type TaskShares } from '../mover/index.ts';
 import { type CheckChainTask, checkChain } from './check-chain.ts';
+import { type RestorePlace, reach, type TaskSignal } from './reached.ts';
 import { type RestoreDiskTask, restoreDisk } from './restore-disk.ts';
 import { type RestoreFilesTask, restoreFiles } from './restore-files.ts';
 import { verifyPoint } from './verify.ts';
@@ -9,8 +10,13 @@ import { verifyPoint } from './verify.ts';
 export type RestoreTask =
 	| ({ readonly kind: 'files' } & RestoreFilesTask)
 	| ({ readonly kind: 'disk' } & RestoreDiskTask)
-	| { readonly kind: 'verify'; readonly repositoryPath: RepositoryFolder; readonly pointId: string; readonly shares?: TaskShares }
-	| ({ readonly kind: 'check'; readonly repositoryPath: RepositoryFolder } & CheckChainTask);
+	| { readonly kind: 'verify'; readonly repositoryPath: RestorePlace; readonly pointId: string; readonly shares?: TaskShares }
+	| ({ readonly kind: 'check'; readonly repositoryPath: RestorePlace } & Omit<CheckChainTask, 'repositoryPath'>);
+
+async function checkReached(task: Extract<RestoreTask, { kind: 'check' }>, observers: readonly TaskObserver[], options: TaskSignal): Promise<CheckResult> {
+	await using repository = await reach(task.repositoryPath, options);
+	return await checkChain({ ...task, repositoryPath: repository.vault }, observers, repository);
+}
 
 serveTask<RestoreTask>((task, observers, options) => {
 	switch (task.kind) {
@@ -21,6 +27,6 @@ serveTask<RestoreTask>((task, observers, options) => {
 		case 'verify':
 			return verifyPoint(task, observers, options);
 		case 'check':
-			return checkChain(task, observers, options);
+			return checkReached(task, observers, options);
 	}
 });

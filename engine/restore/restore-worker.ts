@@ -10,11 +10,12 @@ import { openPlatform } from '../platform/index.ts';
 import { ChainReader, storageAt } from '../repository/index.ts';
 import { applyMetadata, removeExisting, targetError } from './file-writer.ts';
 import type { FileSlice, RestoreReply, RestoreRequest, RestoreTimes, RestoreWorkerSetup, SliceFailure } from './protocol.ts';
+import { storageOver } from './storage-port.ts';
 
 assert(parentPort, 'this file is a worker thread');
 const port: MessagePort = parentPort;
-const { chain, share } = workerData as RestoreWorkerSetup;
-const gate = new StorageGate(storageAt(chain.repositoryPath), { ...noShares, read: share });
+const { chain, share, storage } = workerData as RestoreWorkerSetup;
+const gate = new StorageGate(storage ? storageOver(storage) : storageAt(chain.repositoryPath), { ...noShares, read: share });
 const reader = new ChainReader(chain, gate.storage);
 const platform = openPlatform();
 const times = { chunkMs: 0, writeMs: 0 };

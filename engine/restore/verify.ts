@@ -2,9 +2,10 @@ import { type EngineError, isEngineError, textFromBytes } from '../base/index.ts
 import type { CheckResult, Damage } from '../contract/index.ts';
 import { hashBytes, isZeroHash, type TreeEntry } from '../format/index.ts';
 import type { TaskObserver, TaskShares } from '../mover/index.ts';
-import { ChainReader, findPoint, loadChain, maxFindings, type RepositoryFolder } from '../repository/index.ts';
+import { ChainReader, findPoint, loadChain, maxFindings } from '../repository/index.ts';
 import { childPath, PointView } from './point-view.ts';
 import { RestoreProgress } from './progress.ts';
+import { type RestorePlace, reach, type TaskSignal } from './reached.ts';
 import { readDiskMap, readSegments } from './restore-disk.ts';
 import { RestorePool } from './restore-pool.ts';
 
@@ -17,26 +18,28 @@ function note(findings: Findings, isUnreadable: boolean, damage: Damage): void {
 
 /** Reads everything that one point needs, through the same steps as a restore, and writes nothing. */
 export async function verifyPoint(
-	task: { readonly repositoryPath: RepositoryFolder; readonly pointId: string; readonly shares?: TaskShares | undefined },
+	task: { readonly repositoryPath: RestorePlace; readonly pointId: string; readonly shares?: TaskShares | undefined },
 	[observer]: readonly TaskObserver[],
-	{ signal }: { readonly signal: AbortSignal },
+	options: TaskSignal,
 ): Promise<CheckResult> {
-	const { point, files, chain } = await findPoint(task.repositoryPath, task.pointId);
+	await using repository = await reach(task.repositoryPath, options);
+	const { vault, signal } = repository;
+	const { point, files, chain } = await findPoint(vault, task.pointId);
 	const findings: Findings = { readBytes: 0, damaged: [], unreadable: [] };
 	const result = (): CheckResult => ({ chain: chain.id, ...findings });
 	const file = files.at(-1) ?? '';
 	let handle: Awaited<ReturnType<typeof loadChain>>;
 	try {
-		handle = await loadChain(task.repositoryPath, files);
+		handle = await loadChain(vault, files);
 	} catch (error) {
 		if (!isEngineError(error)) throw error;
 		note(findings, error.code !== 'repository.damaged', { file, point: point.id, path: null, reason: error.message });
 		return result();
 	}
 	const progress = new RestoreProgress(observer as TaskObserver);
-	await using view = new PointView(point, new ChainReader(handle));
+	await using view = new PointView(point, new ChainReader(handle, vault.storage));
 	const requested = new Map<number, readonly string[]>();
-	await using pool = new RestorePool(handle, task.shares, (reply) => {
+	await using pool = new RestorePool(handle, repository, task.shares, (reply) => {
 		if (reply.type !== 'chunks') return;
 		const paths = requested.get(reply.id) ?? [];
 		requested.delete(reply.id);

@@ -1,5 +1,5 @@
 import { isEngineError } from '../../base/index.ts';
-import { cipherOf, FileIndex, IndexBuilder, maxListDepth, parseExtents } from '../../format/index.ts';
+import { cipherOf, FileIndex, hashBytes, IndexBuilder, isZeroHash, maxListDepth, parseDiskMap, parseExtents } from '../../format/index.ts';
 import type { ChainHandle, ChunkReader } from '../chain-reader.ts';
 import { openVault, type RepositoryPlace } from '../storage/open-storage.ts';
 import { RecordVerifier } from './check-file.ts';
@@ -79,6 +79,26 @@ export class Distrust {
 	async #isListHurt(hash: Uint8Array, reader: ChunkReader, depth: number): Promise<boolean> {
 		try {
 			return await this.isHurt(await reader.readChunk(hash), reader, depth + 1);
+		} catch (error) {
+			if (isEngineError(error, 'repository.damaged')) return true;
+			throw error;
+		}
+	}
+
+	/** Whether anything of a disk's map, or a block that it names, cannot be had any more. @param reader of the chain */
+	async isDiskHurt(root: Uint8Array, reader: ChunkReader): Promise<boolean> {
+		try {
+			if (this.isLost(root)) return true;
+			for (const segment of parseDiskMap(await reader.readChunk(root), 'the disk map of the point before').segments) {
+				if (isZeroHash(segment)) continue;
+				if (this.isLost(segment)) return true;
+				const blocks = await reader.readChunk(segment);
+				for (let at = 0; at + hashBytes <= blocks.byteLength; at += hashBytes) {
+					const block = blocks.subarray(at, at + hashBytes);
+					if (!isZeroHash(block) && this.isLost(block)) return true;
+				}
+			}
+			return false;
 		} catch (error) {
 			if (isEngineError(error, 'repository.damaged')) return true;
 			throw error;

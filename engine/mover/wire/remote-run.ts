@@ -1,0 +1,130 @@
+import { assert, EngineError, systemClock } from '../../base/index.ts';
+import { type ChainCipher, cipherOf, nameChunk, type PointManifest, sameHash } from '../../format/index.ts';
+import type { ChainRunSpec, ChunkReader, StepOptions } from '../../repository/index.ts';
+import { LaneMeter } from '../meter.ts';
+import type { Doubts, KnownChunks, LimitOptions, TargetRun } from '../target-run.ts';
+import { RateLimiter } from '../throttle/index.ts';
+import type { SealedRecord } from '../worker-pool.ts';
+import type { RemotePlace } from './place.ts';
+import { type ReachOptions, RemoteRepository } from './remote-repository.ts';
+import { sayRecord } from './repository-host.ts';
+import { beginWords, begunWords, busyWords, heard, newsWords, verdictWords } from './words.ts';
+
+/** How long the other side may take to clean up after a run that is given up. */
+const abortMs = 30_000;
+
+type BeginOptions = ReachOptions & LimitOptions & { readonly signal: AbortSignal };
+
+/** A run into a repository that a data mover on another machine holds. */
+export class RemoteRun implements TargetRun {
+	readonly #repository: RemoteRepository;
+	readonly #begun: typeof begunWords._zod.output;
+	readonly cipher: ChainCipher | null;
+	readonly base: ChunkReader | null;
+	readonly doubts: Doubts | null;
+	readonly known: KnownChunks;
+	readonly #limiter: RateLimiter | null;
+	readonly #sends = new LaneMeter();
+	readonly #signal: AbortSignal;
+	#busyMs = 0;
+	sentBytes = 0;
+	#isCommitted = false;
+
+	private constructor(repository: RemoteRepository, begun: typeof begunWords._zod.output, { shares, signal }: BeginOptions) {
+		this.#limiter = shares?.write ? new RateLimiter(shares.write) : null;
+		this.#signal = signal;
+		this.#repository = repository;
+		this.#begun = begun;
+		this.cipher = cipherOf(begun.keys);
+		this.base = begun.hasBase ? { readChunk: (hash) => this.#readChunk(hash) } : null;
+		this.known = begun.hasBase ? { kind: 'ask', ask: (hashes) => this.#ask(hashes) } : { kind: 'indexes', indexes: [], lost: null };
+		this.doubts =
+			begun.lostChunks === null
+				? null
+				: {
+						lostChunks: begun.lostChunks,
+						isHurt: async (extents) => this.#verdict('isHurt', extents),
+						isDiskHurt: async (root) => this.#verdict('isDiskHurt', root),
+					};
+	}
+
+	/** @throws `connection.*`, `auth.*`, `repository.*` */
+	static async begin(place: RemotePlace, spec: Omit<ChainRunSpec, 'repositoryPath'>, options: BeginOptions): Promise<RemoteRun> {
+		const repository = await RemoteRepository.reach(place, options);
+		try {
+			const said: typeof beginWords._zod.output = beginWords.parse(spec); // what else the caller's object holds stays here
+			const begun = heard(begunWords, (await repository.calls.ask('begin', { json: said }, options)).json);
+			if (begun.previous.length !== spec.objects.length)
+				throw new EngineError('connection.lost', 'The other side tells of other objects than it was asked about.');
+			return new RemoteRun(repository, begun, options);
+		} catch (error) {
+			await repository[Symbol.asyncDispose]();
+			throw error;
+		}
+	}
+
+	get actual(): 'full' | 'increment' {
+		return this.#begun.actual;
+	}
+
+	get fallbackReason(): string {
+		return this.#begun.fallbackReason;
+	}
+
+	get previous(): readonly (PointManifest | null)[] {
+		return this.#begun.previous;
+	}
+
+	async #ask(hashes: Uint8Array): Promise<Uint8Array> {
+		return (await this.#repository.calls.ask('has', { bytes: [hashes] })).bytes;
+	}
+
+	async #readChunk(hash: Uint8Array): Promise<Uint8Array> {
+		const { bytes } = await this.#repository.calls.ask('readChunk', { bytes: [hash] });
+		if (!sameHash(nameChunk(bytes, this.cipher), hash))
+			throw new EngineError('repository.damaged', 'A chunk that was read on the other side is not what its name says.');
+		return bytes;
+	}
+
+	async #verdict(method: 'isHurt' | 'isDiskHurt', bytes: Uint8Array): Promise<boolean> {
+		return heard(verdictWords, (await this.#repository.calls.ask(method, { bytes: [bytes] })).json).isHurt;
+	}
+
+	get times(): TargetRun['times'] {
+		return { networkMs: Math.max(0, this.#sends.workMs - this.#busyMs), writeMs: this.#busyMs, throttledMs: this.#sends.heldMs };
+	}
+
+	async append(record: SealedRecord): Promise<void> {
+		assert(!this.#isCommitted, 'a committed run takes no more records');
+		await this.#letPass(record.sealed.byteLength);
+		this.sentBytes += record.sealed.byteLength;
+		const { json } = await this.#sends.working(() => this.#repository.calls.ask('append', { bytes: sayRecord(record) }));
+		this.#busyMs = Math.max(this.#busyMs, heard(busyWords, json).busyMs);
+	}
+
+	/** The limit of the repository and of the way there holds back what is sent. */
+	async #letPass(bytes: number): Promise<void> {
+		const limiter = this.#limiter;
+		for (let left = bytes; limiter && left > 0; ) left -= await this.#sends.held(() => limiter.take(left, { signal: this.#signal }));
+	}
+
+	async commit(points: readonly PointManifest[], { signal, progress }: StepOptions): Promise<void> {
+		const onNews = (json: unknown): void => {
+			const news = heard(newsWords, json);
+			if (news.what === 'begins') progress?.begins(news.part);
+			else progress?.[news.what](news.bytes);
+		};
+		await this.#repository.calls.ask('commit', { json: { points } }, { signal, onNews });
+		this.#isCommitted = true;
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		if (!this.#isCommitted && !this.#repository.session.ended.aborted) {
+			const patience = new AbortController();
+			const limit = systemClock.sleep(abortMs, { signal: patience.signal }).catch(() => undefined); // it was in time
+			await Promise.race([this.#repository.calls.ask('abort').catch(() => undefined), limit]); // the session's end does the same, only later
+			patience.abort();
+		}
+		await this.#repository[Symbol.asyncDispose]();
+	}
+}

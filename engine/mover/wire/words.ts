@@ -1,0 +1,108 @@
+/** What is said in the questions about a repository, as the answering side checks it. Shared by both sides. */
+import { z } from 'zod';
+import { EngineError } from '../../base/index.ts';
+import { chainMethod, damagedStructure, sourceSpec, stepPart } from '../../contract/index.ts';
+import { type ChainKeys, type KeyRing, pointManifest } from '../../format/index.ts';
+
+const base64 = z.base64().transform((text) => new Uint8Array(Buffer.from(text, 'base64')));
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+const count = z.number().int().nonnegative();
+/** Relative, inside the repository; its own names need no more. */
+const relativePath = z
+	.string()
+	.max(4096)
+	.refine((path) => !path.includes('\0') && !path.startsWith('/') && !path.split(/[/\\]/).includes('..'), 'a path must stay within the repository');
+
+export const placeWords = z.object({
+	path: z.string().min(1).max(4096),
+	keys: z
+		.array(z.object({ id: z.string().max(64), secret: base64, slots: z.array(z.object({ kind: z.enum(['password', 'recovery']), bytes: base64 })).max(8) }))
+		.max(1000),
+});
+export const sayPlace = (path: string, keys: KeyRing): z.input<typeof placeWords> => ({
+	path,
+	keys: keys.map(({ id, secret, slots }) => ({ id, secret: text(secret), slots: slots.map(({ kind, bytes }) => ({ kind, bytes: text(bytes) })) })),
+});
+
+export const propertiesWords = z.object({ place: z.string(), randomWrite: z.boolean(), knowsSpace: z.boolean() });
+
+export const beginWords = z.object({
+	job: z.object({ id: z.string().regex(/^[\w-]{1,64}$/), name: z.string().min(1).max(1000) }),
+	objects: z.array(sourceSpec).min(1).max(10_000),
+	method: chainMethod,
+	differential: z.boolean(),
+	singleFile: z.boolean(),
+	requested: z.enum(['full', 'synthetic', 'increment']),
+	renewAfterPoints: count.nullable(),
+	suspects: z
+		.array(
+			z.object({
+				file: relativePath,
+				structure: damagedStructure.optional(),
+				offset: count.optional(),
+				chunk: z
+					.string()
+					.regex(/^[0-9a-f]{64}$/)
+					.optional(),
+			}),
+		)
+		.max(1_000_000)
+		.optional(),
+	adHoc: z.object({ keepUntil: z.number().int().nullable() }).optional(),
+	keyId: z.string().max(64).nullable(),
+	now: z.number().int(),
+});
+
+const chainKeysWords = z.object({ names: base64, payloads: base64, headers: base64 });
+export const sayChainKeys = ({ names, payloads, headers }: ChainKeys): z.input<typeof chainKeysWords> => ({
+	names: text(names),
+	payloads: text(payloads),
+	headers: text(headers),
+});
+
+export const begunWords = z.object({
+	actual: z.enum(['full', 'increment']),
+	fallbackReason: z.string(),
+	previous: z.array(pointManifest.nullable()).max(10_000),
+	keys: chainKeysWords.nullable(),
+	/** There is a chain to compare with. */
+	hasBase: z.boolean(),
+	/** Null: nothing of it is in doubt. */
+	lostChunks: count.nullable(),
+});
+
+export const busyWords = z.object({ busyMs: z.number().nonnegative() });
+export const commitWords = z.object({ points: z.array(pointManifest).max(10_000) });
+export const newsWords = z.discriminatedUnion('what', [
+	z.object({ what: z.literal('begins'), part: stepPart }),
+	z.object({ what: z.literal('expects'), bytes: z.number() }),
+	z.object({ what: z.literal('moved'), bytes: z.number() }),
+]);
+export const verdictWords = z.object({ isHurt: z.boolean() });
+
+export const pathWords = z.object({ path: relativePath });
+export const openWords = z.object({ path: relativePath, mode: z.enum(['read', 'update', 'create']) });
+export const renameWords = z.object({ from: relativePath, to: relativePath, replace: z.boolean() });
+export const fileWords = z.object({ file: count });
+/** Of one read or write. */
+export const pieceBytes = 4 * 1024 * 1024;
+export const readWords = z.object({ file: count, offset: count, bytes: count.max(pieceBytes) });
+export const writeWords = z.object({ file: count, offset: count });
+export const truncateWords = z.object({ file: count, sizeBytes: count });
+export const sizeWords = z.object({ sizeBytes: count });
+export const listWords = z.object({ entries: z.array(z.object({ name: z.string(), kind: z.enum(['file', 'folder']), sizeBytes: count })).max(200_000) });
+export const spaceWords = z.object({ capacityBytes: count, freeBytes: count });
+
+/** @throws `connection.lost`: the other side does not keep to the protocol */
+export function heard<T>(schema: z.ZodType<T>, json: unknown): T {
+	const result = schema.safeParse(json);
+	if (result.success) return result.data;
+	const [issue] = result.error.issues;
+	throw new EngineError(
+		'connection.lost',
+		`The other side said what cannot be understood: ${issue?.path.join('.') || 'it'}: ${issue?.message ?? 'is wrong'}.`,
+		{
+			hint: 'Update Holdfast on both sides to the same version.',
+		},
+	);
+}
