@@ -170,15 +170,14 @@ type Life = {
 	readonly most: number;
 };
 
-// Where groups of small chunks are all that there is and each loses a little each day, more than half of the file would have to be written again each
-// day to stay at a twentieth: what may be moved at once is the bound then.
+// Where groups of small chunks are all that there is and each loses a little each day, about half of the file is written again each day to stay at a twentieth.
 const lives: readonly Life[] = [
 	{ title: 'large chunks', count: 400, sizeOf: large, choose: uniform, share: 0.03, most: 0.05 },
 	{ title: 'small and large chunks', count: 5000, sizeOf: mixed, choose: uniform, share: 0.03, most: 0.07 },
-	{ title: 'nothing but middling chunks, all over the place', count: 6000, sizeOf: middling, choose: uniform, share: 0.03, most: 0.1 },
-	{ title: 'nothing but small chunks, all over the place', count: 24_000, sizeOf: small, choose: uniform, share: 0.03, most: 0.15 },
-	{ title: 'nothing but small chunks, most in a tenth of them', count: 24_000, sizeOf: small, choose: skewed, share: 0.03, most: 0.12 },
-	{ title: 'a tenth of small chunks', count: 24_000, sizeOf: small, choose: uniform, share: 0.1, most: 0.12 },
+	{ title: 'nothing but middling chunks, all over the place', count: 6000, sizeOf: middling, choose: uniform, share: 0.03, most: 0.05 },
+	{ title: 'nothing but small chunks, all over the place', count: 24_000, sizeOf: small, choose: uniform, share: 0.03, most: 0.06 },
+	{ title: 'nothing but small chunks, most in a tenth of them', count: 24_000, sizeOf: small, choose: skewed, share: 0.03, most: 0.05 },
+	{ title: 'a tenth of small chunks', count: 24_000, sizeOf: small, choose: uniform, share: 0.1, most: 0.1 },
 ];
 
 for (const { title, count, sizeOf, choose, share, most } of lives) {
@@ -202,7 +201,7 @@ for (const { title, count, sizeOf, choose, share, most } of lives) {
 			`${percent(worst)} over live data and one increment; moved ${daily(full.movedBytes)} a day beside ${daily(merged)} merged; peak ${percent(peak - 1)}`,
 		);
 		assert(worst <= most, `${percent(worst)} over live data and one increment`);
-		assert(worstMoved <= 0.7, `${percent(worstMoved)} of the live data moved in one day`);
+		assert(worstMoved <= 0.8, `${percent(worstMoved)} of the live data moved in one day`);
 		assert(peak <= 1.4, `the file grew to ${peak} of its live data on the way`);
 	});
 }

@@ -63,11 +63,13 @@ export type Round = {
  *
  * Freeing a byte costs (1 − *d*) / *d* bytes that are written again, if the group has died by the share *d*. Under a steady change of the share *c* from
  * step to step, all over small chunks, the groups that are due have died by about twice of what is dead on average, *s*: each step writes *c* / 2*s* of the file
- * again. Whatever happens, one step moves no more than two thirds of the live data and what it brought; what is left over waits for the next one.
+ * again. Whatever happens, one step moves no more than three quarters of the live data and what it brought; what is left over waits for the next one.
+ * What packing anew does not need of that is for filling gaps: with a share of its own, which ran out, gaps of a tenth of the file stayed on some days.
  */
 export class Tidying {
 	readonly #broughtBytes: number;
 	#sparseLeft = Number.POSITIVE_INFINITY;
+	/** Of all moves. */
 	#moveLeft = Number.POSITIVE_INFINITY;
 
 	constructor(broughtBytes: number) {
@@ -80,12 +82,13 @@ export class Tidying {
 		const dead = layout.sparseBytes + layout.gapBytes;
 		const tolerated = liveBytes / 25 + this.#broughtBytes / 2;
 		this.#sparseLeft = Math.min(this.#sparseLeft, liveBytes / 2);
-		this.#moveLeft = Math.min(this.#moveLeft, liveBytes / 6 + this.#broughtBytes);
+		this.#moveLeft = Math.min(this.#moveLeft, (liveBytes * 3) / 4 + this.#broughtBytes);
 		// until a commit the former places are not free: gaps are filled, but for the next index, or the file grows by a little
 		const room = Math.max(usableBytes * 0.9 - metaBytes, liveBytes / 32, windowBytes);
-		const sparse = chooseSparse(layout, tolerated * sparseShare, Math.min(this.#sparseLeft, room));
+		const sparse = chooseSparse(layout, tolerated * sparseShare, Math.min(this.#sparseLeft, this.#moveLeft, room));
 		if (sparse.length > 0) {
 			this.#sparseLeft -= liveOf(sparse);
+			this.#moveLeft -= liveOf(sparse);
 			return { sparse, toFree: 0, maxBytes: 0 };
 		}
 		const maxBytes = Math.min(this.#moveLeft, room);
