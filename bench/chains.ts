@@ -148,6 +148,7 @@ export class ChainsBench {
 			blockSizeBytes: 1 << 20,
 			compression: 'optimal',
 			differential: false,
+			storeUnused: false,
 			requested,
 			reason: '',
 			suspects: [],

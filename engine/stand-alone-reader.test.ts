@@ -61,6 +61,7 @@ function openSite(
 		method,
 		singleFile: false,
 		differential: false,
+		storeUnused: false,
 		blockSizeBytes: 256 * kib,
 		compression,
 		requested: 'increment',

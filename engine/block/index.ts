@@ -6,4 +6,5 @@
 export type { BlockExtent, BlockSource } from './block-source.ts';
 export { type DiskTarget, type OpenDiskTargetOptions, openDiskTarget } from './disk-target.ts';
 export { attachDiskWriter, type DiskTargetHandle, type DiskWriter } from './disk-writer.ts';
+export { type Blank, type BlankExtent, type BlankKind, findBlank } from './filesystems/index.ts';
 export { type OpenBlockSourceOptions, openBlockSource, type SourceFormat } from './open-block-source.ts';

@@ -259,3 +259,21 @@ test('quickstart backs up, restores and compares; once more makes an increment',
 	const missing = await place.json('quickstart', '--source', 'nowhere');
 	assert.deepEqual([missing.code, missing.document.error.code], [1, 'source.missing']);
 });
+
+test('PIPE-03: a job leaves unused blocks of disks out unless it is told to store them, and says how much that was', async (t) => {
+	const place = await makePlace(t);
+	const image = join(place.root, 'swap.img');
+	const area = Buffer.alloc(1024 * 1024, 'swapped out');
+	area.write('SWAPSPACE2', 4086);
+	area.writeUInt32LE(1, 1024);
+	area.writeUInt32LE(255, 1028);
+	await writeFile(image, area);
+	await addJob(place, 'disk:swap.img');
+	const { session } = (await place.json('job', 'run', 'Web')).document;
+	assert.deepEqual([session.leftOutDeadBytes, session.leftOutSwapBytes, session.tasks[0].leftOutSwapBytes], [0, 1_044_480, 1_044_480]);
+	assert.match((await place.run('session', 'show', session.id)).stdout, /Left out: 0 B that file systems mark free, 1.00 MiB of swap/);
+	assert.equal((await place.json('job', 'edit', 'Web', '--store-unused')).document.job.storeUnused, true);
+	const whole = (await place.json('job', 'run', 'Web')).document.session;
+	assert.deepEqual([whole.readBytes, 'leftOutSwapBytes' in whole], [1_048_576, false]);
+	assert.equal((await place.json('job', 'edit', 'Web', '--no-store-unused')).document.job.storeUnused, false);
+});

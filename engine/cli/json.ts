@@ -10,6 +10,7 @@ import {
 	type Repository,
 	type Session,
 	type SessionListItem,
+	type TaskCounters,
 } from '../contract/index.ts';
 import { isoTime, isoTimeOrNull } from './format.ts';
 
@@ -34,6 +35,8 @@ const bottleneckJson = (bottleneck: Bottleneck | null) =>
 const durationOf = ({ startedAt, endedAt }: { startedAt: number | null; endedAt: number | null }, nowMs: number): number =>
 	startedAt === null ? 0 : Math.max(0, (endedAt ?? nowMs) - startedAt);
 
+const leftOutJson = ({ leftOut }: TaskCounters) => (leftOut === undefined ? {} : { leftOutDeadBytes: leftOut.deadBytes, leftOutSwapBytes: leftOut.swapBytes });
+
 export const sessionItemJson = (session: SessionListItem | Session, nowMs: number) => ({
 	id: session.id,
 	kind: session.kind,
@@ -51,6 +54,7 @@ export const sessionItemJson = (session: SessionListItem | Session, nowMs: numbe
 	readBytes: session.counters.readBytes,
 	transferredBytes: session.counters.transferredBytes,
 	storedBytes: session.counters.storedBytes,
+	...leftOutJson(session.counters),
 	warningCount: session.counters.warningCount,
 	bottleneck: bottleneckJson(session.bottleneck),
 	error: errorOrNull(sessionError(session)),
@@ -73,6 +77,7 @@ export const sessionJson = (session: Session, nowMs: number) => ({
 		readBytes: task.counters.readBytes,
 		transferredBytes: task.counters.transferredBytes,
 		storedBytes: task.counters.storedBytes,
+		...leftOutJson(task.counters),
 		bottleneck: bottleneckJson(task.bottleneck),
 		warningCount: task.counters.warningCount,
 		warnings: task.warnings,

@@ -15,6 +15,7 @@ const optionOfField: Readonly<Record<string, string>> = {
 	activeFull: '--active-full',
 	syntheticFull: '--synthetic-full',
 	differential: '--differential',
+	storeUnused: '--store-unused',
 	retainDays: '--retain-days',
 	gfs: '--gfs',
 	blockSize: '--block-size',

@@ -119,6 +119,9 @@ export function sessionLines(session: Session, nowMs: number): string[] {
 	for (const { mode, object } of session.tasks) if (mode?.reason) lines.push(`${printable(object)}: ${mode.actual} – ${printable(mode.reason)}`);
 	const rate = durationMs > 0 ? ` · ${formatRate((doneBytes / durationMs) * 1000)}` : '';
 	lines.push(`Read ${formatSize(readBytes)} · sent ${formatSize(transferredBytes)} · stored ${formatSize(storedBytes)}${rate}`);
+	const { leftOut } = session.counters;
+	if (leftOut && leftOut.deadBytes + leftOut.swapBytes > 0)
+		lines.push(`Left out: ${formatSize(leftOut.deadBytes)} that file systems mark free, ${formatSize(leftOut.swapBytes)} of swap`);
 	if (session.bottleneck) lines.push(`Bottleneck: ${printable(formatBottleneck(session.bottleneck))}`);
 	const points = session.tasks.flatMap(({ pointId }) => pointId ?? []);
 	if (points.length > 0) lines.push(`Restore ${points.length === 1 ? 'point' : 'points'}: ${points.join(', ')}`);

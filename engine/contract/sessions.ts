@@ -35,6 +35,11 @@ export const taskCounters = z.object({
 	doneItems: size,
 	unchangedItems: size,
 	warningCount: size,
+	/**
+	 * Of disks: allocated, and not stored, because a file system marks it free (dead) or because only swapped out memory lies there. Absent where nothing
+	 * was looked for.
+	 */
+	leftOut: z.object({ deadBytes: size, swapBytes: size }).optional(),
 });
 export type TaskCounters = z.infer<typeof taskCounters>;
 

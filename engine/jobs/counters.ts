@@ -5,6 +5,7 @@ export function sumCounters(all: readonly TaskCounters[]): TaskCounters {
 	const sum = (pick: (counters: TaskCounters) => number) => all.reduce((total, counters) => total + pick(counters), 0);
 	const total = (pick: (counters: TaskCounters) => number | null) =>
 		all.length === 0 || all.some((counters) => pick(counters) === null) ? null : sum((counters) => pick(counters) ?? 0);
+	const leftOut = all.flatMap((counters) => counters.leftOut ?? []);
 	return {
 		totalBytes: total((counters) => counters.totalBytes),
 		doneBytes: sum((counters) => counters.doneBytes),
@@ -15,6 +16,12 @@ export function sumCounters(all: readonly TaskCounters[]): TaskCounters {
 		doneItems: sum((counters) => counters.doneItems),
 		unchangedItems: sum((counters) => counters.unchangedItems),
 		warningCount: sum((counters) => counters.warningCount),
+		...(leftOut.length > 0 && {
+			leftOut: {
+				deadBytes: leftOut.reduce((bytes, { deadBytes }) => bytes + deadBytes, 0),
+				swapBytes: leftOut.reduce((bytes, { swapBytes }) => bytes + swapBytes, 0),
+			},
+		}),
 	};
 }
 

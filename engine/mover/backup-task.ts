@@ -81,7 +81,15 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 			if (isHurt) observer.info(`${object.path} is read again, because what is stored of it is damaged.`);
 			const before = previous && base && !isHurt ? { root: Buffer.from(previous.root.hash, 'hex'), stamp: previous.sourceStamp ?? null } : null;
 			const blockSizeBytes = diskBlockSizes[i] ?? run.blockSizeBytes;
-			({ root, stamp } = await protectDisk({ pipe, path: object.path, blockSizeBytes, previous: before, counters, observer: progress }));
+			({ root, stamp } = await protectDisk({
+				pipe,
+				path: object.path,
+				blockSizeBytes,
+				previous: before,
+				storeUnused: run.storeUnused,
+				counters,
+				observer: progress,
+			}));
 		} else {
 			const task = new FolderTask({
 				pipe,

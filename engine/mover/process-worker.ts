@@ -199,6 +199,19 @@ function protectFile({ id, path, segment }: FileWork): FileResult {
 
 let disk: { readonly path: string; readonly source: BlockSource } | null = null;
 
+/** Zeros what is blank of a block at `offset`. @returns where in `blank` the next block goes on */
+function blankOut(block: Uint8Array, offset: number, blank: Float64Array, first: number): number {
+	let at = first;
+	for (; at < blank.length; at += 2) {
+		const from = (blank[at] as number) - offset;
+		const to = from + (blank[at + 1] as number);
+		if (from >= block.byteLength) break;
+		block.fill(0, Math.max(0, from), Math.min(to, block.byteLength));
+		if (to > block.byteLength) break; // its rest lies in the next block
+	}
+	return at;
+}
+
 function protectBlocks(request: Extract<WorkerRequest, { type: 'blocks' }>): Uint8Array {
 	if (disk?.path !== request.path) {
 		disk?.source.close();
@@ -206,6 +219,7 @@ function protectBlocks(request: Extract<WorkerRequest, { type: 'blocks' }>): Uin
 	}
 	const { blockSizeBytes } = request;
 	const hashes = new Uint8Array(request.blockCount * hashBytes);
+	let nextBlank = 0;
 	for (let i = 0; i < request.blockCount && !shouldStop(); i++) {
 		const offset = (request.firstBlock + i) * blockSizeBytes;
 		const block = window.subarray(0, Math.min(blockSizeBytes, request.sizeBytes - offset));
@@ -213,6 +227,7 @@ function protectBlocks(request: Extract<WorkerRequest, { type: 'blocks' }>): Uin
 		const count = disk.source.readSync(block, offset);
 		lap('readMs');
 		if (count < block.byteLength) block.fill(0, count); // the image became shorter; what is missing reads as zeros
+		nextBlank = blankOut(block, offset, request.blank, nextBlank);
 		hashes.set(isZero(block) ? zeroHash : keep(block), i * hashBytes);
 		lap('processMs');
 	}

@@ -1,7 +1,7 @@
 import { EngineError } from '../base/index.ts';
-import { openBlockSource } from '../block/index.ts';
+import { findBlank, openBlockSource } from '../block/index.ts';
 import { blockCount, blocksPerSegment, encodeDiskMap, hashBytes, isZeroHash, maxChunkBytes, zeroHash } from '../format/index.ts';
-import { diskStamp, planBlockRuns } from '../source/index.ts';
+import { BlankCursor, diskStamp, leaveOut, planBlockRuns } from '../source/index.ts';
 import type { Pipe } from './pipe.ts';
 import type { MutableCounters, TaskObserver } from './task.ts';
 
@@ -14,6 +14,8 @@ export type DiskProtection = {
 	readonly blockSizeBytes: number;
 	/** The point before; null when the disk must be read whatever it looks like. */
 	readonly previous: { readonly root: Uint8Array; readonly stamp: string | null } | null;
+	/** Also what its file systems mark free, and swap. */
+	readonly storeUnused: boolean;
 	readonly counters: MutableCounters;
 	readonly observer: TaskObserver;
 };
@@ -29,18 +31,22 @@ export async function protectDisk({
 	path,
 	blockSizeBytes,
 	previous,
+	storeUnused,
 	counters,
 	observer,
 }: DiskProtection): Promise<{ root: Uint8Array; stamp: string | null }> {
 	using source = openBlockSource(path);
 	const { sizeBytes, format } = source;
-	const stamp = diskStamp(path, format); // before anything is looked at that a write could change
+	const stampNow = (): string | null => markedStamp(diskStamp(path, format), storeUnused);
+	const stamp = stampNow(); // before anything is looked at that a write could change
 	if (previous && stamp !== null && stamp === previous.stamp) {
 		Object.assign(counters, { totalBytes: sizeBytes, doneBytes: sizeBytes, totalItems: 1, doneItems: 1, unchangedItems: 1 });
 		observer.info(`${path} has not been written to since the point before.`);
 		return { root: previous.root, stamp };
 	}
-	const runs = [...planBlockRuns(source.extents(), blockSizeBytes, Math.max(1, runBytes / blockSizeBytes))];
+	const blank = storeUnused ? { extents: [], notes: [] } : findBlank(source);
+	const { extents, deadBytes, swapBytes } = leaveOut(source.extents(), blank.extents);
+	const runs = [...planBlockRuns(extents, blockSizeBytes, Math.max(1, runBytes / blockSizeBytes))];
 	const blocks = blockCount({ sizeBytes, blockSizeBytes });
 	if ((blocks / blocksPerSegment) * hashBytes > maxChunkBytes / 2)
 		throw new EngineError('source.unsupported', `${path} is too large for blocks of ${blockSizeBytes} bytes.`, {
@@ -61,6 +67,11 @@ export async function protectDisk({
 		}
 	}
 	let open = missing.filter((count) => count > 0).length;
+	if (!storeUnused) {
+		counters.leftOut = { deadBytes, swapBytes };
+		for (const note of blank.notes) observer.info(note);
+		if (deadBytes + swapBytes > 0) observer.info(`${deadBytes} bytes that its file systems mark free and ${swapBytes} bytes of swap are left out.`);
+	}
 	counters.totalBytes = sizeBytes;
 	counters.totalItems = 1;
 	counters.doneBytes = sizeBytes - listed; // holes are known without reading
@@ -87,16 +98,21 @@ export async function protectDisk({
 			observer.counters({ ...counters });
 		},
 	};
+	const blanks = new BlankCursor(blank.extents);
 	for (const run of runs) {
 		await pipe.room();
 		observer.activity(path);
-		pipe.give({ type: 'blocks', path, ...run, sizeBytes, blockSizeBytes });
+		const from = run.firstBlock * blockSizeBytes;
+		pipe.give({ type: 'blocks', path, ...run, sizeBytes, blockSizeBytes, blank: blanks.within(from, from + run.blockCount * blockSizeBytes) });
 	}
 	await pipe.orFailure(finished.promise);
 	counters.doneItems = 1;
 	const root = pipe.store(encodeDiskMap({ sizeBytes, blockSizeBytes, segments }));
-	return { root, stamp: stamp !== null && stamp === diskStamp(path, format) ? stamp : null };
+	return { root, stamp: stamp !== null && stamp === stampNow() ? stamp : null };
 }
+
+/** A point that leaves unused blocks out is no base for one that stores them, nor the other way round, however unchanged the disk is. */
+const markedStamp = (stamp: string | null, storeUnused: boolean): string | null => (stamp === null || storeUnused ? stamp : `${stamp}:used`);
 
 function isAllZero(hashes: Uint8Array): boolean {
 	for (let at = 0; at < hashes.byteLength; at += hashBytes) if (!isZeroHash(hashes.subarray(at, at + hashBytes))) return false;

@@ -40,6 +40,8 @@ export type WorkerRequest =
 			readonly blockCount: number;
 			readonly sizeBytes: number;
 			readonly blockSizeBytes: number;
+			/** Pairs of offset and length, ascending: read as zeros whatever lies there. */
+			readonly blank: Float64Array;
 	  }
 	| { readonly type: 'claims'; readonly claims: SharedArrayBuffer }
 	/** Pack what is still open; answered by `flushed`. */

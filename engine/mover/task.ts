@@ -33,6 +33,8 @@ export type BackupRun = {
 	readonly singleFile: boolean;
 	readonly blockSizeBytes: number;
 	readonly compression: Compression;
+	/** Of disks: also store what their file systems mark free, and swap. */
+	readonly storeUnused: boolean;
 	/** Forward incremental only: every increment builds on the full, none on another. */
 	readonly differential: boolean;
 	/**

@@ -4,6 +4,7 @@
  * Not here: cutting into chunks and storing (mover), point-in-time views (snapshot).
  */
 export * from './disk/blocks.ts';
+export * from './disk/leave-out.ts';
 export * from './disk/stamp.ts';
 export * from './folder/entry.ts';
 export * from './folder/exclusions.ts';

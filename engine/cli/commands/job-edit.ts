@@ -24,6 +24,7 @@ export function addJobEdit(group: Command, line: CommandLine): void {
 		.option('--no-schedule', 'run only by hand')
 		.option('--no-active-full', 'no active fulls by schedule')
 		.option('--no-synthetic-full', 'no synthetic fulls by schedule')
+		.option('--no-store-unused', 'leave out what the file systems on a disk mark free, and swap')
 		.option('--no-differential', 'increments build on each other')
 		.option('--no-retain-days', 'the number of points alone decides')
 		.option('--no-gfs', 'no archive fulls')

@@ -25,6 +25,7 @@ export type JobOptions = EncryptionOptions & {
 	readonly retain?: string;
 	readonly blockSize?: BlockSize;
 	readonly compression?: Compression;
+	readonly storeUnused?: boolean;
 	/** False when an edit removes them all. */
 	readonly exclude?: readonly string[] | false;
 	/** False when an edit removes it. */
@@ -51,6 +52,7 @@ export function addJobOptions(command: Command): Command {
 		.option('--gfs <counts>', 'forward only: keep the first full of so many weeks, months and years, e.g. weekly:4,monthly:12,yearly:3')
 		.addOption(new Option('--block-size <size>', 'unit in which disks are compared (default: 1m)').choices(blockSize.options))
 		.addOption(new Option('--compression <level>', 'effort spent on compression (default: optimal)').choices(compression.options))
+		.option('--store-unused', 'also store what the file systems on a disk mark free, and swap (default: restored as zeros)')
 		.option('--exclude <glob...>', 'leave out what matches, below the source; a pattern without a slash matches at any depth')
 		.option('--schedule <cron>', 'when to run: five cron fields, e.g. "0 22 * * mon-fri" (default: only by hand)')
 		.option('--active-full <cron>', 'when to begin a new chain with a full')
@@ -100,6 +102,7 @@ export async function jobChanges(
 		...(options.differential !== undefined && { differential: options.differential }),
 		...(options.blockSize !== undefined && { blockSize: options.blockSize }),
 		...(options.compression !== undefined && { compression: options.compression }),
+		...(options.storeUnused !== undefined && { storeUnused: options.storeUnused }),
 		...(options.exclude !== undefined && { exclude: options.exclude === false ? [] : [...options.exclude] }),
 		...(schedule !== undefined && { schedule }),
 		...(activeFull !== undefined && { activeFull }),

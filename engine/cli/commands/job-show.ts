@@ -43,6 +43,7 @@ export function jobLines(
 		...(settings.exclude.length > 0 ? ([['Left out', settings.exclude.join('  ')]] as const) : []),
 		['Repository', repositoryName],
 		['Chain', `${settings.method}${settings.differential ? ' (differential)' : ''}, blocks of ${settings.blockSize}, compression ${settings.compression}`],
+		...(settings.storeUnused ? ([['Unused blocks', 'stored']] as const) : []),
 		...(settings.encryptionKeyId === null ? [] : ([['Encryption', `key ${settings.encryptionKeyId}`]] as const)),
 		['Keeps', retentionText(settings)],
 		...(settings.method === 'forward' || settings.activeFull !== null

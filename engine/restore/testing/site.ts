@@ -78,6 +78,7 @@ export const backupRun = (site: Site, more: Partial<BackupRun> = {}): BackupRun 
 	method: 'forward',
 	singleFile: false,
 	differential: false,
+	storeUnused: false,
 	blockSizeBytes: 1_048_576,
 	compression: 'fast',
 	requested: 'increment',

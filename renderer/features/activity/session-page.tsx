@@ -194,6 +194,15 @@ function Summary({ session, isLive }: { readonly session: Session; readonly isLi
 						</Fact>
 					</>
 				)}
+				{counters.leftOut ? (
+					<Fact
+						label="Left out"
+						title={`${formatBytes(counters.leftOut.deadBytes)} that file systems mark free, ${formatBytes(counters.leftOut.swapBytes)} of swap`}
+					>
+						<Bytes value={counters.leftOut.deadBytes + counters.leftOut.swapBytes} />
+						{counters.leftOut.swapBytes > 0 ? <small> {formatBytes(counters.leftOut.swapBytes)} swap</small> : null}
+					</Fact>
+				) : null}
 				<Fact label="Items" title={counters.unchangedItems > 0 ? `${formatNumber(counters.unchangedItems)} unchanged, not read again` : undefined}>
 					<Count value={counters.doneItems} />
 					{counters.unchangedItems > 0 ? <small> {formatNumber(counters.unchangedItems)} unchanged</small> : null}

@@ -82,6 +82,9 @@ function Details({ job }: { readonly job: JobSummary }): ReactNode {
 							['New fulls', renewalText(settings)],
 							['Keeps', retentionText(settings)],
 							['Compression', compressionWords[settings.compression]],
+							...(settings.sources.some(({ kind }) => kind === 'disk')
+								? ([['Unused blocks of disks', settings.storeUnused ? 'stored' : 'left out, with swap']] as const)
+								: []),
 							['Block size', blockSizeWords[settings.blockSize]],
 							['Retries', settings.retryCount === 0 ? 'None' : `${settings.retryCount} times`],
 						]}

@@ -48,6 +48,7 @@ test('an edit says everything that could have been otherwise', () => {
 		'--name New',
 		'--method forward',
 		'--no-differential',
+		'--no-store-unused',
 		'--retain 14',
 		'--no-retain-days',
 		'--no-gfs',

@@ -14,6 +14,7 @@ const titles: Record<keyof Draft, string> = {
 	repositoryId: 'Repository',
 	blockSize: 'Block size',
 	compression: 'Compression',
+	storeUnused: 'Unused blocks of disks',
 	method: 'Method',
 	differential: 'Differential',
 	retainPoints: 'Restore points to keep',
@@ -47,6 +48,8 @@ function show(settings: JobSettings, field: keyof Draft, repositoryName: (id: st
 			return settings.gfs ? `${settings.gfs.weekly} weekly, ${settings.gfs.monthly} monthly, ${settings.gfs.yearly} yearly` : 'none';
 		case 'differential':
 			return settings.differential ? 'yes' : 'no';
+		case 'storeUnused':
+			return settings.storeUnused ? 'stored' : 'left out';
 		case 'repositoryId':
 			return repositoryName(settings.repositoryId);
 		case 'encryptionKeyId':

@@ -1,4 +1,4 @@
-import { Button, Radio, Select } from '@mantine/core';
+import { Button, Radio, Select, Switch } from '@mantine/core';
 import { IconPlus } from '@tabler/icons-react';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
@@ -60,6 +60,15 @@ export function StepWhere({ draft, change, errors, warnings }: StepProps): React
 					allowDeselect={false}
 				/>
 			</div>
+			{draft.sources.some(({ kind }) => kind === 'disk') && (
+				<Switch
+					label="Leave out unused blocks and swap of disks"
+					description="What ext4, XFS or NTFS mark free, swap partitions and swap files: they read as zeros after a restore."
+					checked={!draft.storeUnused}
+					onChange={(event) => change({ storeUnused: !event.currentTarget.checked })}
+					error={errors.storeUnused}
+				/>
+			)}
 			<div className={classes.hint}>
 				Repositories are made and changed under <Link to="/repositories">Repositories</Link>.
 			</div>
