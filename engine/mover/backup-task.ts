@@ -16,7 +16,6 @@ import { tellRegularly } from './tell-regularly.ts';
 import { noShares } from './throttle/index.ts';
 import { isRemotePlace } from './wire/place.ts';
 import type { ReachOptions } from './wire/remote-repository.ts';
-import { RemoteRun } from './wire/remote-run.ts';
 
 /** How a repository on another machine is reached matters only where it is not by TLS. */
 export type RunOptions = ReachOptions & { readonly signal: AbortSignal };
@@ -31,7 +30,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 	const { repositoryPath, shares = noShares, ...spec } = run;
 	const now = systemClock.now();
 	await using target = isRemotePlace(repositoryPath)
-		? await RemoteRun.begin(repositoryPath, { ...spec, now }, { ...reach, shares, signal })
+		? await (await import('./wire/remote-run.ts')).RemoteRun.begin(repositoryPath, { ...spec, now }, { ...reach, shares, signal })
 		: await LocalRun.begin({ ...spec, repositoryPath, now }, { shares, signal });
 	const { base, doubts } = target;
 	const mode: RunMode = {

@@ -14,7 +14,11 @@ export { type BackupRun, type MutableCounters, noCounters, type ObjectOutcome, t
 export { tellRegularly } from './tell-regularly.ts';
 export { runInThread, serveTask } from './thread.ts';
 export * from './throttle/index.ts';
-export * from './wire/index.ts';
+export { isRemotePlace, type MoverAddress, type RemotePlace } from './wire/place.ts';
+export type { ReachOptions, RemoteRepository } from './wire/remote-repository.ts';
+
+/** What data movers say to each other. Loaded by who needs it: TLS would cost every thread a part of its start. */
+export const loadWire = (): Promise<typeof import('./wire/index.ts')> => import('./wire/index.ts');
 
 /** @throws `source.missing`, `source.unreadable`, `repository.*`, the signal's reason */
 export const backUp = (run: BackupRun, observers: readonly TaskObserver[], options: TaskOptions): Promise<readonly ObjectOutcome[]> =>

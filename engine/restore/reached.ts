@@ -1,4 +1,4 @@
-import { isRemotePlace, type ReachOptions, type RemotePlace, RemoteRepository } from '../mover/index.ts';
+import { isRemotePlace, loadWire, type ReachOptions, type RemotePlace } from '../mover/index.ts';
 import { openVault, type RepositoryFolder, type Storage, type Vault } from '../repository/index.ts';
 
 /** Where a repository is: in a folder of this machine, or held by a data mover on another. */
@@ -18,6 +18,7 @@ export type Reached = AsyncDisposable & {
 /** @throws `connection.*`, `auth.*`, `repository.unreachable` */
 export async function reach(place: RestorePlace, options: TaskSignal): Promise<Reached> {
 	if (!isRemotePlace(place)) return { vault: openVault(place), remote: null, signal: options.signal, [Symbol.asyncDispose]: async () => undefined };
+	const { RemoteRepository } = await loadWire();
 	const repository = await RemoteRepository.reach(place, options);
 	return {
 		vault: repository.vault,

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { createServer } from 'node:tls';
 import { isEngineError } from '../base/index.ts';
 import { requireTool } from '../base/testing.ts';
-import { backUp, type MoverAddress, type RemotePlace, RepositoryHost, WireHost } from '../mover/index.ts';
+import { backUp, loadWire, type MoverAddress, type RemotePlace } from '../mover/index.ts';
 import { restoreFiles, verifyPoint } from './index.ts';
 import { changeTree } from './testing/seeded-tree.ts';
 import { backupRun, noise, openSite, seededRandom, Witness } from './testing/site.ts';
@@ -33,6 +33,7 @@ function makeAuthority(folder: string, name: string): { readonly certificate: st
 
 /** A host behind TLS, to which only what the authority has signed gets. @returns its port */
 async function hostBehindTls(t: TestContext, authority: string, { certificate, key }: Identity): Promise<number> {
+	const { RepositoryHost, WireHost } = await loadWire();
 	const repositories = new RepositoryHost({
 		admit(peer, path) {
 			assert.equal(peer.id, 'near');
