@@ -9,6 +9,7 @@ import { type Clock, type Log, systemClock } from './base/index.ts';
 import { type DataFolder, defaultDataFolder, type LogFile, openConfiguration, openDataFolder, openLogFile, type SessionStore } from './config/index.ts';
 import type { Downloads, EngineApi, RouterContext } from './contract/index.ts';
 import type { PasswordCost } from './format/index.ts';
+import { createMachines, watchMachines } from './infra/index.ts';
 import {
 	type ChainRecord,
 	type ChainStore,
@@ -108,6 +109,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	const chainUse = createChainUse();
 	const slots = createTaskSlots();
 	const keys = createKeys(heldKeys, { config, catalogue, chainStore, chainUse, bus, clock, passwordCost: options.passwordCost });
+	const machines = createMachines({ store: config.managed, clock, bus, log, product: packageJson.version });
 	const runner = createJobRunner({ config, sessions, catalogue, chainUse, slots, plane, chainStore, clock, log });
 	const reading = createReadingSessions({ sessions, plane, catalogue, chainUse, slots, verifications: config.verifications, health: config.health, clock });
 
@@ -132,6 +134,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		}),
 	);
 	if (options.runSchedules !== false) {
+		stack.use(watchMachines({ machines, clock, log }));
 		stack.use(
 			startCheckScheduler({
 				repositories: config.repositories,
@@ -165,6 +168,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		keys,
 		heldKeys,
 		limits,
+		machines,
 		bus,
 		platform,
 		clock,

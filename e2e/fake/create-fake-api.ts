@@ -21,6 +21,7 @@ import { browseFolder, findEntry, listPlaces } from './folders.ts';
 import { logOf, makeSession } from './history.ts';
 import { importedChains, importedPoints, importReportOf } from './imported.ts';
 import { createFakeKeys, siteKeys } from './keys.ts';
+import { createFakeMachines } from './machines.ts';
 import { createRandom, hashOf } from './random.ts';
 import { type Scenario, timeZone } from './site.ts';
 import { createFakeThrottles } from './throttles.ts';
@@ -446,6 +447,7 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 			},
 		),
 		throttles: createFakeThrottles(scenario, () => state.emit('throttle', null)),
+		machines: createFakeMachines(scenario === 'empty', ({ kind, id }) => state.emit(kind, id)),
 		places: {
 			async list({ path }) {
 				await pause(60);
@@ -501,6 +503,7 @@ function broken(api: EngineApi): EngineApi {
 		points: group(api.points),
 		restore: group(api.restore),
 		throttles: group(api.throttles),
+		machines: group(api.machines),
 		places: group(api.places),
 	};
 }

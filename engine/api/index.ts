@@ -8,6 +8,7 @@
 import type { Downloads, EngineApi } from '../contract/index.ts';
 import { createJobsApi } from './jobs-api.ts';
 import { createKeysApi } from './keys-api.ts';
+import { createMachinesApi } from './machines-api.ts';
 import type { ApiParts } from './parts.ts';
 import { createPlacesApi } from './places-api.ts';
 import { createPointsApi } from './points-api.ts';
@@ -29,6 +30,7 @@ export function createApi(parts: ApiParts): EngineApi & Downloads {
 		repositories,
 		keys: createKeysApi(parts, repositories),
 		throttles: createThrottlesApi(parts),
+		machines: createMachinesApi(parts),
 		places: createPlacesApi(parts),
 		open: downloads.open,
 	};

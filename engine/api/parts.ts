@@ -1,5 +1,6 @@
 import type { Clock, Log } from '../base/index.ts';
 import type { Configuration } from '../config/index.ts';
+import type { Machines } from '../infra/index.ts';
 import type {
 	Catalogue,
 	ChainRecord,
@@ -35,6 +36,7 @@ export type ApiParts = {
 	readonly keys: Keys;
 	readonly heldKeys: Pick<HeldKeys, 'get'>;
 	readonly limits: Limits;
+	readonly machines: Machines;
 	readonly bus: EventBus;
 	readonly platform: Platform;
 	readonly clock: Clock;

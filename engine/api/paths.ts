@@ -1,12 +1,5 @@
 import { realpath } from 'node:fs/promises';
-import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { EngineError } from '../base/index.ts';
-
-/** `usage.invalid` naming the field, unless the path is absolute: the engine's own folder means nothing to whoever asks. */
-export function requireAbsolute(path: string, field: string): string {
-	if (isAbsolute(path)) return resolve(path);
-	throw new EngineError('usage.invalid', `“${path}” is not an absolute path.`, { hint: 'Write the path from the root.', data: { field } });
-}
+import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 
 export function isInside(path: string, folder: string): boolean {
 	const way = relative(folder, path);

@@ -11,10 +11,10 @@ import {
 	type Point,
 	type SessionKind,
 } from '../contract/index.ts';
+import { requireAbsolute } from '../infra/index.ts';
 import { describeHealth, removeChainByHand, sourceKey } from '../jobs/index.ts';
 import { findPoint, loadInventory, matchesFilter } from './inventory.ts';
 import type { ApiParts } from './parts.ts';
-import { requireAbsolute } from './paths.ts';
 import { previewChains } from './preview.ts';
 
 type Areas = Pick<EngineApi, 'chains' | 'points' | 'restore'>;

@@ -5,10 +5,11 @@ import { dirname, join } from 'node:path';
 import { EngineError, isEngineError, toErrorShape } from '../base/index.ts';
 import type { Entity } from '../config/index.ts';
 import type { EngineApi, Repository, RepositorySettings } from '../contract/index.ts';
+import { requireAbsolute } from '../infra/index.ts';
 import { importChains, LEAST_FREE_BYTES, planFullAt, sliceCountOf, usedBytes } from '../jobs/index.ts';
 import { type Inventory, loadInventory } from './inventory.ts';
 import type { ApiParts } from './parts.ts';
-import { isInside, realPathOf, requireAbsolute } from './paths.ts';
+import { isInside, realPathOf } from './paths.ts';
 
 const GROWTH_DAYS = 90;
 

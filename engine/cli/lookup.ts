@@ -1,6 +1,6 @@
 /** From the names that people use to what the contract asks for. Names win over ids, since they are what was typed. */
 import { EngineError, isEngineError } from '../base/index.ts';
-import type { JobSummary, Repository, ThrottleRule } from '../contract/index.ts';
+import type { JobSummary, Machine, Repository, ThrottleRule } from '../contract/index.ts';
 import type { Client } from './connection.ts';
 import { printable } from './format.ts';
 import type { Output } from './output.ts';
@@ -65,6 +65,20 @@ export async function findThrottle(client: Client, name: string): Promise<Thrott
 		});
 	}
 	return rule;
+}
+
+export async function findMachine(client: Client, name: string): Promise<Machine> {
+	const machines = await client.machines.list.query();
+	const machine = pick(machines, ({ settings }) => settings.name, name);
+	if (machine === undefined) {
+		throw new EngineError('not-found.machine', `There is no machine "${name}".`, {
+			hint: known(
+				machines.map(({ settings }) => settings.name),
+				'Register one: see "holdfast machine token --help".',
+			),
+		});
+	}
+	return machine;
 }
 
 /** What belongs to a job, or is left of one that is not here (then it goes by the name that it had, or by its id). */

@@ -16,6 +16,8 @@ import { addJobRemove } from './commands/job-remove.ts';
 import { addJobRun } from './commands/job-run.ts';
 import { addJobShow } from './commands/job-show.ts';
 import { addKeyCommands } from './commands/key.ts';
+import { addMachineCommands } from './commands/machine.ts';
+import { addMoverStart } from './commands/mover-start.ts';
 import { addPointBrowse } from './commands/point-browse.ts';
 import { addPointList } from './commands/point-list.ts';
 import { addPointShow } from './commands/point-show.ts';
@@ -122,7 +124,10 @@ function createProgram(line: CommandLine, version: string): Command {
 	addChainCompact(chain, line);
 	addChainRemove(chain, line);
 
+	addMachineCommands(group('machine', 'Machines that are managed from here.'), line);
+	addMoverStart(group('mover', 'The data mover of a managed machine.'), line);
+
 	addQuickstart(program, line);
-	for (const name of ['machine', 'mover', 'host', 'volume']) addLaterCommand(program, line, name);
+	for (const name of ['host', 'volume']) addLaterCommand(program, line, name);
 	return program;
 }

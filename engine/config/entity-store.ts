@@ -6,7 +6,7 @@ import type { Database } from './database.ts';
 
 export type Entity<Settings> = { readonly id: string; readonly revision: number; readonly createdAt: number; readonly settings: Settings };
 
-/** Jobs, repositories, throttling rules: named settings under optimistic concurrency. Names are unique without regard to case: those of jobs and repositories become folder names. */
+/** Jobs, repositories, throttling rules, machines: named settings under optimistic concurrency. Names are unique without regard to case: those of jobs and repositories become folder names. */
 export interface EntityStore<Settings> {
 	/** Oldest first. */
 	list(): Promise<Entity<Settings>[]>;
@@ -14,8 +14,8 @@ export interface EntityStore<Settings> {
 	get(id: string): Promise<Entity<Settings>>;
 	find(id: string): Promise<Entity<Settings> | undefined>;
 	findByName(name: string): Promise<Entity<Settings> | undefined>;
-	/** `exists.name`. */
-	insert(settings: Settings): Promise<Entity<Settings>>;
+	/** `exists.name`. @param id for what had to have one before */
+	insert(settings: Settings, id?: string): Promise<Entity<Settings>>;
 	/** `stale.revision` with the newer entity in `data.current`; `exists.name`; `not-found.*`. */
 	update(id: string, revision: number, settings: Settings): Promise<Entity<Settings>>;
 	remove(id: string, revision: number): Promise<void>;
@@ -23,7 +23,7 @@ export interface EntityStore<Settings> {
 
 const nameKey = (name: string): string => name.normalize('NFC').toLowerCase();
 
-type EntityWords = { readonly table: 'jobs' | 'repositories' | 'throttle_rules'; readonly noun: string; readonly notFound: ErrorCode };
+type EntityWords = { readonly table: 'jobs' | 'repositories' | 'throttle_rules' | 'machines'; readonly noun: string; readonly notFound: ErrorCode };
 type Row = { id: string; revision: number; created_at: number; settings: string };
 
 export function createEntityStore<Settings extends { readonly name: string }>(
@@ -57,12 +57,12 @@ export function createEntityStore<Settings extends { readonly name: string }>(
 			const row = await db.selectFrom(table).selectAll().where('name_key', '=', nameKey(name)).executeTakeFirst();
 			return row && entity(row);
 		},
-		async insert(settings) {
+		async insert(settings, id) {
 			return db.transaction().execute(async (tx) => {
 				const inside = createEntityStore(tx, schema, { table, noun, notFound }, now);
 				await refuseTakenName(inside, noun, settings.name);
 				const at = now();
-				const row = { id: newId(at), revision: 1, name_key: nameKey(settings.name), created_at: at, settings: JSON.stringify(settings) };
+				const row = { id: id ?? newId(at), revision: 1, name_key: nameKey(settings.name), created_at: at, settings: JSON.stringify(settings) };
 				await tx.insertInto(table).values(row).execute();
 				return entity(row);
 			});

@@ -22,6 +22,7 @@ import {
 	type VerificationStore,
 } from './history-stores.ts';
 import { createKeyStore, type KeyStore } from './key-store.ts';
+import { createMachineStore, type MachineStore } from './machine-store.ts';
 import { createSessionStore, type SessionStore } from './session-store.ts';
 
 export type { CachedCatalogue, CatalogueProblem, CatalogueStore } from './catalogue-store.ts';
@@ -32,6 +33,7 @@ export type { HealthStore, StoredHealth } from './health-store.ts';
 export type { ScheduleState, ScheduleStateStore, UsageSample, UsageStore, Verification, VerificationStore } from './history-stores.ts';
 export type { KeyStore, StoredKey } from './key-store.ts';
 export { type LogFile, openLogFile } from './log-file.ts';
+export type { MachineState, MachineStore, StoredAuthority, TokenClaim } from './machine-store.ts';
 export type { SessionOutcome, SessionQuery, SessionStore, StoredSession, StoredSessionItem } from './session-store.ts';
 
 export interface Configuration<Chain extends CachedChain> extends AsyncDisposable {
@@ -48,6 +50,8 @@ export interface Configuration<Chain extends CachedChain> extends AsyncDisposabl
 	readonly checkSchedules: ScheduleStateStore;
 	readonly formerJobs: FormerJobStore;
 	readonly keys: KeyStore;
+	/** Managed machines, and what pairs them. */
+	readonly managed: MachineStore;
 }
 
 /** Opens or creates the database at `path`; what guards its keys lies in `secretPath`, made with the first of them. `database.newer`, `database.damaged`, `data-folder.unusable`. */
@@ -71,6 +75,7 @@ export async function openConfiguration<Chain extends CachedChain>(
 		checkSchedules: createCheckStateStore(db),
 		formerJobs: createFormerJobStore(db),
 		keys: createKeyStore(db, secretPath),
+		managed: createMachineStore(db, secretPath, now),
 		[Symbol.asyncDispose]: () => db.destroy(),
 	};
 }

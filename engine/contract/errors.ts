@@ -17,6 +17,7 @@ export const errorCodes = [
 	'not-found.chain',
 	'not-found.key',
 	'not-found.throttle',
+	'not-found.machine',
 	'not-found.path',
 	'not-found.disk',
 	'exists.name', // a job, repository or throttling rule of that name exists
@@ -25,6 +26,7 @@ export const errorCodes = [
 	'busy.job', // the job has a running session
 	'busy.repository',
 	'busy.chain',
+	'busy.machine', // a repository, a job or a proxy needs it
 	'busy.data-folder', // another engine holds it; data.holder says who
 	'data-folder.unusable',
 	'database.newer', // written by a newer version of the product

@@ -15,6 +15,7 @@ export * from './errors.ts';
 export * from './health.ts';
 export * from './import-report.ts';
 export * from './jobs.ts';
+export * from './machines.ts';
 export * from './overview.ts';
 export * from './points.ts';
 export * from './repositories.ts';

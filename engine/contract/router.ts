@@ -9,7 +9,8 @@ import type { ErrorShape } from './errors.ts';
 import type { ChainHealth, CheckResult } from './health.ts';
 import type { ChainMapping, ImportReport } from './import-report.ts';
 import { type JobSettings, type JobSummary, jobSettings, type SourceSpec, schedule, sessionState, sourceSpec } from './jobs.ts';
-import type { EngineEvent, Overview, PlaceEntry, SystemInfo } from './overview.ts';
+import { type Machine, type MachineSettings, machineSettings, type PairingOffer, type PlaceList } from './machines.ts';
+import type { EngineEvent, Overview, SystemInfo } from './overview.ts';
 import { type BrowsePage, type Point, type RestoreDiskInput, type RestoreFilesInput, type RestorePlan, restoreDiskInput, restoreFilesInput } from './points.ts';
 import { adHocFull, type Chain, type ChainPreview, type Repository, type RepositorySettings, repositorySettings } from './repositories.ts';
 import { type LogEntry, type Session, type SessionListItem, sessionKind } from './sessions.ts';
@@ -59,6 +60,9 @@ const runQuery = z.object({
 const mapQuery = z.object({ id: z.string().min(1), chainId: z.string().min(1) });
 const importQuery = id.extend({ finish: z.boolean().default(false) });
 const heatMapQuery = z.object({ timeZone: z.string().default('UTC') });
+
+const machineAddition = z.object({ settings: machineSettings, token: z.string().min(1, 'A pairing token is needed.').max(1000) });
+const machinePlaces = id.extend({ path: z.string().nullable() });
 
 const keyReference = z.object({ keyId: z.string().min(1) });
 const passwordChange = keyReference.extend({ password: newPassword });
@@ -209,9 +213,26 @@ export interface EngineApi {
 		update(input: { id: string; revision: number; settings: ThrottleSettings }, options: CallOptions): Promise<ThrottleRule>;
 		remove(input: { id: string; revision: number }, options: CallOptions): Promise<void>;
 	};
+	/** Machines that are managed from here, each with a data mover. */
+	machines: {
+		list(options: CallOptions): Promise<Machine[]>;
+		get(input: { id: string }, options: CallOptions): Promise<Machine>;
+		/** A token that pairs one machine, once, within the hour. */
+		offerPairing(options: CallOptions): Promise<PairingOffer>;
+		/** Pairs the data mover that waits there with the same token. `auth.refused`, `connection.refused`, `usage.*`: nothing was added. */
+		add(input: z.infer<typeof machineAddition>, options: CallOptions): Promise<Machine>;
+		/** `stale.revision` with `data.current` (a Machine). */
+		update(input: { id: string; revision: number; settings: MachineSettings }, options: CallOptions): Promise<Machine>;
+		/** Lets it go; its data mover then belongs to nobody. False in `isTold` when it could not be reached and does not know yet. */
+		remove(input: { id: string; revision: number }, options: CallOptions): Promise<{ isTold: boolean }>;
+		/** Asks it how it is, and renews its certificate when that is due. What goes wrong is in the machine's `problem`, not an error. */
+		rescan(input: { id: string }, options: CallOptions): Promise<Machine>;
+		/** As `places.list`, there. */
+		places(input: z.infer<typeof machinePlaces>, options: CallOptions): Promise<PlaceList>;
+	};
 	places: {
 		/** One level of the engine's own machine; path null: volumes and disks. Folders first, at most 5000. */
-		list(input: { path: string | null }, options: CallOptions): Promise<{ path: string | null; parent: string | null; entries: PlaceEntry[] }>;
+		list(input: { path: string | null }, options: CallOptions): Promise<PlaceList>;
 		/** Walks a source and adds up; stops after about two seconds with `complete: false`. */
 		measure(input: { source: SourceSpec }, options: CallOptions): Promise<{ bytes: number; items: number; complete: boolean }>;
 	};
@@ -346,6 +367,16 @@ export const appRouter = t.router({
 		add: call.input(throttleSettings).mutation(({ ctx, input, signal }) => ctx.api.throttles.add(input, { signal })),
 		update: call.input(revision.extend({ settings: throttleSettings })).mutation(({ ctx, input, signal }) => ctx.api.throttles.update(input, { signal })),
 		remove: call.input(revision).mutation(({ ctx, input, signal }) => ctx.api.throttles.remove(input, { signal })),
+	}),
+	machines: t.router({
+		list: call.query(({ ctx, signal }) => ctx.api.machines.list({ signal })),
+		get: call.input(id).query(({ ctx, input, signal }) => ctx.api.machines.get(input, { signal })),
+		offerPairing: call.mutation(({ ctx, signal }) => ctx.api.machines.offerPairing({ signal })),
+		add: call.input(machineAddition).mutation(({ ctx, input, signal }) => ctx.api.machines.add(input, { signal })),
+		update: call.input(revision.extend({ settings: machineSettings })).mutation(({ ctx, input, signal }) => ctx.api.machines.update(input, { signal })),
+		remove: call.input(revision).mutation(({ ctx, input, signal }) => ctx.api.machines.remove(input, { signal })),
+		rescan: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.machines.rescan(input, { signal })),
+		places: call.input(machinePlaces).query(({ ctx, input, signal }) => ctx.api.machines.places(input, { signal })),
 	}),
 	places: t.router({
 		list: call.input(z.object({ path: z.string().nullable() })).query(({ ctx, input, signal }) => ctx.api.places.list(input, { signal })),

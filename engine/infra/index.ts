@@ -1,8 +1,16 @@
 /**
- * Which machine does what: the rules by which proxies and gateways are chosen.
- * Guarantees: pure functions of what is known of the machines now; the same input gives the same choice; a choice that cannot be made says why.
- * Not here: asking machines how they are, counting tasks (jobs/slots.ts), moving data (mover).
+ * Managed machines, and which of them does what.
+ *
+ * Guarantees: a machine belongs to one backup server, with which it was paired by a token that is good once; from then on both sides know each
+ * other by certificates that the server makes and renews, and nobody else is answered. A mover keeps nothing but its certificate. The rules by which
+ * proxies and gateways are chosen are pure functions of what is known of the machines now; a choice that cannot be made says why.
+ * Not here: moving data (mover), for which `acceptData` and `dataAddress` hand over connections; counting tasks (jobs/slots.ts).
  */
 export { chooseGateways, type GatewayRequest, type GatewayWork, type WanAccelerators } from './choose-gateway.ts';
 export { chooseProxies, type ProxyRequest, type ProxyWork } from './choose-proxy.ts';
+export { listPlaces, requireAbsolute } from './list-places.ts';
 export type { Machine } from './machine.ts';
+export { createMachines, type DataAddress, type Machines, watchMachines } from './machines.ts';
+export { type Membership, type MoverFolder, openMoverFolder } from './mover-folder.ts';
+export { type MoverHost, type MoverOptions, startMover } from './mover-host.ts';
+export { parsePairingToken } from './pairing-token.ts';

@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test';
 import { silentLog } from '../../base/index.ts';
 import type { EngineApi, JobSettingsInput, JobSummary, Repository, RepositorySettingsInput, Session, SourceSpec } from '../../contract/index.ts';
 import { isFinal, jobSettings, repositorySettings } from '../../contract/index.ts';
+import { createMachines } from '../../infra/index.ts';
 import { startScheduler } from '../../jobs/index.ts';
 import { openJobSite } from '../../jobs/testing/job-site.ts';
 import { openPlatform, type Platform, type VolumePort } from '../../platform/index.ts';
@@ -28,7 +29,8 @@ export async function openApiSite(t: TestContext, options: { readonly disks?: Vo
 	t.after(() => scheduler[Symbol.asyncDispose]());
 	const real = openPlatform();
 	const platform: Platform = { ...real, disks: options.disks ?? real.disks };
-	const api = createApi({ ...site, scheduler, platform, dataFolder: join(root, 'data'), startedAt: site.clock.now(), version: '1.2.3' });
+	const machines = createMachines({ ...site, store: site.config.managed, product: '1.2.3' });
+	const api = createApi({ ...site, machines, scheduler, platform, dataFolder: join(root, 'data'), startedAt: site.clock.now(), version: '1.2.3' });
 	return { ...site, root, source, api };
 }
 export type ApiSite = Awaited<ReturnType<typeof openApiSite>>;

@@ -5,6 +5,7 @@ import { formerJobs } from './0002-former-jobs.ts';
 import { encryptionKeys } from './0003-encryption-keys.ts';
 import { health } from './0004-health.ts';
 import { throttleRules } from './0005-throttle-rules.ts';
+import { machines } from './0006-machines.ts';
 
 export const migrations: Readonly<Record<string, Migration>> = {
 	'0001-first': first,
@@ -12,4 +13,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
 	'0003-encryption-keys': encryptionKeys,
 	'0004-health': health,
 	'0005-throttle-rules': throttleRules,
+	'0006-machines': machines,
 };

@@ -1,0 +1,48 @@
+/** What a backup server and its data movers say to each other: docs/movers.md has the conversation in prose. */
+import { z } from 'zod';
+import { EngineError } from '../base/index.ts';
+import { machineStatus, placeList } from '../contract/index.ts';
+
+/** What a connection is for (RFC 7301). One without a name carries data. Names never change; what may change has a version in its greeting. */
+export const alpn = { pairing: 'holdfast-pairing', control: 'holdfast-control', data: 'holdfast-data' } as const;
+
+/** Grows with every change of what is said here. Both sides must have the same. */
+export const controlVersion = 1;
+
+const pem = z.string().max(16_384);
+const proof = z.string().regex(/^[0-9a-f]{64}$/);
+/** Passes any version: who does not have the same must be able to say so. */
+export const greeting = z.object({ version: z.number().int().min(0), product: z.string().max(100) });
+export type Greeting = z.infer<typeof greeting>;
+
+export const pairingOffer = z.object({ tokenId: z.string().max(64), authority: pem, serverName: z.string().max(200), proof });
+export const pairingAnswer = z.object({ proof });
+export const pairingGift = z.object({ id: z.string().min(1).max(64), certificate: pem });
+export const done = z.object({ done: z.literal(true) });
+
+export const controlQuestion = z.discriminatedUnion('ask', [
+	z.object({ ask: z.literal('status') }),
+	z.object({ ask: z.literal('places'), path: z.string().max(32_768).nullable() }),
+	z.object({ ask: z.literal('renew'), certificate: pem }),
+	z.object({ ask: z.literal('forget') }),
+]);
+export type ControlQuestion = z.infer<typeof controlQuestion>;
+
+export const controlAnswers = {
+	status: z.object({ answer: machineStatus }),
+	places: z.object({ answer: placeList }),
+	renew: z.object({ answer: done }),
+	forget: z.object({ answer: done }),
+} as const;
+export type ControlAnswer<Ask extends ControlQuestion['ask']> = z.infer<(typeof controlAnswers)[Ask]>['answer'];
+
+/** `connection.refused` with which side to update. */
+export function refuseOtherVersion(ours: Greeting, theirs: Greeting, peer: string): void {
+	if (ours.version === theirs.version) return;
+	const where = ours.version < theirs.version ? 'on this machine' : `on ${peer}`;
+	throw new EngineError(
+		'connection.refused',
+		`${peer} has Holdfast ${theirs.product} (protocol ${theirs.version}), this machine has ${ours.product} (protocol ${ours.version}).`,
+		{ hint: `Update Holdfast ${where}.`, data: { ours, theirs } },
+	);
+}
