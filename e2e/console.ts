@@ -1,7 +1,7 @@
 /** The console as a person uses it: by what is written on it. Every method ends when the page shows that it is done. */
 import type { Locator, Page } from 'playwright';
 
-export type Section = 'Home' | 'Jobs' | 'Restore' | 'Repositories' | 'Activity' | 'Settings';
+export type Section = 'Home' | 'Jobs' | 'Restore' | 'Repositories' | 'Infrastructure' | 'Activity' | 'Settings';
 /** A session of the tests takes seconds; a busy machine gets more. */
 const sessionTimeoutMs = 90_000;
 

@@ -1,7 +1,7 @@
 import { photograph, usualViewport } from './browser.ts';
 import type { Console, Section } from './console.ts';
 
-const sections: readonly Section[] = ['Home', 'Jobs', 'Restore', 'Repositories', 'Activity', 'Settings'];
+const sections: readonly Section[] = ['Home', 'Jobs', 'Restore', 'Repositories', 'Infrastructure', 'Activity', 'Settings'];
 const looks = [
 	{ name: 'light', colorScheme: 'light', viewport: usualViewport },
 	{ name: 'dark', colorScheme: 'dark', viewport: usualViewport },

@@ -193,6 +193,7 @@ export function useEngineEvents(): void {
 		if (kinds.has('chain')) stale(trpc.chains.pathFilter());
 		if (kinds.has('key') || kinds.has('job') || kinds.has('repository') || kinds.has('chain')) stale(trpc.keys.pathFilter());
 		if (kinds.has('throttle')) stale(trpc.throttles.pathFilter());
+		if (kinds.has('machine')) stale(trpc.machines.pathFilter());
 		if (kinds.has('point')) {
 			stale(trpc.points.list.pathFilter());
 			stale(trpc.points.get.pathFilter());

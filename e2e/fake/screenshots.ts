@@ -183,6 +183,22 @@ const shots: readonly Shot[] = [
 			await page.waitForTimeout(800);
 		},
 	},
+	{ name: 'machines', place: '/infrastructure/machines' },
+	{ name: 'machine', place: '/infrastructure/machines/m-vault' },
+	{ name: 'machine-offline', place: '/infrastructure/machines/m-branch' },
+	{
+		name: 'machine-add',
+		place: '/infrastructure/machines',
+		act: async (page) => {
+			await page.getByRole('button', { name: 'Add machine' }).first().click();
+			await page.getByText('--pair').waitFor();
+		},
+	},
+	{
+		name: 'machine-remove',
+		place: '/infrastructure/machines/m-branch',
+		act: (page) => page.getByRole('button', { name: 'Remove…' }).click(),
+	},
 	{ name: 'settings', place: '/settings' },
 	{ name: 'key-confirm', place: '/settings?confirm=8c40be1177aa02d9' },
 	{

@@ -6,6 +6,7 @@ import { SessionPage } from '../features/activity/session-page.tsx';
 import { HomePage } from '../features/home/home-page.tsx';
 import { InfrastructurePage } from '../features/infrastructure/infrastructure-page.tsx';
 import { JobsPage } from '../features/jobs/jobs-page.tsx';
+import { MachinesPage } from '../features/machines/machines-page.tsx';
 import { RepositoriesPage } from '../features/repositories/repositories-page.tsx';
 import { RestorePage } from '../features/restore/restore-page.tsx';
 import { SettingsPage } from '../features/settings/settings-page.tsx';
@@ -37,6 +38,8 @@ export const pages: readonly { pattern: string; section: SectionId; Page: Compon
 	{ pattern: '/restore', section: 'restore', Page: RestorePage },
 	{ pattern: '/repositories/*', section: 'repositories', Page: RepositoriesPage },
 	{ pattern: '/repositories', section: 'repositories', Page: RepositoriesPage },
+	{ pattern: '/infrastructure/machines', section: 'infrastructure', Page: MachinesPage },
+	{ pattern: '/infrastructure/machines/:id', section: 'infrastructure', Page: MachinesPage },
 	{ pattern: '/infrastructure', section: 'infrastructure', Page: InfrastructurePage },
 	{ pattern: '/activity', section: 'activity', Page: ActivityPage },
 	{ pattern: '/sessions/:id', section: 'activity', Page: SessionPage },

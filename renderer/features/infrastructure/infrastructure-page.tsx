@@ -1,10 +1,10 @@
 import { ActionIcon, Button, Menu } from '@mantine/core';
-import { IconDots, IconGauge, IconPlus } from '@tabler/icons-react';
+import { IconDots, IconGauge, IconPlus, IconServer2 } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useMemo, useState } from 'react';
 import type { ThrottleRule } from '../../../engine/contract/index.ts';
 import type { PageProps } from '../../app/pages.tsx';
-import { useQueryParam } from '../../app/router.tsx';
+import { navigate, useQueryParam } from '../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../client.ts';
 import { ConfirmDialog, EmptyState, ErrorPanel, notifyFailure, PageHeader, plural, StatusBadge, type TableColumn, VirtualTable } from '../../ui/index.ts';
 import classes from './infrastructure.module.css';
@@ -37,6 +37,9 @@ export function InfrastructurePage(_props: PageProps): ReactNode {
 	return (
 		<>
 			<PageHeader title="Throttling rules" detail={data && data.length > 0 ? headline(data) : ''}>
+				<Button variant="default" leftSection={<IconServer2 size={15} />} onClick={() => navigate('/infrastructure/machines')}>
+					Machines
+				</Button>
 				{add}
 			</PageHeader>
 			{error ? (
