@@ -1,8 +1,8 @@
 import { EngineError } from '../base/index.ts';
-import { type Machine, reachesAll } from './machine.ts';
+import { type Candidate, reachesAll } from './candidate.ts';
 
 /** WAN accelerators on the way of a copy; null: the path is direct. */
-export type WanAccelerators = { readonly source: Machine; readonly target: Machine };
+export type WanAccelerators = { readonly source: Candidate; readonly target: Candidate };
 
 /** What goes through the gateway. */
 export type GatewayWork =
@@ -10,9 +10,9 @@ export type GatewayWork =
 	 * `proxies`: who works on each machine of the job, in their order; on-host they are the source hosts (PIPE-07).
 	 * `perMachineFiles`: each machine has files of its own; otherwise all go through one gateway.
 	 */
-	| { readonly kind: 'backup'; readonly proxies: readonly Machine[]; readonly perMachineFiles: boolean }
+	| { readonly kind: 'backup'; readonly proxies: readonly Candidate[]; readonly perMachineFiles: boolean }
 	/** `side`: whether the copy reads from the share or writes to it. */
-	| { readonly kind: 'copy'; readonly side: 'source' | 'target'; readonly mountServer: Machine; readonly accelerators: WanAccelerators | null }
+	| { readonly kind: 'copy'; readonly side: 'source' | 'target'; readonly mountServer: Candidate; readonly accelerators: WanAccelerators | null }
 	| { readonly kind: 'tape' };
 
 export type GatewayRequest = {
@@ -21,12 +21,12 @@ export type GatewayRequest = {
 		/** Of the repository or extent. */
 		readonly id: string;
 		/** The machine that the user has chosen; null: automatic. */
-		readonly chosen: Machine | null;
+		readonly chosen: Candidate | null;
 		/** An appliance on Fibre Channel: it is not seen by whoever has no adapter for it. */
 		readonly needsChoice?: boolean;
 	}[];
 	readonly work: GatewayWork;
-	readonly backupServer: Machine;
+	readonly backupServer: Candidate;
 };
 
 /**
@@ -34,7 +34,7 @@ export type GatewayRequest = {
  * @returns for each share the gateway of each machine of the job, or one for all of them
  * @throws `infra.no-gateway`
  */
-export function chooseGateways({ shares, work, backupServer }: GatewayRequest): Map<string, readonly Machine[]> {
+export function chooseGateways({ shares, work, backupServer }: GatewayRequest): Map<string, readonly Candidate[]> {
 	return new Map(
 		shares.map(({ id, chosen, needsChoice = false }) => {
 			if (chosen) return [id, [checked(chosen, id)]];
@@ -47,7 +47,7 @@ export function chooseGateways({ shares, work, backupServer }: GatewayRequest): 
 	);
 }
 
-function automatic(work: GatewayWork, share: string, backupServer: Machine): readonly Machine[] {
+function automatic(work: GatewayWork, share: string, backupServer: Candidate): readonly Candidate[] {
 	switch (work.kind) {
 		case 'backup':
 			return work.perMachineFiles ? work.proxies : work.proxies.slice(0, 1);
@@ -61,7 +61,7 @@ function automatic(work: GatewayWork, share: string, backupServer: Machine): rea
 	}
 }
 
-function checked(machine: Machine, share: string): Machine {
+function checked(machine: Candidate, share: string): Candidate {
 	if (machine.isOnline && reachesAll(machine, [share])) return machine;
 	throw new EngineError(
 		'infra.no-gateway',

@@ -1,5 +1,5 @@
 import { EngineError } from '../base/index.ts';
-import { type Machine, namesOf, reachesAll } from './machine.ts';
+import { type Candidate, namesOf, reachesAll } from './candidate.ts';
 
 /** One piece of work that a proxy is sought for, in the order of the job. */
 export type ProxyWork = {
@@ -16,7 +16,7 @@ export type ProxyRequest = {
 	/** Ids of all that must be reached beside the source: the repositories or gateways to be written to, the target host of a replica. */
 	readonly targets: readonly string[];
 	/** All machines that have the role of a proxy, and, for on-host, the source hosts. */
-	readonly machines: readonly Machine[];
+	readonly machines: readonly Candidate[];
 };
 
 /**
@@ -25,9 +25,9 @@ export type ProxyRequest = {
  * machine for four tasks takes twice as many as one for two. Where all are full, work still gets the least loaded one, and waits there.
  * @throws `infra.no-proxy` naming what is missing and what would help
  */
-export function chooseProxies({ mode, pinned, work, targets, machines }: ProxyRequest): Machine[] {
+export function chooseProxies({ mode, pinned, work, targets, machines }: ProxyRequest): Candidate[] {
 	const given = new Map<string, number>();
-	const loadOf = ({ id, runningTasks, maxTasks }: Machine): number => (runningTasks + (given.get(id) ?? 0) + 1) / maxTasks;
+	const loadOf = ({ id, runningTasks, maxTasks }: Candidate): number => (runningTasks + (given.get(id) ?? 0) + 1) / maxTasks;
 	return work.map(({ source }) => {
 		const chosen =
 			mode === 'on-host' ? sourceHost(source, machines) : (pinnedTo(pinned, machines) ?? leastLoaded(candidates(source, targets, machines), loadOf));
@@ -36,7 +36,7 @@ export function chooseProxies({ mode, pinned, work, targets, machines }: ProxyRe
 	});
 }
 
-function sourceHost(source: string, machines: readonly Machine[]): Machine {
+function sourceHost(source: string, machines: readonly Candidate[]): Candidate {
 	const host = machines.find(({ id }) => id === source);
 	if (!host)
 		throw new EngineError('infra.no-proxy', 'The machine that holds the source is not registered.', {
@@ -47,7 +47,7 @@ function sourceHost(source: string, machines: readonly Machine[]): Machine {
 }
 
 /** What is pinned is honoured, or refused: data does not take another way than was said. */
-function pinnedTo(pinned: string | null, machines: readonly Machine[]): Machine | null {
+function pinnedTo(pinned: string | null, machines: readonly Candidate[]): Candidate | null {
 	if (pinned === null) return null;
 	const proxy = machines.find(({ id }) => id === pinned);
 	if (!proxy)
@@ -58,7 +58,7 @@ function pinnedTo(pinned: string | null, machines: readonly Machine[]): Machine 
 	return proxy;
 }
 
-function candidates(source: string, targets: readonly string[], machines: readonly Machine[]): Machine[] {
+function candidates(source: string, targets: readonly string[], machines: readonly Candidate[]): Candidate[] {
 	const reaching = machines.filter((machine) => reachesAll(machine, [source, ...targets]));
 	const online = reaching.filter(({ isOnline }) => isOnline);
 	if (online.length > 0) return online;
@@ -73,9 +73,9 @@ function candidates(source: string, targets: readonly string[], machines: readon
 	);
 }
 
-function leastLoaded(machines: readonly Machine[], loadOf: (machine: Machine) => number): Machine {
+function leastLoaded(machines: readonly Candidate[], loadOf: (machine: Candidate) => number): Candidate {
 	return machines.reduce((best, machine) => (loadOf(machine) < loadOf(best) ? machine : best));
 }
 
-const offline = ({ name }: Machine): EngineError =>
+const offline = ({ name }: Candidate): EngineError =>
 	new EngineError('infra.no-proxy', `“${name}” cannot be reached.`, { hint: 'Start its mover and check the network, then run the job again.' });

@@ -6,10 +6,10 @@
  * proxies and gateways are chosen are pure functions of what is known of the machines now; a choice that cannot be made says why.
  * Not here: moving data (mover), for which `acceptData` and `dataAddress` hand over connections; counting tasks (jobs/slots.ts).
  */
+export type { Candidate } from './candidate.ts';
 export { chooseGateways, type GatewayRequest, type GatewayWork, type WanAccelerators } from './choose-gateway.ts';
 export { chooseProxies, type ProxyRequest, type ProxyWork } from './choose-proxy.ts';
 export { listPlaces, requireAbsolute } from './list-places.ts';
-export type { Machine } from './machine.ts';
 export { createMachines, type DataAddress, type Machines, watchMachines } from './machines.ts';
 export { type Membership, type MoverFolder, openMoverFolder } from './mover-folder.ts';
 export { type MoverHost, type MoverOptions, startMover } from './mover-host.ts';

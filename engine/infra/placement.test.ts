@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chooseGateways, chooseProxies, type GatewayRequest, type Machine, type ProxyRequest } from './index.ts';
+import { type Candidate, chooseGateways, chooseProxies, type GatewayRequest, type ProxyRequest } from './index.ts';
 
 const machine = (
 	id: string,
-	{ maxTasks = 4, runningTasks = 0, isOnline = true, reaches = ['host', 'share'] }: Partial<Omit<Machine, 'reaches'>> & { reaches?: string[] } = {},
-): Machine => ({
+	{ maxTasks = 4, runningTasks = 0, isOnline = true, reaches = ['host', 'share'] }: Partial<Omit<Candidate, 'reaches'>> & { reaches?: string[] } = {},
+): Candidate => ({
 	id,
 	name: id.toUpperCase(),
 	isOnline,
@@ -13,9 +13,9 @@ const machine = (
 	runningTasks,
 	reaches: new Set(reaches),
 });
-const ids = (machines: readonly Machine[]): string[] => machines.map(({ id }) => id);
+const ids = (machines: readonly Candidate[]): string[] => machines.map(({ id }) => id);
 const works = (count: number): ProxyRequest['work'] => Array.from({ length: count }, () => ({ source: 'host' }));
-const offHost = (machines: readonly Machine[], count: number, pinned: string | null = null): Machine[] =>
+const offHost = (machines: readonly Candidate[], count: number, pinned: string | null = null): Candidate[] =>
 	chooseProxies({ mode: 'off-host', pinned, work: works(count), targets: ['share'], machines });
 
 test('DEPLOY-05: on-host the source host itself reads, whatever proxies there are', () => {
@@ -71,7 +71,7 @@ const gatewaysOf = (request: Partial<GatewayRequest> & Pick<GatewayRequest, 'wor
 		[...chooseGateways({ shares: [{ id: 'share', chosen: null }], backupServer, ...request })].map(([share, machines]) => [share, ids(machines)]),
 	);
 const [one, two] = [machine('one'), machine('two')];
-const backup = (proxies: readonly Machine[], perMachineFiles = true) => ({ kind: 'backup', proxies, perMachineFiles }) as const;
+const backup = (proxies: readonly Candidate[], perMachineFiles = true) => ({ kind: 'backup', proxies, perMachineFiles }) as const;
 
 test('GW-03: the gateway that is chosen is honoured, and an appliance on Fibre Channel demands the choice', () => {
 	assert.deepEqual(gatewaysOf({ work: backup([one, two]), shares: [{ id: 'share', chosen: machine('chosen') }] }), { share: ['chosen'] });
@@ -90,12 +90,12 @@ test('GW-02: a gateway is there and reaches the share, or the work is refused wi
 
 test('GW-04, PIPE-07: a backup goes through the proxy that reads, which on-host is the source host', () => {
 	const [proxy] = chooseProxies({ mode: 'on-host', pinned: null, work: works(1), targets: ['share'], machines: [machine('host')] });
-	assert.deepEqual(gatewaysOf({ work: backup([proxy as Machine]) }), { share: ['host'] });
+	assert.deepEqual(gatewaysOf({ work: backup([proxy as Candidate]) }), { share: ['host'] });
 	assert.deepEqual(gatewaysOf({ work: backup(offHost([one], 1)) }), { share: ['one'] });
 });
 
 test('GW-05: a direct copy goes through the mount server, or the backup server where that is away or does not reach the share', () => {
-	const copy = (mountServer: Machine) => ({ kind: 'copy', side: 'target', mountServer, accelerators: null }) as const;
+	const copy = (mountServer: Candidate) => ({ kind: 'copy', side: 'target', mountServer, accelerators: null }) as const;
 	assert.deepEqual(gatewaysOf({ work: copy(machine('mount')) }), { share: ['mount'] });
 	assert.deepEqual(gatewaysOf({ work: copy(machine('mount', { isOnline: false })) }), { share: ['server'] });
 	assert.deepEqual(gatewaysOf({ work: copy(machine('mount', { reaches: [] })) }), { share: ['server'] });

@@ -1,5 +1,5 @@
 /** A machine as a choice sees it. The backup server counts as one of them. */
-export type Machine = {
+export type Candidate = {
 	readonly id: string;
 	/** For messages. */
 	readonly name: string;
@@ -11,8 +11,8 @@ export type Machine = {
 	readonly reaches: ReadonlySet<string>;
 };
 
-export const reachesAll = ({ reaches }: Machine, places: readonly string[]): boolean => places.every((place) => reaches.has(place));
+export const reachesAll = ({ reaches }: Candidate, places: readonly string[]): boolean => places.every((place) => reaches.has(place));
 
 /** For people: “A”, “B” and “C”. */
-export const namesOf = (machines: readonly Machine[]): string =>
+export const namesOf = (machines: readonly Candidate[]): string =>
 	new Intl.ListFormat('en', { type: 'conjunction' }).format(machines.map(({ name }) => `“${name}”`));
