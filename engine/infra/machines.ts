@@ -85,15 +85,11 @@ export function createMachines({ store, clock, bus, log, product, version }: Mac
 
 	type Target = { readonly id: string; readonly settings: Pick<MachineSettings, 'name' | 'address'> };
 
-	/** Asks over a connection of its own. An expired certificate is accepted for its renewal and for nothing else. */
-	async function ask<Ask extends ControlQuestion['ask']>(
-		{ id, settings }: Target,
-		question: Extract<ControlQuestion, { ask: Ask }>,
-		{ signal }: Asking,
-	): Promise<{ answer: ControlAnswer<Ask>; certificate: string }> {
+	/** A connection of its own, and the certificate that the machine showed on it. */
+	async function connect({ id, settings }: Target, { signal }: Asking, { acceptsExpired }: { readonly acceptsExpired: boolean }) {
 		const { authority, identity } = await presented();
 		let certificate = '';
-		using channel = await openLink({
+		const channel = await openLink({
 			...settings,
 			identity,
 			purpose: alpn.control,
@@ -101,9 +97,20 @@ export function createMachines({ store, clock, bus, log, product, version }: Mac
 			version,
 			signal,
 			check(socket) {
-				certificate = checkPeer(socket, settings.name, id, { authority: authority.certificate, now: clock.now(), acceptsExpired: question.ask === 'renew' });
+				certificate = checkPeer(socket, settings.name, id, { authority: authority.certificate, now: clock.now(), acceptsExpired });
 			},
 		});
+		return { channel, certificate };
+	}
+
+	/** An expired certificate is accepted for its renewal and for nothing else. */
+	async function ask<Ask extends ControlQuestion['ask']>(
+		target: Target,
+		question: Extract<ControlQuestion, { ask: Ask }>,
+		asking: Asking,
+	): Promise<{ answer: ControlAnswer<Ask>; certificate: string }> {
+		const { channel, certificate } = await connect(target, asking, { acceptsExpired: question.ask === 'renew' });
+		using _channel = channel;
 		channel.send(question);
 		const schema = controlAnswers[question.ask as Ask];
 		const { answer } = (await channel.receive<{ answer: unknown }>(schema)) as { answer: ControlAnswer<Ask> };
@@ -117,20 +124,9 @@ export function createMachines({ store, clock, bus, log, product, version }: Mac
 	}
 
 	/** Renewing begins with looking at the certificate that the machine has: it shows it whatever it is asked. */
-	async function presentedBy({ id, settings }: Target, { signal }: Asking): Promise<string> {
-		const { authority, identity } = await presented();
-		let certificate = '';
-		using _channel = await openLink({
-			...settings,
-			identity,
-			purpose: alpn.control,
-			product,
-			version,
-			signal,
-			check(socket) {
-				certificate = checkPeer(socket, settings.name, id, { authority: authority.certificate, now: clock.now(), acceptsExpired: true });
-			},
-		});
+	async function presentedBy(target: Target, asking: Asking): Promise<string> {
+		const { channel, certificate } = await connect(target, asking, { acceptsExpired: true });
+		using _channel = channel;
 		return certificate;
 	}
 

@@ -20,3 +20,4 @@ export { checkStorage, type StorageFinding } from './storage/check-storage.ts';
 export * from './storage/local-folder.ts';
 export * from './storage/open-storage.ts';
 export type * from './storage/storage.ts';
+export { writeTemporary } from './storage/write-temporary.ts';

@@ -1,6 +1,13 @@
-import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../base/index.ts';
-import type { Storage, StorageEntry, StorageFile, StorageProperties, StorageSpace, Vault } from '../../repository/index.ts';
+import {
+	type Storage,
+	type StorageEntry,
+	type StorageFile,
+	type StorageProperties,
+	type StorageSpace,
+	type Vault,
+	writeTemporary,
+} from '../../repository/index.ts';
 import { Calls } from './calls.ts';
 import { type Connect, openSession } from './client.ts';
 import { dial } from './dial.ts';
@@ -82,15 +89,7 @@ export class RemoteStorage implements Storage {
 	}
 
 	async replace(path: string, bytes: Uint8Array): Promise<void> {
-		const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
-		try {
-			await using file = await this.open(temporary, 'create');
-			await file.write(bytes, 0);
-			await file.sync();
-		} catch (error) {
-			await this.remove(temporary).catch(() => undefined); // the first failure is the one to report
-			throw error;
-		}
+		const temporary = await writeTemporary(this, path, bytes);
 		await this.rename(temporary, path, { replace: true });
 	}
 

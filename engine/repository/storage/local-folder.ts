@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { assert, EngineError, systemErrorCode } from '../../base/index.ts';
 import type { Storage, StorageEntry, StorageFile, StorageSpace } from './storage.ts';
+import { writeTemporary } from './write-temporary.ts';
 
 /** A folder of this machine: a disk, or a share that the operating system has mounted. */
 export class LocalFolder implements Storage {
@@ -115,15 +115,7 @@ export class LocalFolder implements Storage {
 	}
 
 	async replace(relative: string, bytes: Uint8Array): Promise<void> {
-		const temporary = `${relative}.${randomBytes(6).toString('hex')}.tmp`;
-		try {
-			await using file = await this.open(temporary, 'create');
-			await file.write(bytes, 0);
-			await file.sync();
-		} catch (error) {
-			await this.remove(temporary).catch(() => undefined); // the first failure is the one to report
-			throw error;
-		}
+		const temporary = await writeTemporary(this, relative, bytes);
 		await this.#attempt('replace', relative, async (absolute) => {
 			await fs.rename(this.#absolute(temporary), absolute);
 			await syncFolder(path.dirname(absolute));
