@@ -23,6 +23,7 @@ export { useNow } from './now.ts';
 export { EmptyState, ErrorPanel, Facts, type Failure, PageHeader, Section } from './panels.tsx';
 export { Sparkline, type SparkPoint } from './sparkline.tsx';
 export { SplitView } from './split-view.tsx';
+export { type Conflict, type SettingRow, StaleRevision } from './stale-revision.tsx';
 export { type Status, StatusBadge, StatusIcon, statusWord } from './status.tsx';
 export { type GridColumn, type SortState, TableGrid, type TableGridProps } from './table-grid.tsx';
 export { TallList, type TallListHandle } from './tall-list.tsx';

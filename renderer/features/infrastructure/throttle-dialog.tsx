@@ -3,12 +3,10 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import type { ErrorShape, ThrottleRule, ThrottleSettings } from '../../../engine/contract/index.ts';
 import { errorShapeOf, useTRPC } from '../../client.ts';
-import { ErrorPanel } from '../../ui/index.ts';
+import { type Conflict, ErrorPanel, type SettingRow, StaleRevision } from '../../ui/index.ts';
 import classes from './infrastructure.module.css';
 import { bytesPerSecOf, megabytesPerSecOf, rateText, windowsText } from './rule-words.ts';
 import { type DraftWindow, draftOf, officeHours, WindowFields, windowsOf } from './window-fields.tsx';
-
-type Conflict = { readonly current: ThrottleRule; readonly mine: ThrottleSettings };
 
 /** Adds a rule, or changes one. What the server says of a field stands beside it. */
 export function ThrottleDialog({ rule, onClose }: { readonly rule: ThrottleRule | null; readonly onClose: () => void }): ReactNode {
@@ -43,7 +41,7 @@ function Body({ rule, onClose }: { readonly rule: ThrottleRule | null; readonly 
 	);
 	const [hasTried, setTried] = useState(false);
 	const [failure, setFailure] = useState<ErrorShape | null>(null);
-	const [conflict, setConflict] = useState<Conflict | null>(null);
+	const [conflict, setConflict] = useState<Conflict<ThrottleRule> | null>(null);
 	const add = useMutation(trpc.throttles.add.mutationOptions());
 	const update = useMutation(trpc.throttles.update.mutationOptions());
 	const isSaving = add.isPending || update.isPending;
@@ -73,7 +71,8 @@ function Body({ rule, onClose }: { readonly rule: ThrottleRule | null; readonly 
 	};
 	if (conflict)
 		return (
-			<Versions
+			<StaleRevision
+				rows={rows}
 				conflict={conflict}
 				isSaving={isSaving}
 				onTakeTheirs={onClose}
@@ -183,7 +182,7 @@ function Body({ rule, onClose }: { readonly rule: ThrottleRule | null; readonly 
 	);
 }
 
-const rows: readonly { readonly label: string; readonly text: (settings: ThrottleSettings) => string }[] = [
+const rows: readonly SettingRow<ThrottleSettings>[] = [
 	{ label: 'Name', text: ({ name }) => name },
 	{ label: 'Between', text: ({ from }) => from },
 	{ label: 'and', text: ({ to }) => to },
@@ -191,53 +190,3 @@ const rows: readonly { readonly label: string; readonly text: (settings: Throttl
 	{ label: 'When', text: ({ windows }) => windowsText(windows) },
 	{ label: 'Applied', text: ({ enabled }) => (enabled ? 'yes' : 'no') },
 ];
-
-/** Somebody saved first: both versions, and nothing overwritten without being asked for. */
-function Versions({
-	conflict: { current, mine },
-	isSaving,
-	onTakeTheirs,
-	onSaveMine,
-	onBack,
-}: {
-	readonly conflict: Conflict;
-	readonly isSaving: boolean;
-	readonly onTakeTheirs: () => void;
-	readonly onSaveMine: () => void;
-	readonly onBack: () => void;
-}): ReactNode {
-	return (
-		<div>
-			<p>Somebody saved “{current.settings.name}” while you were editing it. Nothing of yours has been saved yet. Choose which version shall stand.</p>
-			<table className={classes.compare}>
-				<thead>
-					<tr>
-						<th />
-						<th>Saved now</th>
-						<th>Yours</th>
-					</tr>
-				</thead>
-				<tbody>
-					{rows.map(({ label, text }) => (
-						<tr key={label} data-differs={text(current.settings) !== text(mine) || undefined}>
-							<th>{label}</th>
-							<td>{text(current.settings)}</td>
-							<td>{text(mine)}</td>
-						</tr>
-					))}
-				</tbody>
-			</table>
-			<Group justify="flex-end" gap="xs" mt="md">
-				<Button variant="default" onClick={onBack}>
-					Back to editing
-				</Button>
-				<Button variant="default" onClick={onTakeTheirs}>
-					Keep what is saved
-				</Button>
-				<Button loading={isSaving} onClick={onSaveMine}>
-					Save mine over it
-				</Button>
-			</Group>
-		</div>
-	);
-}

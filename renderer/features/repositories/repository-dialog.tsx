@@ -3,13 +3,13 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import type { ErrorShape, Repository, RepositorySettings } from '../../../engine/contract/index.ts';
 import { errorShapeOf, useTRPC } from '../../client.ts';
-import { ErrorPanel, formatBytes, plural } from '../../ui/index.ts';
+import { type Conflict, ErrorPanel, formatBytes, plural, StaleRevision } from '../../ui/index.ts';
 import { aNewKey, choiceErrors, choiceOf, chosenKeyId, EncryptionPart, type MadeKey, RecoveryKeyDialog, useEncryptedSave } from '../keys/index.ts';
 import { PlacePicker } from '../places/index.ts';
 import { CheckSettings, usualChecks } from './check-settings.tsx';
 import classes from './repository-dialog.module.css';
 import { type Field, fieldOf } from './repository-fields.ts';
-import { type Conflict, StaleRevision } from './stale-revision.tsx';
+import { settingRows } from './setting-rows.ts';
 
 const MiB = 2 ** 20;
 
@@ -62,7 +62,7 @@ function Body({
 	const [base] = useState(repository);
 	const [settings, setSettings] = useState(base?.settings ?? fresh);
 	const [isPicking, setPicking] = useState(false);
-	const [conflict, setConflict] = useState<Conflict | null>(null);
+	const [conflict, setConflict] = useState<Conflict<Repository> | null>(null);
 	const suggestion = useQuery(trpc.repositories.suggest.queryOptions(undefined, { enabled: repository === null }));
 	const [encryption, setEncryption] = useState(() => choiceOf(base?.settings.encryptionKeyId ?? null));
 	const [keyErrors, setKeyErrors] = useState<Readonly<Record<string, string>>>({});
@@ -107,6 +107,7 @@ function Body({
 		return (
 			<StaleRevision
 				conflict={conflict}
+				rows={settingRows}
 				isSaving={isSaving}
 				onTakeTheirs={() => onSaved(conflict.current, null)}
 				onSaveMine={() => void save(conflict.mine, conflict.current.revision)}

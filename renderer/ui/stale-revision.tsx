@@ -1,39 +1,24 @@
 import { Button, Group } from '@mantine/core';
 import type { ReactNode } from 'react';
-import type { Repository, RepositorySettings } from '../../../engine/contract/index.ts';
-import { formatRate } from '../../ui/index.ts';
-import { aNewKey } from '../keys/index.ts';
 import classes from './stale-revision.module.css';
 
-export type Conflict = { readonly current: Repository; readonly mine: RepositorySettings };
+/** What is saved now, and what was to be saved. */
+export type Conflict<Entity extends { readonly settings: unknown }> = { readonly current: Entity; readonly mine: Entity['settings'] };
 
-const rate = (value: number | null): string => (value === null ? 'none' : formatRate(value));
-const rows: readonly { readonly label: string; readonly text: (settings: RepositorySettings) => string }[] = [
-	{ label: 'Name', text: ({ name }) => name },
-	{ label: 'Folder', text: ({ path }) => path },
-	{ label: 'Chains', text: ({ singleFile }) => (singleFile ? 'one per job' : 'one per object') },
-	{ label: 'Tasks at once', text: ({ maxTasks }) => String(maxTasks) },
-	{ label: 'Read limit', text: ({ readLimit }) => rate(readLimit) },
-	{ label: 'Write limit', text: ({ writeLimit }) => rate(writeLimit) },
-	{
-		label: 'Checks',
-		text: ({ checkSchedule, checkDays }) => (checkSchedule === null ? 'by hand only' : `${checkSchedule.cron}, all within ${checkDays} days`),
-	},
-	{
-		label: 'Encryption',
-		text: ({ encryptionKeyId }) => (encryptionKeyId === null ? 'none' : encryptionKeyId === aNewKey ? 'a new password' : `with the key ${encryptionKeyId}`),
-	},
-];
+/** One setting in words. */
+export type SettingRow<Settings> = { readonly label: string; readonly text: (settings: Settings) => string };
 
 /** Somebody saved first. Both versions are shown, and nothing is overwritten without being asked for. */
-export function StaleRevision({
+export function StaleRevision<Settings extends { readonly name: string }>({
 	conflict: { current, mine },
+	rows,
 	isSaving,
 	onTakeTheirs,
 	onSaveMine,
 	onBack,
 }: {
-	readonly conflict: Conflict;
+	readonly conflict: Conflict<{ readonly settings: Settings }>;
+	readonly rows: readonly SettingRow<Settings>[];
 	readonly isSaving: boolean;
 	readonly onTakeTheirs: () => void;
 	readonly onSaveMine: () => void;

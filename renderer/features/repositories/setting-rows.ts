@@ -1,0 +1,22 @@
+import type { RepositorySettings } from '../../../engine/contract/index.ts';
+import { formatRate, type SettingRow } from '../../ui/index.ts';
+import { aNewKey } from '../keys/index.ts';
+
+const rate = (value: number | null): string => (value === null ? 'none' : formatRate(value));
+/** What a person compares when somebody saved first. */
+export const settingRows: readonly SettingRow<RepositorySettings>[] = [
+	{ label: 'Name', text: ({ name }) => name },
+	{ label: 'Folder', text: ({ path }) => path },
+	{ label: 'Chains', text: ({ singleFile }) => (singleFile ? 'one per job' : 'one per object') },
+	{ label: 'Tasks at once', text: ({ maxTasks }) => String(maxTasks) },
+	{ label: 'Read limit', text: ({ readLimit }) => rate(readLimit) },
+	{ label: 'Write limit', text: ({ writeLimit }) => rate(writeLimit) },
+	{
+		label: 'Checks',
+		text: ({ checkSchedule, checkDays }) => (checkSchedule === null ? 'by hand only' : `${checkSchedule.cron}, all within ${checkDays} days`),
+	},
+	{
+		label: 'Encryption',
+		text: ({ encryptionKeyId }) => (encryptionKeyId === null ? 'none' : encryptionKeyId === aNewKey ? 'a new password' : `with the key ${encryptionKeyId}`),
+	},
+];
