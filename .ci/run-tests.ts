@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { run } from 'node:test';
 import { inspect, styleText } from 'node:util';
 import { buildRenderer, isRendererStale } from '../electron/build.ts';
+import { isBundleFresh } from '../engine/cli/bundle.js';
+import { bundleEngine } from './bundle-engine.ts';
 
 const root = join(import.meta.dirname, '..');
 const patterns = ['e2e', 'engine', 'electron', 'renderer', 'bench', '.ci'].map((folder) => `${folder}/**/*.test.ts`);
@@ -67,7 +69,14 @@ async function runFile(file: string): Promise<FileResult> {
 	const skips: string[] = [];
 	const output: string[] = [];
 	const totals = { passed: 0, failed: 0 };
-	const stream = run({ files: [join(root, file)], cwd: root, isolation: 'process', timeout: testTimeoutMs, signal: AbortSignal.timeout(fileTimeoutMs) });
+	const stream = run({
+		files: [join(root, file)],
+		cwd: root,
+		isolation: 'process',
+		execArgv: ['--import', join(import.meta.dirname, 'bundled-threads.js')],
+		timeout: testTimeoutMs,
+		signal: AbortSignal.timeout(fileTimeoutMs),
+	});
 	for await (const event of stream) {
 		if (event.type === 'test:fail') {
 			const { name, line, details } = event.data as TestReport;
@@ -135,6 +144,7 @@ if (files.length === 0) {
 	process.exit(2);
 }
 if (files.some((file) => file.startsWith('e2e/')) && isRendererStale()) await buildRenderer();
+if (!isBundleFresh(root)) await bundleEngine();
 
 const results: FileResult[] = [];
 const waiting = files.values();

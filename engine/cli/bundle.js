@@ -28,7 +28,8 @@ export function describeSource(root, path) {
  */
 export const programModule = (root) => (isBundleFresh(root) ? join(bundleFolder(root), 'program.js') : join(root, 'engine', 'cli', 'program.ts'));
 
-function isBundleFresh(root) {
+/** @param {string} root folder of package.json */
+export function isBundleFresh(root) {
 	try {
 		const sources = /** @type {BundledSource[]} */ (JSON.parse(readFileSync(join(bundleFolder(root), sourceList), 'utf8')));
 		return sources.every((source) => describeSource(root, source[0]).every((fact, i) => fact === source[i]));

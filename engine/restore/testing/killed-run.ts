@@ -13,7 +13,7 @@ const script = new URL('./run-child.ts', import.meta.url).pathname;
 
 /** Starts the run in a process of its own and kills that process. @returns false when the run was done before */
 export function killRun(run: BackupRun, trigger: Trigger): Promise<boolean> {
-	const child = spawn(process.execPath, [script, JSON.stringify(run)], { stdio: ['ignore', 'pipe', 'pipe'] });
+	const child = spawn(process.execPath, [...process.execArgv, script, JSON.stringify(run)], { stdio: ['ignore', 'pipe', 'pipe'] });
 	return new Promise((resolve, reject) => {
 		let output = '';
 		let errors = '';
