@@ -1,7 +1,8 @@
 /**
  * Error codes. A code is never renamed and never reused; a script or a screen may depend on it.
  * The prefix says which side failed: `source.*` is the machine that is protected (a warning, the session goes on),
- * `repository.*` is where the backup files lie (the task stops).
+ * `repository.*` is where the backup files lie (the task stops), `snapshot.*` what the machine is read from (the job says whether it
+ * may go on without).
  */
 export const errorCodes = [
 	'usage.invalid', // an option or a field has a value that cannot be taken; data.field names it
@@ -18,6 +19,7 @@ export const errorCodes = [
 	'not-found.key',
 	'not-found.throttle',
 	'not-found.machine',
+	'not-found.volume',
 	'not-found.path',
 	'not-found.disk',
 	'exists.name', // a job, repository or throttling rule of that name exists
@@ -38,6 +40,10 @@ export const errorCodes = [
 	'source.skipped', // sockets and the like, skipped by nature
 	'source.metadata', // content is safe, some metadata could not be read
 	'source.unsupported', // not a kind of disk or folder that can be read
+	'snapshot.failed', // a snapshot could not be made or read
+	'snapshot.timeout', // a step of it took longer than it may
+	'snapshot.unsupported', // no provider can do what was asked for
+	'snapshot.writer', // an application could not be made consistent
 	'repository.unreachable',
 	'repository.not-writable',
 	'repository.full', // no room left, or less than the reserve

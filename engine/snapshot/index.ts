@@ -1,0 +1,31 @@
+/**
+ * Snapshots: the requestor, who leads, and the ports of providers, who make them, and of writers, who hold applications still meanwhile.
+ *
+ * Guarantees: what is begun is written down first; applications are thawed in bounded time whatever fails; every snapshot is released, or stays in the journal
+ * until it is; a party that does not answer is given up at its deadline.
+ * Does not: know jobs, read data, or decide what a job does without a snapshot.
+ */
+export type { JournalEntry, SnapshotJournal } from './journal.ts';
+export type {
+	BlockAccess,
+	Lease,
+	Protectable,
+	ProviderCapabilities,
+	Snapshot,
+	SnapshotProvider,
+	VolumeRequest,
+} from './provider.ts';
+export { type CleanUpReport, type Parties, Requestor } from './requestor.ts';
+export {
+	type Deadlines,
+	type RequestorParts,
+	type SetOptions,
+	type SetWish,
+	type SnapshotPhase,
+	type SnapshotSet,
+	usualDeadlines,
+	type VolumeWish,
+} from './snapshot-set.ts';
+export { isWithin, type View, type Volume } from './volume.ts';
+export { VolumeSlots } from './volume-slots.ts';
+export type { SnapshotWriter, WriterFactory, WriterIdentity, WriterOptions } from './writer.ts';
