@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { EngineError, isEngineError, systemErrorCode } from '../base/index.ts';
+import { isNbdUri, parseNbdUri } from '../block/index.ts';
 import { type DraftProblems, type ErrorCode, entityName, type JobDraft, type JobSettings, jobSettings, type SourceSpec } from '../contract/index.ts';
 import { parseSchedule, refuseConflicts, sourceKey } from '../jobs/index.ts';
 import type { ApiParts } from './parts.ts';
@@ -95,6 +96,10 @@ async function checkSources(sources: readonly SourceSpec[], repositoryPath: stri
 			continue;
 		}
 		seen.set(key, i);
+		if (source.kind === 'disk' && isNbdUri(source.path)) {
+			attempt(findings, field, () => void parseNbdUri(source.path));
+			continue;
+		}
 		if (!isAbsolute(source.path)) {
 			report(findings, field, 'usage.invalid', `“${source.path}” is not an absolute path.`, 'Write the path from the root.');
 			continue;

@@ -1,5 +1,5 @@
-import { basename } from 'node:path';
 import { EngineError } from '../base/index.ts';
+import { diskName } from '../block/index.ts';
 import {
 	type Chain,
 	type ChainReference,
@@ -156,9 +156,9 @@ function refuseOtherDisk(point: Point, disk: string | null): void {
 		throw new EngineError('usage.invalid', `${point.object} is a folder, not a disk.`, { hint: 'Restore files of it instead.', data: { field: 'point' } });
 	}
 	const path = point.object.slice('disk:'.length);
-	if (disk === null || disk === path || disk === basename(path)) return;
+	if (disk === null || disk === path || disk === diskName(path)) return;
 	throw new EngineError('not-found.disk', `The restore point ${point.id} holds no disk “${disk}”.`, {
-		hint: `It holds ${basename(path)}.`,
+		hint: `It holds ${diskName(path)}.`,
 		data: { field: 'disk' },
 	});
 }

@@ -6,7 +6,7 @@ export type BlockExtent = { readonly offsetBytes: number; readonly lengthBytes: 
  */
 export interface BlockSource extends Disposable {
 	readonly sizeBytes: number;
-	readonly format: 'raw' | 'qcow2' | 'device';
+	readonly format: 'raw' | 'qcow2' | 'device' | 'nbd';
 	/**
 	 * Where data may lie: ascending, not touching, within `sizeBytes`. Everything outside reads as zeros; what is inside may be zeros too.
 	 * A disk with very many holes gets the smallest ones left out, so that the list stays within a few hundred thousand entries.

@@ -1,10 +1,22 @@
 /**
- * Block devices as algebra: a disk to be read, whatever stores it, and a disk to be written.
+ * Block devices as algebra: a disk to be read, whatever stores or exports it, and a disk to be written.
  * Guarantees: images are hostile input and end in data or a coded error, with bounded memory; what is outside of the extents reads as zeros.
  * Does not: snapshot, lock, or notice that somebody writes to the disk meanwhile; write qcow2.
  */
 export type { BlockExtent, BlockSource } from './block-source.ts';
+export { diskName } from './disk-name.ts';
 export { type DiskTarget, type OpenDiskTargetOptions, openDiskTarget } from './disk-target.ts';
 export { attachDiskWriter, type DiskTargetHandle, type DiskWriter } from './disk-writer.ts';
 export { type Blank, type BlankExtent, type BlankKind, findBlank } from './filesystems/index.ts';
+export {
+	formatNbdUri,
+	isNbdUri,
+	type NbdAddress,
+	NbdSource,
+	type NbdTransport,
+	type OpenNbdSourceOptions,
+	openNbdSource,
+	parseNbdUri,
+	probeNbd,
+} from './nbd/index.ts';
 export { type OpenBlockSourceOptions, openBlockSource, type SourceFormat } from './open-block-source.ts';

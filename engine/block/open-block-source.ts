@@ -3,6 +3,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { bytesFromText, textFromBytes } from '../base/index.ts';
 import { openPlatform, type Platform } from '../platform/index.ts';
 import type { BlockSource } from './block-source.ts';
+import { isNbdUri, openNbdSource, parseNbdUri } from './nbd/index.ts';
 import { parseQcow2Header, qcow2Magic } from './qcow2-header.ts';
 import { Qcow2Source } from './qcow2-source.ts';
 import { RawSource } from './raw-source.ts';
@@ -25,11 +26,12 @@ const headBytes = 2 * 1024 * 1024; // the largest cluster: header, extensions an
 const convertHint = 'Convert it to raw or qcow2 with "qemu-img convert".';
 
 /**
- * Opens a disk for reading: a raw image, a qcow2 image with its backing files, or a block device. Reads what the image holds now; that
- * nothing writes to it meanwhile is up to the caller (a snapshot).
+ * Opens a disk for reading: a raw image, a qcow2 image with its backing files, a block device, or what an NBD server exports (`path` is a URI then). Reads what
+ * it holds now; that nothing writes to it meanwhile is up to the caller (a snapshot).
  * Fails with `source.missing`, `source.unreadable` (also: damaged) or `source.unsupported`.
  */
 export function openBlockSource(path: string, { format = 'auto', platform = openPlatform() }: OpenBlockSourceOptions = {}): BlockSource {
+	if (isNbdUri(path)) return openNbdSource(parseNbdUri(path), { platform });
 	return openLink({ path, format, platform, chain: [] });
 }
 

@@ -5,6 +5,7 @@ import { parseCount, parseDuration, parseGfs, parseRate, parseServerUrl, parseSo
 test('sources are read with their kind; relative paths start in the working folder', () => {
 	assert.deepEqual(parseSource('folder:/etc', '/home/me'), { kind: 'folder', path: '/etc' });
 	assert.deepEqual(parseSource('folder:.', '/home/me'), { kind: 'folder', path: '/home/me' });
+	assert.deepEqual(parseSource('disk:nbd://host/export', '/home/me'), { kind: 'disk', path: 'nbd://host/export' });
 	assert.deepEqual(parseSource('disk:vm/a:b.qcow2', '/home/me'), { kind: 'disk', path: '/home/me/vm/a:b.qcow2' });
 	assert.deepEqual(parseSource('folder:/with\nnewline/', '/'), { kind: 'folder', path: '/with\nnewline' });
 	for (const text of ['', '/etc', 'etc', 'folder:', 'folder', 'FOLDER:/etc', 'tape:1', ':/x']) {

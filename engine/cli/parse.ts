@@ -6,7 +6,9 @@ import { type GfsCounts, gfsFlag, type SourceSpec } from '../contract/index.ts';
 const invalid = (option: string, message: string, hint?: string): EngineError =>
 	new EngineError('usage.invalid', `${option}: ${message}`, { hint, data: { field: option } });
 
-/** `folder:/path` or `disk:/path`; a relative path is taken from `cwd`. */
+const isUri = (text: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//.test(text);
+
+/** `folder:/path`, `disk:/path` or `disk:nbd://…`; a relative path is taken from `cwd`. */
 export function parseSource(text: string, cwd: string, option = '--source'): SourceSpec {
 	const [, kind, path] = /^([a-z][a-z-]*):(.*)$/s.exec(text) ?? [];
 	const hint = `Write folder:/path or disk:/path, for example ${option} folder:/etc`;
@@ -16,6 +18,7 @@ export function parseSource(text: string, cwd: string, option = '--source'): Sou
 		});
 	if (kind !== 'folder' && kind !== 'disk') throw invalid(option, `"${text}" does not say what it is.`, hint);
 	if (!path) throw invalid(option, `"${text}" has no path.`, hint);
+	if (kind === 'disk' && isUri(path)) return { kind, path };
 	return { kind, path: resolve(cwd, path) };
 }
 

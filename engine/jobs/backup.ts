@@ -1,6 +1,7 @@
 /** The backup of a job: one run per object, or one for all objects where the repository keeps single-file chains. */
 import { stat } from 'node:fs/promises';
 import { type Clock, EngineError, type Log, systemErrorCode, toErrorShape } from '../base/index.ts';
+import { isNbdUri, probeNbd } from '../block/index.ts';
 import type { Entity, HealthStore, UsageStore } from '../config/index.ts';
 import { blockSizes, type Damage, type ErrorShape, isFinal, type JobSettings, type RepositorySettings, type SourceSpec } from '../contract/index.ts';
 import { applyRetention } from './apply-retention.ts';
@@ -142,7 +143,8 @@ async function splitIntoRuns({ objects, repository }: BackupRequest, session: Li
 	return present.length === 0 ? [] : [{ objects: present.map(({ object }) => object), tasks: present.map(({ task }) => task) }];
 }
 
-async function missingSource({ path }: SourceSpec): Promise<ErrorShape | null> {
+async function missingSource({ kind, path }: SourceSpec): Promise<ErrorShape | null> {
+	if (kind === 'disk' && isNbdUri(path)) return (await probeNbd(path))?.shape ?? null;
 	try {
 		await stat(path);
 		return null;

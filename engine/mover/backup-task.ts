@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import { bytesFromText, EngineError, isEngineError, newId, systemClock } from '../base/index.ts';
-import type { ErrorCode, RunMode } from '../contract/index.ts';
+import { isNbdUri } from '../block/index.ts';
+import type { ErrorCode, RunMode, SourceSpec } from '../contract/index.ts';
 import { hashText, type PointManifest, parseDiskMap } from '../format/index.ts';
 import { openPlatform } from '../platform/index.ts';
 import { type ChunkReader, folderPath } from '../repository/index.ts';
@@ -26,7 +27,7 @@ export type RunOptions = ReachOptions & { readonly signal: AbortSignal };
  */
 export async function runBackup(run: BackupRun, observers: readonly TaskObserver[], { signal, ...reach }: RunOptions): Promise<ObjectOutcome[]> {
 	const exclude = compileExclusions(run.exclude);
-	for (const object of run.objects) checkSource(object.path);
+	for (const object of run.objects) checkSource(object);
 	const { repositoryPath, shares = noShares, ...spec } = run;
 	const now = systemClock.now();
 	await using target = isRemotePlace(repositoryPath)
@@ -137,7 +138,8 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 	return outcomes;
 }
 
-function checkSource(path: string): void {
+function checkSource({ kind, path }: SourceSpec): void {
+	if (kind === 'disk' && isNbdUri(path)) return; // some servers end with their first client
 	if (fs.existsSync(bytesFromText(path))) return;
 	throw new EngineError('source.missing' satisfies ErrorCode, `${path} does not exist.`, { hint: 'Connect or mount it, or take it out of the job.' });
 }

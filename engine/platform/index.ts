@@ -18,6 +18,8 @@ export type {
 	LockPort,
 	MetadataPort,
 	Platform,
+	SocketAddress,
+	SocketPort,
 	Volume,
 	VolumePort,
 	Xattr,

@@ -6,6 +6,7 @@ import { AccountNames } from './accounts.ts';
 import { CPath } from './c-path.ts';
 import { collectDataExtents, defaultMaxExtents } from './data-extents.ts';
 import { LinuxDisks } from './linux-disks.ts';
+import { LinuxSockets } from './linux-sockets.ts';
 import type { Capabilities, DataExtent, FilePort, LockPort, MetadataPort, Platform, Xattr } from './port.ts';
 import { systemError, unsupported } from './system-error.ts';
 import { writeTimespecs } from './timespec.ts';
@@ -55,6 +56,7 @@ export function openLinux(): Platform {
 			: { available: false, limit: 'Device nodes and fifos cannot be restored: the C library of this system is older than glibc 2.33.' },
 		rangeClone: available,
 		fileLocks: available,
+		blockingSockets: available,
 	};
 	return {
 		system: 'linux',
@@ -63,6 +65,7 @@ export function openLinux(): Platform {
 		metadata: new LinuxMetadata(c, hasMknod),
 		files: new LinuxFiles(c),
 		locks: new LinuxLocks(c),
+		sockets: new LinuxSockets(c),
 		disks: new LinuxDisks(),
 	};
 }

@@ -5,6 +5,7 @@ import { bytesFromText, textFromBytes } from '../base/index.ts';
 import { AccountNames } from './accounts.ts';
 import { CPath } from './c-path.ts';
 import { collectDataExtents, defaultMaxExtents } from './data-extents.ts';
+import { noSockets, noSocketsLimit } from './no-sockets.ts';
 import type { BlockDevice, DataExtent, FilePort, LockPort, MetadataPort, Platform, Volume, VolumePort, Xattr } from './port.ts';
 import { systemError, unsupported } from './system-error.ts';
 import { writeTimespecs } from './timespec.ts';
@@ -40,11 +41,13 @@ export function openMacos(): Platform {
 			deviceNodes: available,
 			rangeClone: { available: false, limit: 'Synthetic fulls are copied, not cloned, on macOS: its file systems clone whole files only.' },
 			fileLocks: available,
+			blockingSockets: noSocketsLimit('macOS'),
 		},
 		isProven: false,
 		metadata: new MacosMetadata(c),
 		files: new MacosFiles(c),
 		locks: new MacosLocks(c),
+		sockets: noSockets,
 		disks: new MacosDisks(),
 	};
 }

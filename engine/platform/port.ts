@@ -26,6 +26,8 @@ export type Capabilities = {
 	readonly rangeClone: Capability;
 	/** Locks that the kernel releases when the holder dies. */
 	readonly fileLocks: Capability;
+	/** Connections that a thread reads from without an event loop. */
+	readonly blockingSockets: Capability;
 };
 
 export type Xattr = { readonly name: string; readonly value: Buffer };
@@ -92,6 +94,17 @@ export interface LockPort {
 	unlock(fd: number): void;
 }
 
+export type SocketAddress = { readonly kind: 'unix'; readonly path: Buffer } | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
+
+export interface SocketPort {
+	/**
+	 * Connects a stream socket, trying every address that a name stands for, and gives its descriptor: to be used with `fs.readSync` and `fs.writeSync`, which wait for
+	 * at most `waitMs` and then fail with `EAGAIN`, and closed with `fs.closeSync`. Children do not inherit it.
+	 * Fails with `ENOTFOUND` for a name that nobody knows and `ETIMEDOUT` after `connectMs` per address.
+	 */
+	connect(address: SocketAddress, waitMs: number, connectMs: number): number;
+}
+
 export type Volume = {
 	readonly mountPoint: string;
 	readonly fileSystem: string;
@@ -126,6 +139,7 @@ export interface Platform {
 	readonly metadata: MetadataPort;
 	readonly files: FilePort;
 	readonly locks: LockPort;
+	readonly sockets: SocketPort;
 	readonly disks: VolumePort;
 }
 

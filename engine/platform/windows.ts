@@ -1,6 +1,7 @@
 import { lutimesSync, openSync, statfsSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import koffi from 'koffi';
+import { noSockets, noSocketsLimit } from './no-sockets.ts';
 import type { BlockDevice, DataExtent, FilePort, LockPort, MetadataPort, Platform, Volume, VolumePort, Xattr } from './port.ts';
 import { systemError, unsupported } from './system-error.ts';
 
@@ -26,11 +27,13 @@ export function openWindows(): Platform {
 			deviceNodes: absent('Fifos and device nodes of other systems cannot be restored on Windows.'),
 			rangeClone: absent('Synthetic fulls are copied, not cloned, on Windows.'),
 			fileLocks: { available: true },
+			blockingSockets: noSocketsLimit('Windows'),
 		},
 		isProven: false,
 		metadata: windowsMetadata,
 		files: windowsFiles,
 		locks: new WindowsLocks(),
+		sockets: noSockets,
 		disks: windowsDisks,
 	};
 }

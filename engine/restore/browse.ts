@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { textFromBytes } from '../base/index.ts';
+import { diskName } from '../block/index.ts';
 import type { BrowseEntry, BrowsePage, OverwriteRule, RestorePlan } from '../contract/index.ts';
 import type { TreeEntry } from '../format/index.ts';
 import { openPlatform } from '../platform/index.ts';
@@ -45,7 +46,7 @@ export async function browse(view: PointView, at: string, offset: number, limit:
 
 async function browseDisk(view: PointView): Promise<BrowsePage> {
 	const { sizeBytes } = await readDiskMap(view);
-	const name = path.basename(view.manifest.object.path);
+	const name = diskName(view.manifest.object.path);
 	return { path: '/', total: 1, entries: [{ name, type: 'disk', sizeBytes, modifiedAt: view.manifest.createdAt, mode: 0, owner: '', target: null }] };
 }
 

@@ -4,6 +4,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { requireTool } from '../base/testing.ts';
+import { startQemuNbd } from '../block/testing.ts';
 import { blockSizes } from '../contract/index.ts';
 import { check, disk, giveBackDisk, noise, openSite, protect, type Site, seededRandom, verify } from './testing/site.ts';
 
@@ -58,6 +59,27 @@ test('a raw disk comes back as it was at every point of ten rounds of change, wi
 		fs.statSync(join(site.repositoryPath, 'Everything', fs.readdirSync(join(site.repositoryPath, 'Everything')).find((name) => name.endsWith('.hbk')) ?? '')),
 	];
 	assert.ok(stored < 100_000, 'the full of an empty disk is small');
+});
+
+test('a disk that an NBD server exports comes back as it was at each point', { skip: process.platform !== 'linux' && 'needs blocking sockets' }, async (t) => {
+	if (!requireTool(t, 'qemu-nbd')) return;
+	const random = seededRandom(33);
+	const site = await openSite(t);
+	const image = join(site.root, 'disk.img');
+	const sizeBytes = 24 * MiB;
+	fs.writeFileSync(image, '');
+	fs.truncateSync(image, sizeBytes);
+	const socket = await startQemuNbd(t, image, '--read-only', '--format=raw', '--export-name=db');
+	const run = { objects: [disk(`nbd+unix:///db?socket=${socket}`)], blockSizeBytes: 262_144 };
+	const points: { pointId: string; content: Buffer }[] = [];
+	for (let round = 0; round < 3; round++) {
+		changeImage(image, random, sizeBytes, 8);
+		const { pointId, witness, outcomes } = await protect(site, run);
+		assert.deepEqual(witness.warnings, []);
+		assert.equal(outcomes[0]?.mode.actual, round === 0 ? 'full' : 'increment');
+		points.push({ pointId, content: fs.readFileSync(image) });
+	}
+	for (const [round, { pointId, content }] of points.entries()) await assertComesBack(site, pointId, content, `round ${round}`);
 });
 
 test('a qcow2 disk comes back as the raw disk that its users see, at every point', async (t) => {

@@ -14,7 +14,10 @@ export function addJobAdd(group: Command, line: CommandLine): void {
 				.command('add')
 				.description('Create a job: what to protect, where to, how and when.')
 				.argument('<NAME>', 'name of the job')
-				.requiredOption('--source <spec...>', 'what to protect: folder:/path or disk:/path (raw image, qcow2 or device); may be given several times')
+				.requiredOption(
+					'--source <spec...>',
+					'what to protect: folder:/path, disk:/path (raw image, qcow2 or device) or disk:nbd://host/export; may be given several times',
+				)
 				.requiredOption('--repository <name>', 'where its backup files go')
 				.option('--disabled', 'create it without letting its schedule run'),
 			'job add Web --source folder:/etc folder:/srv/www --repository Main --schedule "0 22 * * *" --retain 30',

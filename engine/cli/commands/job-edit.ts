@@ -15,7 +15,7 @@ export function addJobEdit(group: Command, line: CommandLine): void {
 				.description('Change settings of a job; what is not named stays. Lists (--source, --exclude) are replaced.')
 				.argument('<NAME>', 'name or id')
 				.option('--name <new>', 'a new name')
-				.option('--source <spec...>', 'what to protect: folder:/path or disk:/path')
+				.option('--source <spec...>', 'what to protect: folder:/path, disk:/path or disk:nbd://host/export')
 				.option('--repository <name>', 'where its backup files go from now on'),
 			'job edit Web --retain 60 --no-schedule',
 		),

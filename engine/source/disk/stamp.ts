@@ -8,7 +8,7 @@ const settledNs = 2_000_000_000n;
  * What a raw image file is known by: as with any file, the same inode, size and times mean the same content. Null for everything else (devices have
  * no such times, other formats may lean on further files), and for a file that was written to a moment ago.
  */
-export function diskStamp(path: string, format: 'raw' | 'qcow2' | 'device'): string | null {
+export function diskStamp(path: string, format: 'raw' | 'qcow2' | 'device' | 'nbd'): string | null {
 	if (format !== 'raw') return null;
 	const { dev, ino, size, mtimeNs, ctimeNs } = fs.statSync(bytesFromText(path), { bigint: true });
 	if (ctimeNs + settledNs > BigInt(Date.now()) * 1_000_000n) return null;

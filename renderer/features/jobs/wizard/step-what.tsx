@@ -14,8 +14,9 @@ const key = ({ kind, path }: Source): string => `${kind}:${path}`;
 const sourceOf = (entry: PlaceEntry): Source | null =>
 	entry.type === 'file' ? null : { kind: entry.type === 'folder' || entry.type === 'volume' ? 'folder' : 'disk', path: entry.path };
 const canOpen = ({ type }: PlaceEntry): boolean => type === 'folder' || type === 'volume';
-/** Endings that `disk:` reads; a typed path ends in one, or is a device. */
-const looksLikeDisk = (path: string): boolean => path.startsWith('/dev/') || /\.(qcow2|raw|img)$/i.test(path);
+/** Endings that `disk:` reads; a typed path ends in one, or is a device or the address of an NBD server. */
+const looksLikeDisk = (path: string): boolean =>
+	path.startsWith('/dev/') || (path.startsWith('nbd') && path.includes('://')) || /\.(qcow2|raw|img)$/i.test(path);
 
 const icons = { folder: IconFolder, volume: IconServer, file: IconFile, 'disk-image': IconDisc, 'block-device': IconDeviceSdCard } as const;
 const columns: readonly TableColumn<PlaceEntry>[] = [
