@@ -73,7 +73,7 @@ function existingKind(path: string, name: Buffer): 'file' | 'device' | null {
 
 class RawTarget implements DiskTarget {
 	readonly handle: DiskTargetHandle;
-	readonly #writer: DiskWriter;
+	readonly #writer: DiskWriter & Disposable;
 	readonly #platform: Platform;
 	readonly #isNew: boolean;
 	#isOpen = true;
@@ -121,11 +121,6 @@ class RawTarget implements DiskTarget {
 		this.#writer.writeZeros(offsetBytes, lengthBytes);
 	}
 
-	startWriteback(offsetBytes: number, lengthBytes: number): void {
-		this.#checkOpen();
-		this.#writer.startWriteback(offsetBytes, lengthBytes);
-	}
-
 	sync(): void {
 		this.#attempt('written', (fd) => {
 			fsyncSync(fd);
@@ -136,6 +131,7 @@ class RawTarget implements DiskTarget {
 	close(): void {
 		if (!this.#isOpen) return;
 		this.#isOpen = false;
+		this.#writer[Symbol.dispose]();
 		closeSync(this.handle.fd);
 	}
 

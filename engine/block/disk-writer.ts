@@ -1,6 +1,6 @@
-import { writeSync } from 'node:fs';
-import { isZero } from '../base/index.ts';
-import type { Platform } from '../platform/index.ts';
+import { closeSync, writeSync } from 'node:fs';
+import { isZero, systemErrorCode } from '../base/index.ts';
+import { type Platform, type UncachedFile, uncachedUnit } from '../platform/index.ts';
 import { targetError } from './target-error.ts';
 
 /** What a thread needs to write to a target that another one has opened, and keeps open. */
@@ -12,8 +12,6 @@ export interface DiskWriter {
 	write(offsetBytes: number, data: Uint8Array): void;
 	/** Makes a range read as zeros. Free on a file, unless this writer wrote data behind it. */
 	writeZeros(offsetBytes: number, lengthBytes: number): void;
-	/** Lets the system begin to store what was written, so that the sync at the end is short. Promises nothing. */
-	startWriteback(offsetBytes: number, lengthBytes: number): void;
 }
 
 const pieceBytes = 65_536;
@@ -21,14 +19,23 @@ const zeros = new Uint8Array(1_048_576);
 /** One call to the kernel holds the thread; a range of this size is done in a moment on any storage. */
 const punchBytes = 256 * 1024 * 1024;
 
-/** A writer for any thread of this process. Lives as long as the target. */
-export const attachDiskWriter = (handle: DiskTargetHandle, platform: Platform): DiskWriter => new RangeWriter(handle, platform);
+/** Shorter ones are as fast through the system's cache, which gathers them. */
+const leastUncachedBytes = 128 * 1024;
 
-class RangeWriter implements DiskWriter {
+/** A writer for any thread of this process. Lives at most as long as the target. */
+export const attachDiskWriter = (handle: DiskTargetHandle, platform: Platform): DiskWriter & Disposable => new RangeWriter(handle, platform);
+
+/**
+ * A restored disk is larger than what a machine wants to remember of it: what it can, it writes past the system's cache, which spares the memory and
+ * leaves hardly anything for the sync at the end.
+ */
+class RangeWriter implements DiskWriter, Disposable {
 	readonly #handle: DiskTargetHandle;
 	readonly #platform: Platform;
 	/** End of the last byte written: what lies behind it in a file is a hole, or belongs to another writer. */
 	#writtenEnd = 0;
+	/** Opened at the first write that is long enough. */
+	#uncached: UncachedFile | null | undefined;
 
 	constructor(handle: DiskTargetHandle, platform: Platform) {
 		this.#handle = handle;
@@ -59,8 +66,9 @@ class RangeWriter implements DiskWriter {
 		}
 	}
 
-	startWriteback(offsetBytes: number, lengthBytes: number): void {
-		this.#platform.files.startWriteback(this.#handle.fd, offsetBytes, lengthBytes);
+	[Symbol.dispose](): void {
+		if (this.#uncached) closeSync(this.#uncached.fd);
+		this.#uncached = null;
 	}
 
 	#fillWithZeros(offsetBytes: number, lengthBytes: number): void {
@@ -72,8 +80,34 @@ class RangeWriter implements DiskWriter {
 	#writeAll(data: Uint8Array, { from, end, position }: { from: number; end: number; position: number }): void {
 		this.#writtenEnd = Math.max(this.#writtenEnd, position + end - from);
 		this.#attempt(() => {
-			for (let at = from; at < end; ) at += writeSync(this.#handle.fd, data, at, end - at, position + at - from);
+			const cachedFrom = from + this.#writeUncached(data, from, end, position);
+			if (cachedFrom === end) return;
+			const { fd } = this.#handle;
+			for (let at = cachedFrom; at < end; ) at += writeSync(fd, data, at, end - at, position + at - from);
+			// so that the sync at the end is short
+			this.#platform.files.startWriteback(fd, position + cachedFrom - from, end - cachedFrom);
 		});
+	}
+
+	/** @returns how many bytes it has written from the beginning: whole units, or none */
+	#writeUncached(data: Uint8Array, from: number, end: number, position: number): number {
+		const length = end - from - ((end - from) % uncachedUnit);
+		if (length < leastUncachedBytes || position % uncachedUnit !== 0) return 0;
+		if (this.#uncached === undefined) this.#uncached = this.#platform.files.openUncached(this.#handle.fd);
+		if (this.#uncached === null) return 0;
+		const { fd, buffer } = this.#uncached;
+		try {
+			for (let done = 0; done < length; ) {
+				const piece = data.subarray(from + done, from + Math.min(length, done + buffer.length));
+				buffer.set(piece);
+				done += writeSync(fd, buffer, 0, piece.length, position + done);
+			}
+			return length;
+		} catch (error) {
+			if (systemErrorCode(error) !== 'EINVAL') throw error;
+			this[Symbol.dispose](); // this storage has larger units
+			return 0;
+		}
 	}
 
 	#checkRange(offsetBytes: number, lengthBytes: number): void {

@@ -7,7 +7,17 @@ import { CPath } from './c-path.ts';
 import { collectDataExtents, defaultMaxExtents } from './data-extents.ts';
 import { LinuxDisks } from './linux-disks.ts';
 import { LinuxSockets } from './linux-sockets.ts';
-import type { Capabilities, DataExtent, FilePort, LockPort, MetadataPort, Platform, Xattr } from './port.ts';
+import {
+	type Capabilities,
+	type DataExtent,
+	type FilePort,
+	type LockPort,
+	type MetadataPort,
+	type Platform,
+	type UncachedFile,
+	uncachedUnit,
+	type Xattr,
+} from './port.ts';
 import { systemError, unsupported } from './system-error.ts';
 import { writeTimespecs } from './timespec.ts';
 
@@ -176,6 +186,7 @@ class LinuxFiles implements FilePort {
 	readonly #ioctl: (fd: number, request: number, argument: Buffer) => number;
 	readonly #fallocate: (fd: number, mode: number, offset: number, length: number) => number;
 	readonly #syncFileRange: (fd: number, offset: number, length: number, flags: number) => number;
+	readonly #memmove: (to: Uint8Array, from: Uint8Array, length: number) => number | bigint;
 	readonly #argument = Buffer.alloc(32);
 
 	constructor(c: Library) {
@@ -183,6 +194,7 @@ class LinuxFiles implements FilePort {
 		this.#ioctl = c.func('int ioctl(int fd, uint64_t request, void *argument)');
 		this.#fallocate = c.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)');
 		this.#syncFileRange = c.func('int sync_file_range(int fd, int64_t offset, int64_t length, uint32_t flags)');
+		this.#memmove = c.func('uint64_t memmove(void *to, void *from, uint64_t length)');
 	}
 
 	openForBackup(path: Buffer): number {
@@ -228,6 +240,18 @@ class LinuxFiles implements FilePort {
 		const errno = koffi.errno();
 		if (cannotClone.has(errno)) return false;
 		throw systemError(errno, { syscall: 'ioctl' });
+	}
+
+	openUncached(fd: number): UncachedFile | null {
+		const length = uncachedUnit * 256;
+		const memory = new Uint8Array(length + uncachedUnit);
+		const address = Number(this.#memmove(memory, memory, 0)); // moves nothing and returns where it would have
+		const start = (uncachedUnit - (address % uncachedUnit)) % uncachedUnit;
+		try {
+			return { fd: openSync(`/proc/self/fd/${fd}`, fs.O_RDWR | fs.O_DIRECT), buffer: memory.subarray(start, start + length) };
+		} catch {
+			return null; // no such file system, no /proc: the cache does
+		}
 	}
 
 	blockDeviceSize(fd: number): number {

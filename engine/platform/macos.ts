@@ -187,6 +187,10 @@ class MacosFiles implements FilePort {
 		return false;
 	}
 
+	openUncached(): null {
+		return null;
+	}
+
 	blockDeviceSize(): number {
 		throw unsupported({ syscall: 'ioctl' });
 	}

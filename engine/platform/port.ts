@@ -56,6 +56,11 @@ export interface MetadataPort {
 
 export type DataExtent = { readonly offset: number; readonly length: number };
 
+/** Offsets and lengths of writes are multiples of `uncachedUnit`, and only from `buffer`; what the device cannot do all the same fails with `EINVAL`. */
+export type UncachedFile = { readonly fd: number; readonly buffer: Uint8Array };
+/** The largest unit of usual storage; the buffer holds 256 of them. */
+export const uncachedUnit = 4096;
+
 export interface FilePort {
 	/**
 	 * Opens for reading without following a final link, without touching the access time where that is allowed, and without ever
@@ -81,6 +86,11 @@ export interface FilePort {
 	 * end of the source). False where unsupported: copy instead. Atomic with respect to readers of the range.
 	 */
 	cloneRange(sourceFd: number, sourceOffset: number, length: number, targetFd: number, targetOffset: number): boolean;
+	/**
+	 * Opens what is open as `fd` once more, for writes that go to the storage itself and leave the system's cache alone: less work, and no memory taken from
+	 * others, for what nobody reads again soon. Null where the system, or the file system, does not do it.
+	 */
+	openUncached(fd: number): UncachedFile | null;
 	/** Size of the block device that is open as `fd`. */
 	blockDeviceSize(fd: number): number;
 }

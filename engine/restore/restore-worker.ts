@@ -151,10 +151,7 @@ async function writeBlocks({ target, blockSizeBytes, numbers, hashes }: Extract<
 			const offset = number * blockSizeBytes;
 			if (block.byteLength !== Math.min(blockSizeBytes, target.sizeBytes - offset))
 				throw new EngineError('repository.damaged', `Block ${number} has the wrong length.`);
-			timedWrite(() => {
-				writer.write(offset, block);
-				writer.startWriteback(offset, block.byteLength);
-			});
+			timedWrite(() => writer.write(offset, block));
 			writtenBytes += block.byteLength;
 		}
 	} catch (error) {
