@@ -29,3 +29,5 @@ export {
 export { isWithin, type View, type Volume } from './volume.ts';
 export { VolumeSlots } from './volume-slots.ts';
 export type { SnapshotWriter, WriterFactory, WriterIdentity, WriterOptions } from './writer.ts';
+export { mariadbWriters } from './writers/mariadb/writer.ts';
+export { postgresqlWriters } from './writers/postgresql/writer.ts';

@@ -1,6 +1,7 @@
 import { EngineError, newId, toErrorShape } from '../base/index.ts';
 import { within } from './deadline.ts';
 import type { JournalEntry } from './journal.ts';
+import { refuseManyInstants } from './one-instant.ts';
 import type { Lease, Snapshot } from './provider.ts';
 import type { Deadlines, RequestorParts, SetOptions, SetWish, SnapshotPhase, SnapshotSet, VolumeWish } from './snapshot-set.ts';
 import type { View } from './volume.ts';
@@ -41,6 +42,7 @@ export class OpenSet implements SnapshotSet {
 		const identities: WriterIdentity[] = [];
 		for (const writer of writers) identities.push(await this.#ask(`Reaching ${writer.spec}`, identifyMs, (signal) => writer.identify({ signal })));
 		this.writers = identities;
+		refuseManyInstants(identities, this.#wish.volumes);
 
 		this.#phase('wait');
 		this.#stack.use(await this.#takeSlots());

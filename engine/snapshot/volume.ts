@@ -19,5 +19,5 @@ export type Volume = {
 export const isWithin = (path: string, folder: string): boolean =>
 	path === folder || path.startsWith(folder.endsWith('/') || folder.endsWith('\\') ? folder : `${folder}${folder.includes('\\') ? '\\' : '/'}`);
 
-/** What stands at `path` for applications is read at `at`. The longest path that fits decides. */
-export type View = { readonly path: string; readonly at: string };
+/** What stands at `path` for applications is read at `at`; null: it is left out. The longest path that fits decides. */
+export type View = { readonly path: string; readonly at: string | null };

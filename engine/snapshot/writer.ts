@@ -10,6 +10,8 @@ export type WriterIdentity = {
 	readonly title: string;
 	/** Files and folders of the application that must be in the snapshot; empty: the writer does not tell. */
 	readonly paths: readonly string[];
+	/** Its files belong together only where all of them are of one instant, although it is held still: it writes on behind its own back. */
+	readonly needsOneInstant?: true;
 };
 
 export type WriterOptions = { readonly signal: AbortSignal };
