@@ -76,3 +76,6 @@ export const defaultPort = 10809;
 export const maxNameBytes = 4096;
 /** What every side must be able to take when nobody has said more. */
 export const defaultMaxPayloadBytes = 32 * 1024 * 1024;
+
+/** A run of a disk and what a metadata context says of it. */
+export type StatusExtent = { readonly lengthBytes: number; readonly flags: number };

@@ -1,11 +1,15 @@
 /** For tests only: servers that others have written, and a server that repeats what another one said. */
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { promisify } from 'node:util';
+import { isZero } from '../../base/index.ts';
 import { temporaryFolder } from '../testbed.ts';
-import { formatNbdUri, type NbdAddress } from './uri.ts';
+import { allocationFlag, baseAllocation, type StatusExtent } from './protocol.ts';
+import type { NbdDevice, WritableDevice } from './server/device.ts';
+import type { NbdAddress } from './uri.ts';
 
 export const unixAddress = (path: string, exportName = ''): NbdAddress => ({ transport: { kind: 'unix', path }, exportName });
 
@@ -38,5 +42,46 @@ export function startNbdkit(t: TestContext, ...options: string[]): Promise<strin
 	return startDaemon(t, (socket, pidFile) => ['nbdkit', '--pidfile', pidFile, '--unix', socket, ...options]);
 }
 
-export const nbdinfo = (address: NbdAddress, ...options: string[]): string =>
-	execFileSync('nbdinfo', [...options, formatNbdUri(address)], { encoding: 'utf8' });
+/** Runs a program that talks to a server in this process. @returns what it wrote to standard output */
+export const runBeside = async (program: string, ...args: string[]): Promise<string> => (await promisify(execFile)(program, args, { encoding: 'utf8' })).stdout;
+
+/** A disk in memory that notes what is asked of it. */
+export class MemoryDevice implements NbdDevice {
+	readonly bytes: Buffer;
+	readonly calls: string[] = [];
+	readonly writable: WritableDevice | undefined;
+	readonly contexts = new Map([[baseAllocation, (offset: number, length: number) => this.#allocation(offset, length)]]);
+
+	constructor(bytes: Buffer, { isReadOnly = false } = {}) {
+		this.bytes = bytes;
+		this.writable = isReadOnly
+			? undefined
+			: {
+					write: (offset, content) => bytes.set(content, offset),
+					zero: (offset, length, { keepRoom }) => {
+						this.calls.push(keepRoom ? 'zero' : 'trim');
+						bytes.fill(0, offset, offset + length);
+					},
+					flush: () => void this.calls.push('flush'),
+				};
+	}
+
+	get sizeBytes(): number {
+		return this.bytes.length;
+	}
+
+	readSync(target: Uint8Array, offsetBytes: number): void {
+		this.bytes.copy(target, 0, offsetBytes, offsetBytes + target.byteLength);
+	}
+
+	#allocation(offset: number, length: number): StatusExtent[] {
+		const step = 65_536;
+		const found: StatusExtent[] = [];
+		for (let at = offset; at < offset + length; ) {
+			const end = Math.min(at - (at % step) + step, offset + length);
+			found.push({ lengthBytes: end - at, flags: isZero(this.bytes.subarray(at, end)) ? allocationFlag.hole | allocationFlag.zero : 0 });
+			at = end;
+		}
+		return found;
+	}
+}

@@ -1,13 +1,20 @@
 import { assert, EngineError } from '../../../base/index.ts';
 import type { Platform } from '../../../platform/index.ts';
 import { brokenProtocol } from '../nbd-error.ts';
-import { command, errorName, replyFlag, replyType, replyTypeErrorBit, requestMagic, simpleReplyMagic, structuredReplyMagic } from '../protocol.ts';
+import {
+	command,
+	errorName,
+	replyFlag,
+	replyType,
+	replyTypeErrorBit,
+	requestMagic,
+	type StatusExtent,
+	simpleReplyMagic,
+	structuredReplyMagic,
+} from '../protocol.ts';
 import type { NbdAddress } from '../uri.ts';
 import { type NbdExport, negotiate } from './handshake.ts';
 import { NbdStream } from './stream.ts';
-
-/** What a server says of a range, in the words of a metadata context. */
-export type StatusExtent = { readonly lengthBytes: number; readonly flags: number };
 
 /** Requests of this size keep a server busy with the next one while this one's answer is on its way. */
 const pieceBytes = 256 * 1024;

@@ -1,4 +1,5 @@
 import { EngineError } from '../../../base/index.ts';
+import { lengthAndText, uint16, uint32 } from '../big-endian.ts';
 import { brokenProtocol } from '../nbd-error.ts';
 import {
 	defaultMaxPayloadBytes,
@@ -161,22 +162,9 @@ function optionRequest(number: number, data: Buffer): Buffer {
 	return Buffer.concat([header, data]);
 }
 
-function uint16(value: number): Buffer {
-	const bytes = Buffer.alloc(2);
-	bytes.writeUInt16BE(value);
-	return bytes;
-}
-
-function uint32(value: number): Buffer {
-	const bytes = Buffer.alloc(4);
-	bytes.writeUInt32BE(value);
-	return bytes;
-}
-
 function text(value: string): Buffer {
-	const bytes = Buffer.from(value);
-	if (bytes.length > maxNameBytes) throw new EngineError('source.unsupported', `A name of ${bytes.length} bytes is longer than NBD allows.`);
-	return Buffer.concat([uint32(bytes.length), bytes]);
+	if (Buffer.byteLength(value) > maxNameBytes) throw new EngineError('source.unsupported', `The name “${value.slice(0, 40)}…” is longer than NBD allows.`);
+	return lengthAndText(value);
 }
 
 const printable = (value: string): string => value.replace(/\p{Cc}/gu, '?').slice(0, 200);
