@@ -10,37 +10,43 @@ import { bundleFolder, describeSource, sourceList } from '../engine/cli/bundle.j
 
 const root = join(import.meta.dirname, '..');
 
+/**
+ * The program, and each thread by itself: a thread that loads one file starts sooner than one that loads the twenty which it would share with others.
+ */
 export async function bundleEngine(folder: string = bundleFolder(root)): Promise<void> {
-	rmSync(join(folder, sourceList), { force: true }); // nothing starts from what is half there
-	const sources: string[] = [];
+	rmSync(folder, { recursive: true, force: true }); // nothing starts from what is half there
+	const sources = new Set<string>();
+	const entries = new Set([join(root, 'engine', 'cli', 'program.ts')]);
+	for (const entry of entries) await bundleEntry(entry, folder, [threadsInto(entries), listSources(sources)]); // which finds the next ones
+	const list = [...[...sources].sort(), 'package-lock.json'].map((path) => describeSource(root, path));
+	writeFileSync(join(folder, sourceList), JSON.stringify(list));
+}
+
+async function bundleEntry(entry: string, folder: string, plugins: Plugin[]): Promise<void> {
 	await build({
 		configFile: false,
 		root,
 		logLevel: 'warn',
-		plugins: [threadsAsEntries, listSources(sources)],
+		plugins,
 		ssr: { noExternal: true, external: ['koffi'] }, // koffi looks for its binary beside itself
 		build: {
-			ssr: join(root, 'engine', 'cli', 'program.ts'),
+			ssr: entry,
 			outDir: folder,
-			emptyOutDir: true,
+			emptyOutDir: false,
 			copyPublicDir: false,
 			target: 'node24',
 			minify: false, // stack traces keep the names of the sources
 			rolldownOptions: {
 				output: { entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },
 				// What a thread does not use of an index it need not load: the router, for one.
-				treeshake: { moduleSideEffects: (id) => !id.startsWith(join(root, 'engine')) || isEntry(id) },
+				treeshake: { moduleSideEffects: (id) => !id.startsWith(join(root, 'engine')) || id === entry },
 			},
 		},
 	});
-	const list = [...sources, 'package-lock.json'].map((path) => describeSource(root, path));
-	writeFileSync(join(folder, sourceList), JSON.stringify(list));
 }
 
-const isEntry = (id: string): boolean => /(program|-thread|-worker)\.ts$/.test(id);
-
 /** A module that runs in a thread is named by `new URL('./x.ts', import.meta.url)`: it becomes a file `x.js` beside the others. */
-const threadsAsEntries: Plugin = {
+const threadsInto = (entries: Set<string>): Plugin => ({
 	name: 'threads-as-entries',
 	enforce: 'pre',
 	transform(code, id) {
@@ -48,18 +54,17 @@ const threadsAsEntries: Plugin = {
 		return code.replaceAll(/new URL\('(\.\/[\w-]+)\.ts', import\.meta\.url\)/g, (_, path: string) => {
 			const module = join(dirname(id), `${path}.ts`);
 			if (!existsSync(module)) throw new Error(`${id} names the thread ${path}.ts, which does not exist.`);
-			const fileName = `${basename(path)}.js`;
-			this.emitFile({ type: 'chunk', id: module, fileName });
-			return `new URL('./${fileName}', import.meta.url)`;
+			entries.add(module);
+			return `new URL('./${basename(path)}.js', import.meta.url)`;
 		});
 	},
-};
+});
 
-const listSources = (sources: string[]): Plugin => ({
+const listSources = (sources: Set<string>): Plugin => ({
 	name: 'list-sources',
 	buildEnd() {
 		const own = [...this.getModuleIds()].map((id) => relative(root, id)).filter((path) => /^(engine[/\\]|package\.json$)/.test(path));
-		sources.push(...own.sort());
+		for (const path of own) sources.add(path);
 	},
 });
 

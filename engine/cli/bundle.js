@@ -18,7 +18,7 @@ export const sourceList = 'sources.json';
 
 /** @param {string} path */
 export function describeSource(root, path) {
-	const { size, mtimeMs } = statSync(join(root, path));
+	const { size, mtimeMs } = statSync(`${root}/${path}`); // `join` would take longer than the call
 	return /** @type {BundledSource} */ ([path, size, mtimeMs]);
 }
 

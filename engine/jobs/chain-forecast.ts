@@ -35,7 +35,10 @@ export const retentionRule = (settings: ForecastRules['settings']): RetentionRul
 	retainPoints: settings.retainPoints,
 	retainDays: settings.retainDays,
 	gfs: settings.gfs,
-	timeZone: timeZoneOf(settings),
+	/** Asked for only where there are periods: the system's zone takes a while to find. */
+	get timeZone() {
+		return timeZoneOf(settings);
+	},
 });
 
 /** A step per time, oldest first. */

@@ -12,10 +12,12 @@ type Chain = Pick<ChainRecord, 'method' | 'points'>;
  */
 export function planGfs(
 	chains: readonly Chain[],
-	{ gfs, timeZone }: { readonly gfs: JobSettings['gfs']; readonly timeZone: string },
+	rule: { readonly gfs: JobSettings['gfs']; readonly timeZone: string },
 ): ReadonlyMap<string, readonly GfsFlag[]> {
 	const flags = new Map<string, GfsFlag[]>();
+	const { gfs } = rule;
 	if (gfs === null) return flags;
+	const { timeZone } = rule;
 	const fulls = chains
 		.filter(({ method }) => method === 'forward')
 		.flatMap(({ points }) => points.filter(({ kind, problem }) => kind === 'full' && problem === null))
