@@ -52,7 +52,7 @@ export async function watchSession(context: CommandContext, start: () => Promise
 }
 
 /** Other faces that find the data folder held look again for longer than this; until then a server would only cost time. */
-const serveAfterMs = 1000;
+const serveAfterMs = 2000;
 
 /** A courtesy to other faces: the work itself does not depend on it. */
 function serveLater(clock: Clock, serve: () => Promise<void>, progress: Progress): Disposable {

@@ -41,6 +41,8 @@ type OpenFolder = {
 	readonly slot: number;
 	/** In the order of names; null: pending, or left out. */
 	readonly entries: (TreeEntry | null)[];
+	/** What it was in the point before; null where it cannot be taken over from there. */
+	readonly before: { readonly entry: TreeEntry; readonly entries: readonly TreeEntry[] } | null;
 	pending: number;
 	isListed: boolean;
 };
@@ -141,17 +143,21 @@ export class FolderTask {
 		readonly parent: OpenFolder | null;
 		readonly slot: number;
 	}): Promise<void> {
-		const folder: OpenFolder = { entry: at.entry, parent: at.parent, slot: at.slot, entries: [], pending: 0, isListed: false };
 		const found = this.#list(at.path, at.parent === null);
-		const before = await this.#previousEntries(at.previous, at.path);
+		const stored = await this.#previousEntries(at.previous, at.path);
+		const before = stored ?? [];
+		const folder: OpenFolder = {
+			...{ entry: at.entry, parent: at.parent, slot: at.slot, entries: [], pending: 0, isListed: false },
+			before: at.previous && stored && !this.#options.doubts ? { entry: at.previous, entries: stored } : null, // pages in doubt are stored again
+		};
 		let beforeAt = 0;
 		for (const child of found) {
-			const relative = at.relative.length === 0 ? child.name : joinPath(at.relative, child.name);
-			if (this.#options.exclude?.(textFromBytes(relative))) continue;
+			const relative = this.#options.exclude && (at.relative.length === 0 ? child.name : joinPath(at.relative, child.name));
+			if (relative && this.#options.exclude?.(textFromBytes(relative))) continue;
 			while (beforeAt < before.length && Buffer.compare((before[beforeAt] as TreeEntry).name, child.name) < 0) beforeAt++;
 			const candidate = before[beforeAt];
 			const previous = candidate && Buffer.compare(candidate.name, child.name) === 0 ? candidate : null;
-			if (child.type === 'directory') await this.#enter(child, relative, previous, folder);
+			if (child.type === 'directory') await this.#enter(child, relative ?? child.name, previous, folder);
 			else await this.#protect(child, previous, folder);
 			if (performance.now() - this.#turnStartedAt > turnMs) await this.#breathe(child.path);
 		}
@@ -199,9 +205,10 @@ export class FolderTask {
 		return true;
 	}
 
-	async #previousEntries(previous: TreeEntry | null, path: Buffer): Promise<TreeEntry[]> {
+	/** @returns null when there are none that can be relied on */
+	async #previousEntries(previous: TreeEntry | null, path: Buffer): Promise<TreeEntry[] | null> {
 		const reader = this.#options.previous?.reader;
-		if (!reader || previous?.type !== 'directory') return [];
+		if (!reader || previous?.type !== 'directory') return null;
 		try {
 			const entries: TreeEntry[] = [];
 			for (const page of previous.pages)
@@ -210,7 +217,7 @@ export class FolderTask {
 		} catch (error) {
 			if (!isEngineError(error, 'repository.damaged')) throw error;
 			this.#options.observer.info(`${displayText(textFromBytes(path))}: the point before is damaged here, everything in it is read again. ${error.message}`);
-			return [];
+			return null;
 		}
 	}
 
@@ -226,8 +233,8 @@ export class FolderTask {
 		const slot = folder.entries.push(null) - 1;
 		folder.pending++;
 		counters.doneItems++;
-		const next = { path: child.path, relative, entry: { ...entry, name: child.name }, previous, parent: folder, slot };
-		if (isCovered) return this.#closeIfDone({ entry: next.entry, parent: folder, slot, entries: [], pending: 0, isListed: true });
+		const next = { path: child.path, relative, entry: entry === previous ? previous : { ...entry, name: child.name }, previous, parent: folder, slot };
+		if (isCovered) return this.#closeIfDone({ entry: next.entry, parent: folder, slot, entries: [], before: null, pending: 0, isListed: true });
 		await this.#walk(next);
 	}
 
@@ -373,9 +380,7 @@ export class FolderTask {
 
 	#closeIfDone(folder: OpenFolder): void {
 		for (let at: OpenFolder | null = folder; at?.isListed && at.pending === 0; at = at.parent) {
-			const writer = new PageWriter((page) => this.#options.pipe.store(page));
-			for (const entry of at.entries) if (entry) writer.add(entry);
-			const entry: TreeEntry = { ...at.entry, ...writer.end() };
+			const entry = this.#close(at);
 			at.isListed = false; // closed: nothing may close it again
 			if (!at.parent) this.#finished.resolve(entry);
 			else {
@@ -383,6 +388,17 @@ export class FolderTask {
 				at.parent.pending--;
 			}
 		}
+	}
+
+	/** A folder in which nothing has changed keeps its pages as they are, and so do those above it. */
+	#close({ entry, entries, before }: OpenFolder): TreeEntry {
+		if (before && entries.length === before.entries.length && entries.every((one, i) => one === before.entries[i])) {
+			const { pages, totals } = before.entry;
+			return entry === before.entry ? entry : { ...entry, pages, totals };
+		}
+		const writer = new PageWriter((page) => this.#options.pipe.store(page));
+		for (const one of entries) if (one) writer.add(one);
+		return { ...entry, ...writer.end() };
 	}
 
 	#trouble(path: Buffer, error: unknown): void {
