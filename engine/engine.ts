@@ -29,25 +29,10 @@ import {
 	startCheckScheduler,
 	startScheduler,
 } from './jobs/index.ts';
-import { Bandwidth, backUp, type Direction, type LimitedWork, localTraffic, maintainChain, type TaskObserver, underLimits } from './mover/index.ts';
+import { Bandwidth } from './mover/index.ts';
+import { createChainStore, createDataPlane, createPlaces } from './places/index.ts';
 import { openPlatform } from './platform/index.ts';
-import {
-	checkStorage,
-	cleanUpJob,
-	finishChain,
-	importChains as importRepository,
-	type KeyedFolder,
-	LocalFolder,
-	listChains,
-	prepareRepository,
-	readLocks,
-	relockChain,
-	removeChain,
-	removeFile,
-	storageAt,
-	takeOverChain,
-} from './repository/index.ts';
-import { checkChain, Look, restoreDisk, restoreFiles, verifyPoint } from './restore/index.ts';
+import { Look } from './restore/index.ts';
 import { startServer } from './server/index.ts';
 
 export { defaultDataFolder, startServer };
@@ -100,16 +85,17 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	const bandwidth = stack.use(new Bandwidth(clock));
 	const limits = createLimits({ ...config, bandwidth });
 	await limits.reload();
-	const plane = options.plane ?? createDataPlane(stack.use(new Look()), heldKeys, bandwidth);
-	const chainStore = options.chainStore ?? createChainStore(heldKeys);
-
 	const bus = createEventBus();
+	const machines = createMachines({ store: config.managed, clock, bus, log, product: packageJson.version });
+	const places = createPlaces({ machines, held: heldKeys, product: packageJson.version, now: startedAt });
+	const plane = options.plane ?? createDataPlane(places, stack.use(new Look()), bandwidth);
+	const chainStore = options.chainStore ?? createChainStore(places, machines);
+
 	const sessions = createSessions({ store: config.sessions, clock, bus, log });
 	const catalogue = createCatalogue({ ...config, cache: config.catalogue, chainStore, clock, bus, log });
 	const chainUse = createChainUse();
 	const slots = createTaskSlots();
 	const keys = createKeys(heldKeys, { config, catalogue, chainStore, chainUse, bus, clock, passwordCost: options.passwordCost });
-	const machines = createMachines({ store: config.managed, clock, bus, log, product: packageJson.version });
 	const runner = createJobRunner({ config, sessions, catalogue, chainUse, slots, plane, chainStore, clock, log });
 	const reading = createReadingSessions({ sessions, plane, catalogue, chainUse, slots, verifications: config.verifications, health: config.health, clock });
 
@@ -215,69 +201,4 @@ function keepHouse(sessions: SessionStore, clock: Clock, log: Log): AsyncDisposa
 function createLogger(folder: DataFolder, stack: AsyncDisposableStack): Log {
 	const file: LogFile = stack.use(openLogFile(folder.logPath));
 	return pino({ base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }, file);
-}
-
-/** Jobs say where; here it gets the keys that open what lies there. */
-const openedWith = (held: HeldKeys) => ({
-	keyed: (path: string): KeyedFolder => ({ path, keys: held.ring }),
-	at: <Input extends { readonly repositoryPath: string }>(input: Input) => ({ ...input, repositoryPath: { path: input.repositoryPath, keys: held.ring } }),
-});
-
-function createChainStore(held: HeldKeys): ChainStore {
-	const { keyed } = openedWith(held);
-	return {
-		prepare: prepareRepository,
-		space: (path) => new LocalFolder(path).space(),
-		checkStorage: (path) => checkStorage(storageAt(path)),
-		list: (path) => listChains(keyed(path)),
-		cleanUp: (path, job, options) => cleanUpJob(keyed(path), job, options),
-		importChains: (path, options) => importRepository(keyed(path), options),
-		finishChain: (path, chainId) => finishChain(keyed(path), chainId),
-		takeOver: (path, chainId, job) => takeOverChain(keyed(path), chainId, job),
-		relock: (path, chainId) => relockChain(keyed(path), chainId),
-		locks: readLocks,
-		removeFile: (path, chainId, file) => removeFile(keyed(path), chainId, file),
-		removeChain: (path, chainId) => removeChain(keyed(path), chainId),
-	};
-}
-
-function createDataPlane(look: Look, held: HeldKeys, bandwidth: Bandwidth): DataPlane {
-	const { at } = openedWith(held);
-	/** Work on a repository, under the limits of what is under way there. */
-	const under = <const Observers extends readonly TaskObserver[], Result>(
-		{ repositoryPath }: { readonly repositoryPath: string },
-		directions: readonly Direction[],
-		observers: Observers,
-		work: LimitedWork<Observers, Result>,
-	): Promise<Result> =>
-		underLimits(
-			bandwidth,
-			directions.map((direction) => localTraffic(direction, repositoryPath)),
-			observers,
-			work,
-		);
-	return {
-		backUp(run, observers, options) {
-			// other runs read of the repository no more than what they compare with
-			const isReading = run.method === 'reverse' || run.requested === 'synthetic';
-			return under(run, isReading ? ['read', 'write'] : ['write'], observers, async (shares, limited, named) => {
-				const outcomes = await backUp({ ...at(run), shares }, limited, options);
-				return outcomes.map((outcome) => ({ ...outcome, bottleneck: named(outcome.bottleneck) }));
-			});
-		},
-		restoreFiles: (input, observer, options) =>
-			under(input, ['read'], [observer], (shares, [limited]) => restoreFiles({ ...at(input), shares }, limited, options)),
-		restoreDisk: (input, observer, options) =>
-			under(input, ['read'], [observer], (shares, [limited]) => restoreDisk({ ...at(input), shares }, limited, options)),
-		verifyPoint: (input, observer, options) =>
-			under(input, ['read'], [observer], (shares, [limited]) => verifyPoint({ ...at(input), shares }, limited, options)),
-		checkChain: (input, observer, options) => under(input, ['read'], [observer], (shares, [limited]) => checkChain({ ...at(input), shares }, limited, options)),
-		runStep: (input, observer, options) =>
-			under(input, ['read', 'write'], [observer], (shares, [limited]) => maintainChain({ ...at(input), shares }, limited, options)),
-		planRestore: (input, options) => look.plan(at(input), options),
-		browse: (input, options) => look.browse(at(input), options),
-		stat: (input, options) => look.stat(at(input), options),
-		openDownload: (input, options) => look.openDownload(at(input), options),
-		measure: (input, options) => look.measure(input, options),
-	};
 }

@@ -238,6 +238,7 @@ export class FakeState {
 			id,
 			revision,
 			settings,
+			machine: settings.machineId === 'm-vault' ? 'Vault' : null,
 			isDefault: id === [...this.repositories.keys()][0],
 			state: site.state,
 			problem: isDown

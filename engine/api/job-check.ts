@@ -5,9 +5,9 @@ import { isAbsolute } from 'node:path';
 import { EngineError, isEngineError, systemErrorCode } from '../base/index.ts';
 import { isNbdUri, parseNbdUri } from '../block/index.ts';
 import { type DraftProblems, type ErrorCode, entityName, type JobDraft, type JobSettings, jobSettings, type SourceSpec } from '../contract/index.ts';
+import { isInside, realPathOf } from '../infra/index.ts';
 import { parseSchedule, refuseConflicts, sourceKey } from '../jobs/index.ts';
 import type { ApiParts } from './parts.ts';
-import { isInside, realPathOf } from './paths.ts';
 
 type Findings = { readonly errors: Map<string, EngineError>; readonly warnings: Map<string, string> };
 
@@ -16,10 +16,10 @@ export async function checkJobDraft(parts: Pick<ApiParts, 'config' | 'clock' | '
 	const findings: Findings = { errors: new Map(), warnings: new Map() };
 	checkShape(draft, findings);
 	await checkName(parts, draft, findings);
-	const repositoryPath = await checkRepository(parts, draft, findings);
+	const localRepository = await checkRepository(parts, draft, findings);
 	const { encryptionKeyId } = draft;
 	if (encryptionKeyId) attempt(findings, 'encryptionKeyId', () => void parts.heldKeys.get(encryptionKeyId));
-	await checkSources(draft.sources ?? [], repositoryPath, saved, findings);
+	await checkSources(draft.sources ?? [], localRepository, saved, findings);
 	for (const field of ['schedule', 'activeFull', 'syntheticFull'] as const) {
 		const value = draft[field];
 		if (value) attempt(findings, field, () => void parseSchedule(value, parts.clock.now()));
@@ -75,10 +75,11 @@ async function checkName({ config }: Pick<ApiParts, 'config'>, { id, name }: Job
 		report(findings, 'name', 'exists.name', `A job named “${other.settings.name}” exists already.`, 'Choose another name.');
 }
 
+/** @returns its folder, if it lies on this machine */
 async function checkRepository({ config }: Pick<ApiParts, 'config'>, { repositoryId }: JobDraft, findings: Findings): Promise<string | null> {
 	if (repositoryId === undefined) return null;
 	const repository = await config.repositories.find(repositoryId);
-	if (repository !== undefined) return repository.settings.path;
+	if (repository !== undefined) return repository.settings.machineId === null ? repository.settings.path : null;
 	report(findings, 'repositoryId', 'not-found.repository', `There is no repository ${repositoryId}.`, 'Choose one of the list, or add it first.');
 	return null;
 }

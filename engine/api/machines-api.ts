@@ -1,15 +1,38 @@
+import { EngineError } from '../base/index.ts';
 import type { EngineApi } from '../contract/index.ts';
 import type { ApiParts } from './parts.ts';
 
 /** Machines that are managed from here. */
-export function createMachinesApi({ machines }: Pick<ApiParts, 'machines'>): EngineApi['machines'] {
+export function createMachinesApi({ machines, config }: Pick<ApiParts, 'machines' | 'config'>): EngineApi['machines'] {
+	/** Repositories on the machine, and the jobs that use them. `busy.machine` names them. */
+	async function refuseWhileNeeded(id: string, what: string, hint: string): Promise<void> {
+		const repositories = (await config.repositories.list()).filter(({ settings }) => settings.machineId === id);
+		if (repositories.length === 0) return;
+		const { settings } = await config.managed.machines.get(id);
+		const held = new Set(repositories.map((repository) => repository.id));
+		const jobs = (await config.jobs.list()).filter((job) => held.has(job.settings.repositoryId));
+		const names = (of: readonly { readonly settings: { readonly name: string } }[]): string => of.map(({ settings: { name } }) => `“${name}”`).join(', ');
+		const users = jobs.length > 0 ? `, which the jobs ${names(jobs)} use` : '';
+		throw new EngineError('busy.machine', `${what} “${settings.name}”: it holds the repositories ${names(repositories)}${users}.`, {
+			hint,
+			data: { repositoryIds: [...held], jobIds: jobs.map((job) => job.id) },
+		});
+	}
+
 	return {
 		list: () => machines.list(),
 		get: ({ id }) => machines.get(id),
 		offerPairing: () => machines.offerPairing(),
 		add: ({ settings, token }, options) => machines.add(settings, token, options),
-		update: ({ id, revision, settings }) => machines.update(id, revision, settings),
-		remove: ({ id, revision }) => machines.remove(id, revision),
+		async update({ id, revision, settings }) {
+			if (!settings.roles.includes('repository'))
+				await refuseWhileNeeded(id, 'The role repository cannot be taken from', 'Remove these repositories first. Their files stay.');
+			return machines.update(id, revision, settings);
+		},
+		async remove({ id, revision }) {
+			await refuseWhileNeeded(id, 'Something depends on', 'Give these jobs another repository and remove these ones first. Their files stay.');
+			return machines.remove(id, revision);
+		},
 		rescan: ({ id }, options) => machines.rescan(id, options),
 		places: ({ id, path }, options) => machines.places(id, path, options),
 	};

@@ -30,7 +30,7 @@ export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: 
 	const { config, sessions, reading, maintenance, healthSessions, chainUse, plane } = parts;
 	const locate = async (reference: string) => {
 		const { point, repository, inventory } = await findPoint(parts, reference);
-		return { point, repository, inventory, place: { repositoryPath: repository.settings.path, pointId: point.id } };
+		return { point, repository, inventory, place: { repository: repository.settings, pointId: point.id } };
 	};
 
 	async function findChain({ id, repositoryId }: ChainReference) {
@@ -100,13 +100,14 @@ export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: 
 			},
 			async versions({ point: reference, path }, { signal }) {
 				const { point, inventory } = await locate(reference);
-				const paths = new Map(inventory.repositories.map(({ id, settings }) => [id, settings.path]));
+				const locations = new Map(inventory.repositories.map(({ id, settings }) => [id, settings]));
 				const related = inventory.points.filter((other) => other.restorable && other.object === point.object && other.originJobId === point.originJobId);
 				const versions: Awaited<ReturnType<EngineApi['points']['versions']>> = [];
 				for (let from = 0; from < related.length; from += STATS_AT_ONCE) {
 					const found = await Promise.all(
 						related.slice(from, from + STATS_AT_ONCE).map(async (other) => {
-							const facts = await plane.stat({ repositoryPath: paths.get(other.repositoryId) ?? '', pointId: other.id, path }, { signal });
+							const location = locations.get(other.repositoryId);
+							const facts = location ? await plane.stat({ repository: location, pointId: other.id, path }, { signal }) : null;
 							return facts && { pointId: other.id, createdAt: other.createdAt, ...facts };
 						}),
 					);

@@ -4,12 +4,11 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { EngineError, isEngineError, toErrorShape } from '../base/index.ts';
 import type { Entity } from '../config/index.ts';
-import type { EngineApi, Repository, RepositorySettings } from '../contract/index.ts';
-import { requireAbsolute } from '../infra/index.ts';
+import type { EngineApi, Repository, RepositoryLocation, RepositorySettings } from '../contract/index.ts';
+import { isInside, realPathOf, requireAbsolute } from '../infra/index.ts';
 import { importChains, LEAST_FREE_BYTES, planFullAt, sliceCountOf, usedBytes } from '../jobs/index.ts';
 import { type Inventory, loadInventory } from './inventory.ts';
 import type { ApiParts } from './parts.ts';
-import { isInside, realPathOf } from './paths.ts';
 
 const GROWTH_DAYS = 90;
 
@@ -20,12 +19,13 @@ export async function describeRepository(
 	inventory: Inventory,
 ): Promise<Repository> {
 	const view = inventory.views.get(id);
-	const [space, growth] = await Promise.all([
-		chainStore.space(settings.path).then(
+	const [space, growth, machine] = await Promise.all([
+		chainStore.space(settings).then(
 			(room) => ({ ...room, error: null }),
 			(error: unknown) => ({ capacityBytes: null, freeBytes: null, error: toErrorShape(error) }),
 		),
 		config.usage.list(id, GROWTH_DAYS),
+		settings.machineId === null ? null : config.managed.machines.find(settings.machineId),
 	]);
 	const problem = space.error ?? view?.error ?? view?.problems[0]?.error ?? null;
 	const isUnreachable = (space.error ?? view?.error ?? null) !== null;
@@ -36,6 +36,7 @@ export async function describeRepository(
 		id,
 		revision,
 		settings,
+		machine: machine?.settings.name ?? null,
 		isDefault: inventory.repositories[0]?.id === id,
 		state: isUnreachable ? 'unreachable' : space.freeBytes !== null && space.freeBytes < LEAST_FREE_BYTES ? 'full' : 'ready',
 		problem,
@@ -52,7 +53,7 @@ export async function describeRepository(
 }
 
 export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'] {
-	const { config, limits, healthSessions, catalogue, chainStore, heldKeys, sessions, platform, bus, clock, dataFolder } = parts;
+	const { config, limits, healthSessions, catalogue, chainStore, heldKeys, sessions, platform, bus, clock, log, dataFolder } = parts;
 
 	async function get(id: string): Promise<Repository> {
 		return describeRepository(parts, await config.repositories.get(id), await loadInventory(parts));
@@ -63,16 +64,35 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 		bus.emit({ kind: 'overview', id: null });
 	}
 
-	/** Refuses a place that cannot be a repository, before anything is created there. */
-	async function checkPlace(path: string, ownId: string | null): Promise<void> {
+	/** Refuses a place that cannot be a repository, before anything is created there. @returns it with a path that says the same from everywhere */
+	async function checkPlace<Place extends RepositoryLocation>(place: Place, ownId: string | null): Promise<Place> {
+		if (place.machineId === null) {
+			const path = requireAbsolute(place.path, 'path');
+			await checkFolder(path, ownId);
+			return { ...place, path };
+		}
+		const { settings } = await config.managed.machines.get(place.machineId);
+		if (!settings.roles.includes('repository'))
+			throw new EngineError('usage.conflict', `The machine “${settings.name}” does not hold repositories.`, {
+				hint: `Give it the role first: "holdfast machine set ${settings.name} --role ${[...settings.roles, 'repository'].join(',')}".`,
+				data: { field: 'machineId' },
+			});
+		const other = (await config.repositories.list()).find(
+			({ id, settings: { machineId, path } }) => id !== ownId && machineId === place.machineId && path === place.path,
+		);
+		if (other) throw takenBy(place.path, other);
+		return place; // the rest is known to that machine alone, and it says so
+	}
+
+	async function checkFolder(path: string, ownId: string | null): Promise<void> {
 		const refuse = (message: string, hint: string) => new EngineError('usage.conflict', message, { hint, data: { field: 'path' } });
 		const realPath = await realPathOf(path);
 		if (isInside(realPath, await realPathOf(dataFolder)))
 			throw refuse(`${path} lies in the data folder of the engine.`, 'Choose a folder of its own, best on another disk.');
 		for (const other of await config.repositories.list()) {
-			if (other.id === ownId) continue;
+			if (other.id === ownId || other.settings.machineId !== null) continue;
 			const otherPath = await realPathOf(other.settings.path);
-			if (realPath === otherPath) throw refuse(`${path} is the repository “${other.settings.name}” already.`, 'Use that one, or choose another folder.');
+			if (realPath === otherPath) throw takenBy(path, other);
 			if (isInside(realPath, otherPath) || isInside(otherPath, realPath)) {
 				throw refuse(`${path} and the repository “${other.settings.name}” (${other.settings.path}) lie one inside the other.`, 'Choose a folder beside it.');
 			}
@@ -107,13 +127,12 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 			return { path: join(homedir(), 'Backup'), freeBytes: bavail * bsize };
 		},
 		async add(settings) {
-			const path = requireAbsolute(settings.path, 'path');
 			await refuseTakenName(settings.name);
 			sliceCountOf(settings, clock.now());
 			if (settings.encryptionKeyId !== null) heldKeys.get(settings.encryptionKeyId);
-			await checkPlace(path, null);
-			await chainStore.prepare(path);
-			const repository = await config.repositories.insert({ ...settings, path });
+			const placed = await checkPlace(settings, null);
+			await chainStore.prepare(placed);
+			const repository = await config.repositories.insert(placed);
 			await limits.reload();
 			const view = await catalogue.refresh(repository.id);
 			await config.usage.put(repository.id, { at: clock.now(), usedBytes: usedBytes(view.chains) });
@@ -123,19 +142,21 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 		async update({ id, revision, settings }) {
 			const saved = await config.repositories.get(id);
 			sliceCountOf(settings, clock.now());
-			const path = requireAbsolute(settings.path, 'path');
 			if (settings.encryptionKeyId !== null) heldKeys.get(settings.encryptionKeyId);
-			if (saved.revision === revision && path !== saved.settings.path) {
+			const isMoved = settings.path !== saved.settings.path || settings.machineId !== saved.settings.machineId;
+			let placed = settings;
+			if (saved.revision === revision && isMoved) {
 				if (await isInUse(id)) throw inUse(saved.settings.name);
-				await checkPlace(path, id);
-				await chainStore.prepare(path);
+				placed = await checkPlace(settings, id);
+				await chainStore.prepare(placed);
 			}
 			try {
-				await config.repositories.update(id, revision, { ...settings, path });
+				await config.repositories.update(id, revision, placed);
 			} catch (error) {
 				if (!isEngineError(error, 'stale.revision')) throw error;
 				throw new EngineError(error.code, error.message, { hint: error.hint, data: { current: await get(id) }, cause: error });
 			}
+			if (isMoved) await release(saved);
 			await limits.reload();
 			await catalogue.refresh(id);
 			announce(id);
@@ -151,6 +172,7 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 				});
 			}
 			await config.repositories.remove(id, revision);
+			await release({ id, settings });
 			await limits.reload();
 			catalogue.forget(id);
 			announce(id);
@@ -164,15 +186,15 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 		async prepare({ id }) {
 			const { settings } = await config.repositories.get(id);
 			if (await isInUse(id)) throw inUse(settings.name);
-			await checkPlace(settings.path, id);
-			await chainStore.prepare(settings.path);
+			await checkPlace(settings, id);
+			await chainStore.prepare(settings);
 			await catalogue.refresh(id);
 			announce(id);
 			return get(id);
 		},
 		async checkStorage({ id }) {
 			const { settings } = await config.repositories.get(id);
-			return { repositoryId: id, promises: [...(await chainStore.checkStorage(settings.path))] };
+			return { repositoryId: id, promises: [...(await chainStore.checkStorage(settings))] };
 		},
 		async check({ id, isWhole }) {
 			const session = await healthSessions.check(await config.repositories.get(id), { trigger: 'manual', isWhole });
@@ -190,6 +212,13 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 		},
 	};
 
+	/** A machine that is away keeps the folder in mind; it lets nobody but us in anyway. */
+	async function release({ id, settings }: Pick<Entity<RepositorySettings>, 'id' | 'settings'>): Promise<void> {
+		await chainStore
+			.release(settings)
+			.catch((error: unknown) => log.warn({ err: error, repositoryId: id }, 'A machine could not be told that it holds a repository no more.'));
+	}
+
 	async function refuseTakenName(name: string): Promise<void> {
 		const other = await config.repositories.findByName(name);
 		if (other === undefined) return;
@@ -199,6 +228,12 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 		});
 	}
 }
+
+const takenBy = (path: string, { settings }: Entity<RepositorySettings>): EngineError =>
+	new EngineError('usage.conflict', `${path} is the repository “${settings.name}” already.`, {
+		hint: 'Use that one, or choose another folder.',
+		data: { field: 'path' },
+	});
 
 const inUse = (name: string): EngineError =>
 	new EngineError('busy.repository', `The repository “${name}” is in use.`, { hint: 'Wait until its sessions have ended.' });

@@ -105,6 +105,7 @@ export const repositoryJson = (repository: Repository) => ({
 	id: repository.id,
 	revision: repository.revision,
 	...repository.settings,
+	machine: repository.machine,
 	isDefault: repository.isDefault,
 	state: repository.state,
 	problem: errorOrNull(repository.problem),

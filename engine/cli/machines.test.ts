@@ -1,23 +1,15 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { makePlace, makeServedPlace, type Place } from './testing/program.ts';
-
-async function startMover(place: Pick<Place, 'root' | 'start'>, name: string, ...args: string[]) {
-	const mover = place.start('--data', join(place.root, name), 'mover', 'start', '--listen', '127.0.0.1:0', ...args);
-	const [, address = ''] = await Promise.race([
-		mover.stdout.hear(/listens on (\S+)/),
-		mover.ended.then(({ stderr }): never => assert.fail(`the data mover did not start: ${stderr}`)),
-	]);
-	return { ...mover, address };
-}
+import { startMover } from './testing/mover.ts';
+import { makePlace, makeServedPlace } from './testing/program.ts';
 
 test('SRV-07 SRV-10 SRV-12: a machine is paired, listed, changed, asked and let go; its data mover is a process of its own', async (t) => {
 	const far = await makePlace(t);
 	const place = await makeServedPlace(t);
 	const { token, expiresAt } = (await place.json('machine', 'token')).document;
 	assert.ok(Date.parse(expiresAt) > Date.now());
-	const mover = await startMover(far, 'vault', '--pair', token);
+	const mover = await startMover(far, 'vault', { pair: token });
 	const added = await place.json('machine', 'add', 'Vault', '--address', mover.address, '--token', token, '--role', 'repository,proxy');
 	assert.equal(added.code, 0, added.stderr);
 	const { machine } = added.document;

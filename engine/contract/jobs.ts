@@ -54,6 +54,8 @@ export const jobSettings = z.object({
 	encryptionKeyId: z.string().min(1).nullable().default(null),
 	blockSize: blockSize.default('1m'),
 	compression: compression.default('optimal'),
+	/** To a repository on another machine. 1: no multithreading. */
+	connections: z.number().int().min(1).max(16).default(5),
 	/** Also store what the file systems on a disk mark free, and swap; otherwise that reads as zeros after a restore. */
 	storeUnused: z.boolean().default(false),
 	/** Null: only when started by hand. */

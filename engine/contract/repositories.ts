@@ -4,7 +4,10 @@ import { entityName, epochMs, errorShape, size } from './values.ts';
 
 export const repositorySettings = z.object({
 	name: entityName,
+	/** Of the folder, on its machine. */
 	path: z.string().min(1, 'A folder is needed.'),
+	/** Managed machine that holds it; null: the one of the backup server. */
+	machineId: z.string().min(1).nullable().default(null),
 	/** One chain for all objects of a job instead of one per object. */
 	singleFile: z.boolean().default(false),
 	maxTasks: z.number().int().min(1).max(64).default(4),
@@ -20,11 +23,15 @@ export const repositorySettings = z.object({
 });
 export type RepositorySettings = z.infer<typeof repositorySettings>;
 export type RepositorySettingsInput = z.input<typeof repositorySettings>;
+/** Where a repository lies. */
+export type RepositoryLocation = Pick<RepositorySettings, 'path' | 'machineId'>;
 
 export const repository = z.object({
 	id: z.string(),
 	revision: z.number().int(),
 	settings: repositorySettings,
+	/** Name of the machine that holds it; null: the one of the backup server. */
+	machine: z.string().nullable(),
 	isDefault: z.boolean(),
 	state: z.enum(['ready', 'unreachable', 'full', 'busy']),
 	/** Why it is not ready. */
@@ -44,6 +51,9 @@ export const repository = z.object({
 	growth: z.array(z.object({ at: epochMs, usedBytes: size })),
 });
 export type Repository = z.infer<typeof repository>;
+/** In words. */
+export const locationText = ({ settings: { path }, machine }: Pick<Repository, 'settings' | 'machine'>): string =>
+	machine === null ? path : `${path} on ${machine}`;
 
 export const backupFileKind = z.enum(['full', 'increment', 'reverse']);
 export type BackupFileKind = z.infer<typeof backupFileKind>;

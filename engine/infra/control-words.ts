@@ -23,6 +23,8 @@ export const done = z.object({ done: z.literal(true) });
 export const controlQuestion = z.discriminatedUnion('ask', [
 	z.object({ ask: z.literal('status') }),
 	z.object({ ask: z.literal('places'), path: z.string().max(32_768).nullable() }),
+	z.object({ ask: z.literal('hold'), path: z.string().max(4096) }),
+	z.object({ ask: z.literal('letGo'), path: z.string().max(4096) }),
 	z.object({ ask: z.literal('renew'), certificate: pem }),
 	z.object({ ask: z.literal('forget') }),
 ]);
@@ -31,6 +33,8 @@ export type ControlQuestion = z.infer<typeof controlQuestion>;
 export const controlAnswers = {
 	status: z.object({ answer: machineStatus }),
 	places: z.object({ answer: placeList }),
+	hold: z.object({ answer: done }),
+	letGo: z.object({ answer: done }),
 	renew: z.object({ answer: done }),
 	forget: z.object({ answer: done }),
 } as const;

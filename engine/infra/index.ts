@@ -15,3 +15,4 @@ export { createMachines, type DataAddress, type Machines, watchMachines } from '
 export { type Membership, type MoverFolder, openMoverFolder } from './mover-folder.ts';
 export { type MoverHost, type MoverOptions, startMover } from './mover-host.ts';
 export { parsePairingToken } from './pairing-token.ts';
+export { isInside, realPathOf } from './paths.ts';

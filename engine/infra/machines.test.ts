@@ -94,7 +94,7 @@ test('SRV-07 SRV-09: a data mover is paired by a token, known by certificates fr
 
 	const file = join(mover.folder.path, 'mover.json');
 	assert.equal((await stat(file)).mode & 0o777, process.platform === 'win32' ? 0o666 : 0o600);
-	assert.deepEqual(Object.keys(JSON.parse(await readFile(file, 'utf8'))), ['id', 'certificate', 'key', 'authority', 'serverId', 'serverName']);
+	assert.deepEqual(Object.keys(JSON.parse(await readFile(file, 'utf8'))), ['id', 'certificate', 'key', 'authority', 'serverId', 'serverName', 'repositories']);
 
 	const listed = await server.machines.places(machine.id, mover.folder.path, {});
 	assert.deepEqual(

@@ -30,6 +30,9 @@ export interface Machines {
 	remove(id: string, revision: number): Promise<{ isTold: boolean }>;
 	rescan(id: string, options: Asking): Promise<Machine>;
 	places(id: string, path: string | null, options: Asking): Promise<PlaceList>;
+	/** Has its data mover try a folder out, and hold it as a repository from then on. `usage.*`, `repository.*`, `connection.*` */
+	hold(id: string, path: string): Promise<void>;
+	letGo(id: string, path: string): Promise<void>;
 	/** What a connection for data to this machine needs: mutual TLS 1.3, the other side known by `peerId`. */
 	dataAddress(id: string): Promise<DataAddress>;
 }
@@ -248,6 +251,12 @@ export function createMachines({ store, clock, bus, log, product, version }: Mac
 		rescan,
 		async places(id, path, options) {
 			return (await ask(await store.machines.get(id), { ask: 'places', path }, options)).answer;
+		},
+		async hold(id, path) {
+			await ask(await store.machines.get(id), { ask: 'hold', path }, {});
+		},
+		async letGo(id, path) {
+			await ask(await store.machines.get(id), { ask: 'letGo', path }, {});
 		},
 		async dataAddress(id) {
 			const { settings } = await store.machines.get(id);

@@ -17,6 +17,8 @@ const membership = z.object({
 	authority: pem,
 	serverId: z.string().min(1),
 	serverName: z.string(),
+	/** Folders that the backup server has told it to hold as repositories. */
+	repositories: z.array(z.string()).default([]),
 });
 /** Whose mover this is, and what proves it. */
 export type Membership = z.infer<typeof membership>;

@@ -16,6 +16,7 @@ import {
 	pairingOffer,
 	refuseOtherVersion,
 } from './control-words.ts';
+import { holdRepository, letRepositoryGo } from './held-repositories.ts';
 import { LineChannel } from './line-channel.ts';
 import { listPlaces } from './list-places.ts';
 import type { Membership, MoverFolder } from './mover-folder.ts';
@@ -30,7 +31,7 @@ export type MoverOptions = {
 	readonly platform: Platform;
 	readonly clock: Clock;
 	readonly log: Log;
-	/** Takes over a connection of another machine of the same backup server, or of the server itself, known by `peerId`. */
+	/** Takes over a connection for data of another machine of the same backup server, or of the server itself, known by `peerId`. */
 	readonly acceptData?: ((socket: TLSSocket, peerId: string) => void) | undefined;
 	/** For tests. */
 	readonly version?: number | undefined;
@@ -223,6 +224,7 @@ class Mover {
 				authority: offer.authority,
 				serverId: commonName(server),
 				serverName: offer.serverName,
+				repositories: [],
 			};
 			await folder.join(membership);
 			this.onIdentity(membership);
@@ -249,6 +251,12 @@ class Mover {
 				return this.#status();
 			case 'places':
 				return listPlaces(platform, question.path);
+			case 'hold':
+				await holdRepository(folder, question.path);
+				return { done: true };
+			case 'letGo':
+				await letRepositoryGo(folder, question.path);
+				return { done: true };
 			case 'renew': {
 				const { membership } = folder;
 				const issued = parseCertificate(question.certificate);

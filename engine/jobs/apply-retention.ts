@@ -70,11 +70,11 @@ async function carryOut(
 	action: RetentionAction,
 	session: LiveSession,
 ): Promise<void> {
-	const repositoryPath = repository.settings.path;
+	const location = repository.settings;
 	const objects = chain.objects.map(sourceKey).join(', ');
 	switch (action.kind) {
 		case 'remove-chain':
-			await chainStore.removeChain(repositoryPath, chain.id);
+			await chainStore.removeChain(location, chain.id);
 			session.note(
 				'info',
 				`Retention removed the chain of ${new Date(chain.createdAt).toISOString()} with ${chain.points.length} restore points of ${objects}.`,
@@ -82,7 +82,7 @@ async function carryOut(
 			return;
 		case 'remove-file': {
 			const file = chain.files.find(({ path }) => path === action.path);
-			await chainStore.removeFile(repositoryPath, chain.id, action.path);
+			await chainStore.removeFile(location, chain.id, action.path);
 			session.note('info', `Retention removed the restore point of ${new Date(file?.createdAt ?? chain.createdAt).toISOString()} of ${objects}.`);
 			return;
 		}
@@ -92,7 +92,7 @@ async function carryOut(
 			const startedAt = clock.monotonic();
 			try {
 				const { savedBytes } = await plane.runStep(
-					{ repositoryPath, chainId: chain.id, step: { kind: 'merge', count: action.count } },
+					{ repository: location, chainId: chain.id, step: { kind: 'merge', count: action.count } },
 					stepObserver((step) => session.step(step)),
 					{ signal: session.signal },
 				);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { test } from 'node:test';
 import { EngineError } from '../base/index.ts';
 import { settle } from '../base/testing.ts';
-import { addJob, addRepository, disk, documents, ended, openJobSite, pictures, runToEnd } from './testing/job-site.ts';
+import { addJob, addRepository, disk, documents, ended, local, openJobSite, pictures, runToEnd } from './testing/job-site.ts';
 
 const DAY_MS = 86_400_000;
 const logOf = async (site: Awaited<ReturnType<typeof openJobSite>>, id: string) => (await site.sessions.log(id, 0, 5000)).map(({ message }) => message);
@@ -20,7 +20,7 @@ test('each object of a job is a task with a chain of its own', async (t) => {
 			['disk:/disks/web.qcow2', 'success'],
 		],
 	);
-	assert.equal((await site.plane.list('/repositories/Local')).chains.length, 2);
+	assert.equal((await site.plane.list(local)).chains.length, 2);
 	assert.equal(session.counters.readBytes, 22);
 	assert.equal(session.bottleneck?.stage, 'source');
 });
@@ -149,7 +149,7 @@ test('a cancelled session ends soon, as cancelled, and leaves the chain as it wa
 		after.tasks.map(({ state }) => state),
 		['cancelled', 'cancelled'],
 	);
-	assert.equal((await site.plane.list('/repositories/Local')).chains.length, 0);
+	assert.equal((await site.plane.list(local)).chains.length, 0);
 	await site.sessions.cancel(session.id);
 	assert.equal((await site.sessions.get(session.id)).state, 'cancelled');
 });
@@ -203,7 +203,7 @@ test('the chain is renewed when it holds the points to keep, and the old one goe
 		await site.clock.advance(DAY_MS);
 	}
 	assert.deepEqual(kinds, ['full', 'increment', 'increment', 'full', 'increment', 'increment']);
-	const { chains } = await site.plane.list('/repositories/Local');
+	const { chains } = await site.plane.list(local);
 	assert.deepEqual(
 		chains.map(({ points }) => points.length),
 		[3],
@@ -243,14 +243,14 @@ test('retention leaves a chain that is being restored from, and takes it the nex
 	const site = await openJobSite(t);
 	const job = await addJob(site, (await addRepository(site)).id, { retainPoints: 1 });
 	await runToEnd(site, job.id);
-	const [old] = (await site.plane.list('/repositories/Local')).chains;
+	const [old] = (await site.plane.list(local)).chains;
 	const use = site.chainUse.tryRead(old?.id ?? '');
 	const during = await runToEnd(site, job.id, 'active');
-	assert.equal((await site.plane.list('/repositories/Local')).chains.length, 2);
+	assert.equal((await site.plane.list(local)).chains.length, 2);
 	assert.ok((await logOf(site, during.id)).some((message) => message.includes('is being read')));
 	use?.[Symbol.dispose]();
 	await runToEnd(site, job.id);
-	assert.ok((await site.plane.list('/repositories/Local')).chains.every(({ id }) => id !== old?.id));
+	assert.ok((await site.plane.list(local)).chains.every(({ id }) => id !== old?.id));
 });
 
 test('a repository without room is refused before the run, one that may run full is warned of', async (t) => {

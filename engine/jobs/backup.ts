@@ -111,7 +111,7 @@ async function takeSeats(
 async function cleanUp({ catalogue, chainStore, log }: BackupParts, { job, repository }: BackupRequest, session: LiveSession): Promise<readonly ChainRecord[]> {
 	let view = await catalogue.view(repository.id);
 	try {
-		const { removed, adopted } = await chainStore.cleanUp(repository.settings.path, { id: job.id, name: job.settings.name });
+		const { removed, adopted } = await chainStore.cleanUp(repository.settings, { id: job.id, name: job.settings.name });
 		for (const file of removed) session.note('info', `Removed the unfinished file ${file}.`);
 		for (const file of adopted) session.note('info', `Took in ${file}, which was complete.`);
 		if (removed.length + adopted.length > 0) view = await catalogue.refresh(repository.id);
@@ -184,12 +184,12 @@ async function performRun(parts: BackupParts, request: BackupRequest, run: Run, 
 	const mode = requested === 'increment' ? 'increment' : 'full';
 	for (const task of run.tasks) task.start({ requested: mode, actual: mode, reason });
 
-	const { freeBytes } = await chainStore.space(repository.settings.path);
+	const { freeBytes } = await chainStore.space(repository.settings);
 	const warning = checkRoom({ freeBytes, requested: mode, chains: plan.current ? [plan.current] : [], repository: repository.settings });
 	if (warning !== null) session.note('warning', warning, 'repository.full');
 
 	const backupRun: BackupRun = {
-		repositoryPath: repository.settings.path,
+		repository: repository.settings,
 		keyId: keyIdFor(settings, repository.settings),
 		job: { id: job.id, name: settings.name },
 		sessionId: session.id,
@@ -200,6 +200,7 @@ async function performRun(parts: BackupParts, request: BackupRequest, run: Run, 
 		differential: settings.differential,
 		blockSizeBytes: blockSizes[settings.blockSize],
 		compression: settings.compression,
+		connectionCount: settings.connections,
 		storeUnused: settings.storeUnused,
 		requested,
 		reason,

@@ -63,7 +63,7 @@ export function createCatalogue({ repositories, cache, verifications, health, se
 		const { settings } = await repositories.get(repositoryId);
 		let view: CatalogueView;
 		try {
-			const listed = await chainStore.list(settings.path);
+			const listed = await chainStore.list(settings);
 			await cache.replace(repositoryId, { readAt: clock.now(), chains: [...listed.chains], problems: [...listed.problems] });
 			view = { repositoryId, ...listed, error: null };
 		} catch (cause) {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { forecastRuns } from './chain-forecast.ts';
 import { planOutlook } from './outlook.ts';
 import type { RetentionChain } from './retention.ts';
-import { addJob, addRepository, documents, openJobSite, pictures, runToEnd } from './testing/job-site.ts';
+import { addJob, addRepository, documents, local, openJobSite, pictures, runToEnd } from './testing/job-site.ts';
 
 const DAY_MS = 86_400_000;
 const sundays = { cron: '0 0 * * 0', timeZone: 'UTC' };
@@ -22,7 +22,7 @@ for (const settings of [
 	test(`what is foretold of a job with ${JSON.stringify(settings)} is what its runs do`, async (t) => {
 		const site = await openJobSite(t);
 		const job = await addJob(site, (await addRepository(site)).id, { ...settings, sources: [documents, pictures] });
-		const present = async () => (await site.plane.list('/repositories/Local')).chains;
+		const present = async () => (await site.plane.list(local)).chains;
 		const begin = site.clock.now();
 		for (let i = 1; i <= 3; i++) {
 			await site.clock.advance(DAY_MS);

@@ -7,7 +7,7 @@ import type { JobSettingsInput, Point, SessionStep } from '../contract/index.ts'
 import { restoreFilesInput } from '../contract/index.ts';
 import { planOutlook } from './outlook.ts';
 import { toPoint } from './restore-points.ts';
-import { addJob, addRepository, documents, ended, type JobSite, openJobSite, runToEnd } from './testing/job-site.ts';
+import { addJob, addRepository, documents, ended, type JobSite, local, openJobSite, runToEnd } from './testing/job-site.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -19,7 +19,7 @@ async function protect(site: JobSite, settings: Partial<JobSettingsInput>, runs:
 		return runToEnd(site, job.id, full);
 	};
 	for (let i = 0; i < runs; i++) await run();
-	const chains = async () => (await site.plane.list('/repositories/Local')).chains;
+	const chains = async () => (await site.plane.list(local)).chains;
 	const points = async (): Promise<Point[]> => {
 		const view = await site.catalogue.refresh(repository.id);
 		const outlook = planOutlook([], [], { singleFile: false, encryptionKeyId: null }, 0);

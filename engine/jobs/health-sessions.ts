@@ -91,7 +91,7 @@ export function createHealthSessions(parts: HealthSessionParts): HealthSessions 
 			using _slot = await slots.take(tasksOf(repository), { signal, onWait: (reason) => task.waits(reason) });
 			signal.throwIfAborted();
 			const part = { sliceCount, slices, suspects: [...found.damaged, ...found.unreadable] };
-			const result = await plane.checkChain({ repositoryPath: settings.path, chainId: chain.id, part }, observer.share(), {
+			const result = await plane.checkChain({ repository: settings, chainId: chain.id, part }, observer.share(), {
 				signal,
 			});
 			await health.put(afterCheck(await health.get(repository.id, chain.id), key, result, { slices, sliceCount, at: clock.now() }));

@@ -5,7 +5,7 @@ import { settle } from '../base/testing.ts';
 import { repositorySettings } from '../contract/index.ts';
 import { describeHealth, sliceCountOf } from './chain-health.ts';
 import { startCheckScheduler } from './check-scheduler.ts';
-import { addJob, addRepository, documents, ended, type JobSite, openJobSite, runToEnd } from './testing/job-site.ts';
+import { addJob, addRepository, documents, ended, type JobSite, local, openJobSite, runToEnd } from './testing/job-site.ts';
 
 const DAY_MS = 86_400_000;
 const daily = { cron: '0 6 * * *', timeZone: 'UTC' };
@@ -15,7 +15,7 @@ async function protect(site: JobSite, more: Parameters<typeof addJob>[2] = {}, c
 	const job = await addJob(site, repository.id, more);
 	await runToEnd(site, job.id);
 	const chain = async () => {
-		const [first] = (await site.plane.list('/repositories/Local')).chains;
+		const [first] = (await site.plane.list(local)).chains;
 		assert.ok(first);
 		return first;
 	};

@@ -1,6 +1,6 @@
 import { EngineError } from '../base/index.ts';
 import type { Entity, EntityStore, FormerJobStore } from '../config/index.ts';
-import type { ImportedChain, ImportProblem, ImportReport, JobSettings, RepositorySettings } from '../contract/index.ts';
+import type { ImportedChain, ImportProblem, ImportReport, JobSettings, RepositoryLocation, RepositorySettings } from '../contract/index.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { ChainUse } from './chain-use.ts';
 import type { ChainRecord, ChainStore } from './ports.ts';
@@ -25,7 +25,7 @@ export async function importChains(
 	const { config, catalogue, chainStore } = parts;
 	const ownJobs = new Set((await config.jobs.list()).map(({ id }) => id));
 	const formerJobs = await config.formerJobs.ids();
-	const look = () => chainStore.importChains(settings.path, { ownJobs, signal });
+	const look = () => chainStore.importChains(settings, { ownJobs, signal });
 	let { rebuilt, unfinished, problems } = await look();
 	const finished: string[] = [];
 	const busy: ImportProblem[] = [];
@@ -55,11 +55,11 @@ export async function importChains(
 	return { repositoryId, chains: described, problems: [...busy, ...problems] };
 }
 
-async function finish({ chainStore, chainUse }: ImportParts, { path }: RepositorySettings, chainId: string): Promise<void> {
+async function finish({ chainStore, chainUse }: ImportParts, location: RepositoryLocation, chainId: string): Promise<void> {
 	using seat = chainUse.tryWrite(chainId, 'an import');
 	using alone = seat.tryAlone();
 	if (alone === undefined) throw new EngineError('busy.chain', `The chain ${chainId} is being read.`, { hint: 'Import again when that has ended.' });
-	await chainStore.finishChain(path, chainId);
+	await chainStore.finishChain(location, chainId);
 }
 
 const describe = ({ id, job, objects, method, adHoc, files, points }: ChainRecord): Omit<ImportedChain, 'origin' | 'state' | 'isUnfinished'> => ({

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { addJob, addRepository, openJobSite, runToEnd } from './testing/job-site.ts';
+import { addJob, addRepository, local, openJobSite, runToEnd } from './testing/job-site.ts';
 
 async function openEncryptedSite(t: TestContext) {
 	const root = mkdtempSync(join(tmpdir(), 'holdfast-keys-'));
@@ -18,7 +18,7 @@ async function openEncryptedSite(t: TestContext) {
 
 test('a chain in use keeps its old secrets, is named, and gets the new ones when asked again', async (t) => {
 	const { site, keyId } = await openEncryptedSite(t);
-	const [chain] = (await site.plane.list('/repositories/Local')).chains;
+	const [chain] = (await site.plane.list(local)).chains;
 	assert.equal(chain?.keyId, keyId);
 	for (const hold of [() => site.chainUse.tryRead(chain.id), () => site.chainUse.tryWrite(chain.id, 'a backup')]) {
 		using _ = hold();

@@ -86,7 +86,7 @@ export function createKeys(held: HeldKeys, { config, catalogue, chainStore, chai
 					using seat = chainUse.tryWrite(chainId, 'a change of its secrets');
 					using alone = seat.tryAlone();
 					if (alone === undefined) throw new EngineError('busy.chain', `The chain ${chainId} is being read.`);
-					await chainStore.relock(settings.path, chainId);
+					await chainStore.relock(settings, chainId);
 				} catch (error) {
 					pending.push({ chainId, repository: settings.name, message: toErrorShape(error).message });
 				}
@@ -143,7 +143,7 @@ export function createKeys(held: HeldKeys, { config, catalogue, chainStore, chai
 		},
 		async unlock(repositoryId, secret) {
 			const { settings } = await config.repositories.get(repositoryId);
-			const locks = new Map((await chainStore.locks(settings.path)).map(({ lock }) => [lock.keyId, lock]));
+			const locks = new Map((await chainStore.locks(settings)).map(({ lock }) => [lock.keyId, lock]));
 			if (locks.size === 0)
 				throw new EngineError('usage.conflict', `The repository “${settings.name}” holds no encrypted chain.`, { hint: 'There is nothing to unlock.' });
 			const opened: string[] = [];

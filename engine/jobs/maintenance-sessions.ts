@@ -51,7 +51,7 @@ export function createMaintenanceSessions({ sessions, plane, catalogue, chainUse
 						session.begin();
 						task.start(null);
 						try {
-							const { savedBytes } = await plane.runStep({ repositoryPath: repository.settings.path, chainId, step: { kind: 'compact' } }, task, { signal });
+							const { savedBytes } = await plane.runStep({ repository: repository.settings, chainId, step: { kind: 'compact' } }, task, { signal });
 							session.note('info', savedBytes > 0 ? `${(savedBytes / 1_048_576).toFixed(1)} MiB were freed.` : 'There was nothing to free.');
 							task.succeed(null);
 						} finally {

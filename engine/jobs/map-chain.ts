@@ -179,7 +179,7 @@ export async function mapChain(
 	using alone = seat.tryAlone();
 	if (alone === undefined) throw new EngineError('busy.chain', `The chain ${asked.chainId} is being read.`, { hint: 'Try again when that has ended.' });
 	try {
-		await chainStore.takeOver(repository.settings.path, asked.chainId, { id: job.id, name: job.settings.name });
+		await chainStore.takeOver(repository.settings, asked.chainId, { id: job.id, name: job.settings.name });
 	} finally {
 		await catalogue.refresh(repository.id);
 	}

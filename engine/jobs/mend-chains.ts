@@ -22,7 +22,7 @@ export async function mendChain(
 ): Promise<StoredHealth> {
 	const { signal } = session;
 	const { chainId, damaged } = before;
-	const place = { repositoryPath: repository.settings.path, chainId };
+	const place = { repository: repository.settings, chainId };
 	const { mend } = await plane.runStep({ ...place, step: { kind: 'mend', suspects: damaged } }, observer, { signal });
 	for (const { file, what } of mend?.mended ?? []) session.note('info', `Mended: ${file}: ${what}`);
 	for (const { file, what } of mend?.left ?? []) session.note('warning', `Not mended: ${file}: ${what}`, 'repository.damaged');

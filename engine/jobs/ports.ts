@@ -2,7 +2,7 @@
  * What the jobs need from the data plane. The engine's composition root joins them; a test may join a fake.
  * All paths of objects are `SourceSpec`s; all sizes bytes; all times epoch milliseconds.
  */
-import type { BrowsePage, CheckResult, Download, ErrorShape, OverwriteRule, RestorePlan, SourceSpec } from '../contract/index.ts';
+import type { BrowsePage, CheckResult, Download, ErrorShape, OverwriteRule, RepositoryLocation, RestorePlan, SourceSpec } from '../contract/index.ts';
 import type { ChainLock } from '../format/index.ts';
 import type { BackupRun as MoverRun, ObjectOutcome, TaskOptions as RunOptions, TaskObserver } from '../mover/index.ts';
 import type { ChainRecord, ChainStep, ImportFindings, ImportOptions, StepOutcome, StorageFinding } from '../repository/index.ts';
@@ -12,8 +12,12 @@ export type { ObjectOutcome, TaskObserver, TaskOptions as RunOptions } from '../
 export type { ChainRecord, ChainStep, PointRecord, StepOutcome } from '../repository/index.ts';
 export type { CheckPart } from '../restore/index.ts';
 
-/** A run as jobs see it: repositories are paths here; the composition root adds the keys that open what lies there, and what may be moved how fast. */
-export type BackupRun = Omit<MoverRun, 'repositoryPath' | 'shares'> & { readonly repositoryPath: string };
+/** A run as jobs see it: of repositories they know where these are; how one gets there, the keys that open what lies there, and what may be moved how fast is added below them. */
+export type BackupRun = Omit<MoverRun, 'repositoryPath' | 'shares'> & {
+	readonly repository: RepositoryLocation;
+	/** To a repository on another machine. */
+	readonly connectionCount: number;
+};
 
 /** Everything that moves or reads backup data. */
 export interface DataPlane {
@@ -24,28 +28,39 @@ export interface DataPlane {
 	 */
 	backUp(run: BackupRun, observers: readonly TaskObserver[], options: RunOptions): Promise<readonly ObjectOutcome[]>;
 	restoreFiles(
-		input: { repositoryPath: string; pointId: string; paths: readonly string[]; to: string | null; overwrite: OverwriteRule },
+		input: { repository: RepositoryLocation; pointId: string; paths: readonly string[]; to: string | null; overwrite: OverwriteRule },
 		observer: TaskObserver,
 		options: RunOptions,
 	): Promise<void>;
-	restoreDisk(input: { repositoryPath: string; pointId: string; to: string; overwrite: boolean }, observer: TaskObserver, options: RunOptions): Promise<void>;
+	restoreDisk(
+		input: { repository: RepositoryLocation; pointId: string; to: string; overwrite: boolean },
+		observer: TaskObserver,
+		options: RunOptions,
+	): Promise<void>;
 	planRestore(
-		input: { repositoryPath: string; pointId: string; paths: readonly string[]; to: string | null; overwrite: OverwriteRule },
+		input: { repository: RepositoryLocation; pointId: string; paths: readonly string[]; to: string | null; overwrite: OverwriteRule },
 		options: RunOptions,
 	): Promise<RestorePlan>;
 	/** Reads and verifies everything one point needs, and writes nothing. Damage is in the result, not an error. */
-	verifyPoint(input: { repositoryPath: string; pointId: string }, observer: TaskObserver, options: RunOptions): Promise<CheckResult>;
+	verifyPoint(input: { repository: RepositoryLocation; pointId: string }, observer: TaskObserver, options: RunOptions): Promise<CheckResult>;
 	/** Reads and verifies every stored byte of a chain, or a share of it. Says which points and paths are hurt by what is broken. */
-	checkChain(input: { repositoryPath: string; chainId: string; part?: CheckPart | null }, observer: TaskObserver, options: RunOptions): Promise<CheckResult>;
+	checkChain(
+		input: { repository: RepositoryLocation; chainId: string; part?: CheckPart | null },
+		observer: TaskObserver,
+		options: RunOptions,
+	): Promise<CheckResult>;
 	/**
 	 * Moves chunks between the files of a chain, or writes them anew. The caller has the chain alone. What is interrupted leaves every point
 	 * restorable and can be repeated. Fails with `not-found.chain`, `usage.conflict`, `repository.*`.
 	 */
-	runStep(input: { repositoryPath: string; chainId: string; step: ChainStep }, observer: TaskObserver, options: RunOptions): Promise<StepOutcome>;
-	browse(input: { repositoryPath: string; pointId: string; path: string; offset: number; limit: number }, options: RunOptions): Promise<BrowsePage>;
+	runStep(input: { repository: RepositoryLocation; chainId: string; step: ChainStep }, observer: TaskObserver, options: RunOptions): Promise<StepOutcome>;
+	browse(input: { repository: RepositoryLocation; pointId: string; path: string; offset: number; limit: number }, options: RunOptions): Promise<BrowsePage>;
 	/** Size and time of one path in a point; null when it is not there. */
-	stat(input: { repositoryPath: string; pointId: string; path: string }, options: RunOptions): Promise<{ sizeBytes: number; modifiedAt: number | null } | null>;
-	openDownload(input: { repositoryPath: string; pointId: string; paths: readonly string[] }, options: RunOptions): Promise<Download>;
+	stat(
+		input: { repository: RepositoryLocation; pointId: string; path: string },
+		options: RunOptions,
+	): Promise<{ sizeBytes: number; modifiedAt: number | null } | null>;
+	openDownload(input: { repository: RepositoryLocation; pointId: string; paths: readonly string[] }, options: RunOptions): Promise<Download>;
 	/** Adds up a source as it would be backed up; ends early with `complete: false` when `deadlineMs` have passed. */
 	measure(
 		input: { source: SourceSpec; exclude: readonly string[]; deadlineMs: number },
@@ -56,13 +71,15 @@ export interface DataPlane {
 /** The repository's folder as a catalogue of chains. */
 export interface ChainStore {
 	/** Tries out the folder: creates it if its parent exists, writes, syncs, reads back, renames, deletes. Throws `repository.*`. */
-	prepare(repositoryPath: string): Promise<void>;
-	space(repositoryPath: string): Promise<{ capacityBytes: number; freeBytes: number }>;
+	prepare(repository: RepositoryLocation): Promise<void>;
+	/** It is no repository of this installation any more; nothing in it is touched. Throws when the machine that holds it could not be told. */
+	release(repository: RepositoryLocation): Promise<void>;
+	space(repository: RepositoryLocation): Promise<{ capacityBytes: number; freeBytes: number }>;
 	/** Tries the promises of the storage out, one by one. */
-	checkStorage(repositoryPath: string): Promise<readonly StorageFinding[]>;
+	checkStorage(repository: RepositoryLocation): Promise<readonly StorageFinding[]>;
 	/** All chains in the folder, from their `.hbm`; a chain that cannot be read is in `problems` instead. */
 	list(
-		repositoryPath: string,
+		repository: RepositoryLocation,
 	): Promise<{ readonly chains: readonly ChainRecord[]; readonly problems: readonly { readonly path: string; readonly error: ErrorShape }[] }>;
 	/**
 	 * Removes what a dead session left: uncommitted backup files and temporary files of the given job.
@@ -70,22 +87,22 @@ export interface ChainStore {
 	 * @param options `keepsBegun` leaves what a compaction can go on with
 	 */
 	cleanUp(
-		repositoryPath: string,
+		repository: RepositoryLocation,
 		job: { readonly id: string; readonly name: string },
 		options?: { readonly keepsBegun?: boolean },
 	): Promise<{ removed: readonly string[]; adopted: readonly string[] }>;
 	/** Looks for chains whoever made them and makes lost metadata anew; writes to nothing that another installation may be writing to. `repository.*` */
-	importChains(repositoryPath: string, options: ImportOptions): Promise<ImportFindings>;
+	importChains(repository: RepositoryLocation, options: ImportOptions): Promise<ImportFindings>;
 	/** Takes in or removes what a died session left half done. The caller has the chain alone. `not-found.chain`, `repository.*` */
-	finishChain(repositoryPath: string, chainId: string): Promise<void>;
+	finishChain(repository: RepositoryLocation, chainId: string): Promise<void>;
 	/** Makes a chain another job's, put right first. The caller has the chain alone. `not-found.chain`, `repository.*` */
-	takeOver(repositoryPath: string, chainId: string, job: { readonly id: string; readonly name: string }): Promise<void>;
+	takeOver(repository: RepositoryLocation, chainId: string, job: { readonly id: string; readonly name: string }): Promise<void>;
 	/** Gives every file of an encrypted chain the slots that its key has now. The caller has the chain alone. `not-found.chain`, `repository.*` */
-	relock(repositoryPath: string, chainId: string): Promise<void>;
+	relock(repository: RepositoryLocation, chainId: string): Promise<void>;
 	/** Of all encrypted chains, whether their keys are at hand or not. */
-	locks(repositoryPath: string): Promise<readonly { readonly path: string; readonly lock: ChainLock }[]>;
+	locks(repository: RepositoryLocation): Promise<readonly { readonly path: string; readonly lock: ChainLock }[]>;
 	/** Deletes one file that nothing builds on. `usage.conflict` when something does, `not-found.chain`. */
-	removeFile(repositoryPath: string, chainId: string, path: string): Promise<void>;
+	removeFile(repository: RepositoryLocation, chainId: string, path: string): Promise<void>;
 	/** Deletes a chain with its files: metadata last, so that a crash leaves a chain that is still known. */
-	removeChain(repositoryPath: string, chainId: string): Promise<void>;
+	removeChain(repository: RepositoryLocation, chainId: string): Promise<void>;
 }

@@ -116,7 +116,7 @@ export function createReadingSessions({ sessions, plane, catalogue, chainUse, sl
 				slotIn: null,
 				async work(observer, options, _session, task) {
 					const { paths, to, overwrite } = input;
-					await plane.restoreFiles({ repositoryPath: repository.settings.path, pointId: point.id, paths, to, overwrite }, observer, options);
+					await plane.restoreFiles({ repository: repository.settings, pointId: point.id, paths, to, overwrite }, observer, options);
 					task.succeed(null);
 				},
 			}),
@@ -130,7 +130,7 @@ export function createReadingSessions({ sessions, plane, catalogue, chainUse, sl
 				slotIn: null,
 				async work(observer, options, _session, task) {
 					const { to, overwrite } = input;
-					await plane.restoreDisk({ repositoryPath: repository.settings.path, pointId: point.id, to, overwrite }, observer, options);
+					await plane.restoreDisk({ repository: repository.settings, pointId: point.id, to, overwrite }, observer, options);
 					task.succeed(null);
 				},
 			}),
@@ -143,7 +143,7 @@ export function createReadingSessions({ sessions, plane, catalogue, chainUse, sl
 				chainId: point.chainId,
 				slotIn: repository,
 				async work(observer, options, session, task) {
-					const result = await plane.verifyPoint({ repositoryPath: repository.settings.path, pointId: point.id }, observer, options);
+					const result = await plane.verifyPoint({ repository: repository.settings, pointId: point.id }, observer, options);
 					await keepFindings(result, session, task, 'point', point.id, repository);
 				},
 			}),
@@ -156,7 +156,7 @@ export function createReadingSessions({ sessions, plane, catalogue, chainUse, sl
 				chainId,
 				slotIn: repository,
 				async work(observer, options, session, task) {
-					const result = await plane.checkChain({ repositoryPath: repository.settings.path, chainId }, observer, options);
+					const result = await plane.checkChain({ repository: repository.settings, chainId }, observer, options);
 					await keepFindings(result, session, task, 'chain', chainId, repository);
 				},
 			}),

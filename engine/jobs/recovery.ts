@@ -44,7 +44,7 @@ export async function cleanUpAfter(
 ): Promise<void> {
 	const facts = { jobId: job.id, job: job.settings.name, repository: repository.settings.path };
 	try {
-		const { removed, adopted } = await chainStore.cleanUp(repository.settings.path, { id: job.id, name: job.settings.name }, { keepsBegun: true });
+		const { removed, adopted } = await chainStore.cleanUp(repository.settings, { id: job.id, name: job.settings.name }, { keepsBegun: true });
 		if (removed.length + adopted.length === 0) return;
 		log.info({ ...facts, removed, adopted }, 'Cleaned up after a session that had died.');
 		if (session === undefined) return;

@@ -36,7 +36,7 @@ export async function removeChainByHand(
 	}
 	const freedBytes = chain.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 	try {
-		await chainStore.removeChain(repository.settings.path, chainId);
+		await chainStore.removeChain(repository.settings, chainId);
 	} finally {
 		await catalogue.refresh(repository.id);
 	}

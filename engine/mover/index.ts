@@ -16,6 +16,8 @@ export { runInThread, serveTask } from './thread.ts';
 export * from './throttle/index.ts';
 export { isRemotePlace, type MoverAddress, type RemotePlace } from './wire/place.ts';
 export type { ReachOptions, RemoteRepository } from './wire/remote-repository.ts';
+export type { HostOutcome, HostWork } from './wire/remote-work.ts';
+export type { RepositoryHostOptions } from './wire/repository-host.ts';
 
 /** What data movers say to each other. Loaded by who needs it: TLS would cost every thread a part of its start. */
 export const loadWire = (): Promise<typeof import('./wire/index.ts')> => import('./wire/index.ts');

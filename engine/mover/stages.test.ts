@@ -119,7 +119,7 @@ test('BOTTL-04: a pipe under the write limit of its repository names throttling 
 	const root = await openRoot(t);
 	const { repository } = root;
 	using bandwidth = new Bandwidth();
-	bandwidth.setRepositories([{ name: 'Main', path: repository, readLimit: null, writeLimit: 2 * MB }]);
+	bandwidth.setRepositories([{ name: 'Main', path: repository, machineId: null, readLimit: null, writeLimit: 2 * MB }]);
 	const { stage, reason, throttledPercent } = await underLimits(bandwidth, [localTraffic('write', repository)], [observer], async (shares, _, named) =>
 		named(await runPipe(t, { shares }, root)),
 	);
@@ -130,7 +130,7 @@ test('BOTTL-04: a pipe under the write limit of its repository names throttling 
 test('BOTTL-04: a pipe under a throttling rule names throttling and the rule', async (t) => {
 	const root = await openRoot(t);
 	using bandwidth = new Bandwidth();
-	bandwidth.setRepositories([{ name: 'Main', path: root.repository, readLimit: null, writeLimit: 500 * MB }]);
+	bandwidth.setRepositories([{ name: 'Main', path: root.repository, machineId: null, readLimit: null, writeLimit: 500 * MB }]);
 	const settings = { name: 'Office hours', from: '127.0.0.0/8', to: '127.0.0.0/8', bytesPerSec: 2 * MB, windows: [], enabled: true };
 	bandwidth.setRules([{ id: 'rule', settings }]);
 	const { stage, reason, throttledPercent } = await underLimits(bandwidth, [localTraffic('write', root.repository)], [observer], async (shares, _, named) =>

@@ -13,6 +13,7 @@ import type { RestoreTask } from './restore-thread.ts';
 
 export type { CheckChainTask, CheckPart } from './check-chain.ts';
 export { Look } from './look.ts';
+export type { RestorePlace } from './reached.ts';
 export type { RestoreDiskTask } from './restore-disk.ts';
 export type { RestoreFilesTask } from './restore-files.ts';
 

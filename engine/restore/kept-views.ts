@@ -1,12 +1,14 @@
 import { isEngineError } from '../base/index.ts';
-import { ChainReader, findPoint, folderPath, loadChain, openVault, type RepositoryFolder, readCommittedFile, type Vault } from '../repository/index.ts';
+import { ChainReader, findPoint, loadChain, readCommittedFile, type Vault } from '../repository/index.ts';
+import { KeptReaches } from './kept-reaches.ts';
 import { PointView } from './point-view.ts';
+import { placeKey, type RestorePlace } from './reached.ts';
 
 const keptViews = 4;
 
 type Opened = {
 	readonly view: PointView;
-	readonly repositoryPath: RepositoryFolder;
+	readonly vault: Vault;
 	/** The last commit of each file when it was opened. */
 	readonly commits: ReadonlyMap<string, string>;
 };
@@ -19,13 +21,17 @@ type Kept = { readonly opening: Promise<Opened>; users: number; isRetired: boole
  */
 export class KeptViews implements AsyncDisposable {
 	readonly #views = new Map<string, Kept>();
+	readonly #reaches = new KeptReaches();
 
-	/** @throws what `work` throws, `not-found.point`, `repository.*` */
-	async use<Result>(repositoryPath: RepositoryFolder, pointId: string, work: (view: PointView) => Promise<Result>): Promise<Result> {
-		const key = `${folderPath(repositoryPath)}\0${pointId}`;
+	/** @throws what `work` throws, `not-found.point`, `repository.*`, `connection.*`, `auth.*` */
+	use<Result>(place: RestorePlace, pointId: string, work: (view: PointView) => Promise<Result>): Promise<Result> {
+		return this.#reaches.use(place, (vault) => this.#useAt(`${placeKey(place)}\0${pointId}`, vault, pointId, work));
+	}
+
+	async #useAt<Result>(key: string, vault: Vault, pointId: string, work: (view: PointView) => Promise<Result>): Promise<Result> {
 		const kept = this.#views.get(key);
 		if (kept && (await isStale(kept))) this.#retire(key, kept);
-		const opened = this.#views.get(key) ?? this.#open(key, repositoryPath, pointId);
+		const opened = this.#views.get(key) ?? this.#open(key, vault, pointId);
 		try {
 			return await this.#useOnce(key, opened, work);
 		} catch (error) {
@@ -37,12 +43,12 @@ export class KeptViews implements AsyncDisposable {
 			);
 			if (isOpen && !(await isStale(opened))) throw error;
 			this.#retire(key, opened);
-			return await this.#useOnce(key, this.#open(key, repositoryPath, pointId), work);
+			return await this.#useOnce(key, this.#open(key, vault, pointId), work);
 		}
 	}
 
-	#open(key: string, repositoryPath: RepositoryFolder, pointId: string): Kept {
-		const opened: Kept = { opening: openPoint(repositoryPath, pointId), users: 0, isRetired: false };
+	#open(key: string, vault: Vault, pointId: string): Kept {
+		const opened: Kept = { opening: openPoint(vault, pointId), users: 0, isRetired: false };
 		this.#views.set(key, opened);
 		opened.opening.catch(() => this.#views.get(key) === opened && this.#views.delete(key)); // the next question tries again
 		for (const [oldest, kept] of this.#views) {
@@ -77,14 +83,15 @@ export class KeptViews implements AsyncDisposable {
 
 	async [Symbol.asyncDispose](): Promise<void> {
 		for (const [key, kept] of this.#views) this.#retire(key, kept);
+		await this.#reaches[Symbol.asyncDispose]();
 	}
 }
 
 /** Commits are read before the indexes, so that a change in between is noticed later and not missed. */
-async function openPoint(repositoryPath: RepositoryFolder, pointId: string): Promise<Opened> {
-	const { point, files } = await findPoint(repositoryPath, pointId);
-	const commits = await commitsOf(repositoryPath, files);
-	return { view: new PointView(point, new ChainReader(await loadChain(repositoryPath, files))), repositoryPath, commits };
+async function openPoint(vault: Vault, pointId: string): Promise<Opened> {
+	const { point, files } = await findPoint(vault, pointId);
+	const commits = await commitsOf(vault, files);
+	return { view: new PointView(point, new ChainReader(await loadChain(vault, files), vault.storage)), vault, commits };
 }
 
 const close = ({ opening }: Kept): void =>
@@ -95,8 +102,8 @@ const close = ({ opening }: Kept): void =>
 
 async function isStale({ opening }: Kept): Promise<boolean> {
 	try {
-		const { repositoryPath, commits } = await opening;
-		const now = await commitsOf(repositoryPath, [...commits.keys()]);
+		const { vault, commits } = await opening;
+		const now = await commitsOf(vault, [...commits.keys()]); // a session that has ended answers nothing any more
 		return [...commits].some(([path, commit]) => now.get(path) !== commit);
 	} catch {
 		return true; // A file is gone, or the view never opened: opening anew says why.
@@ -104,8 +111,7 @@ async function isStale({ opening }: Kept): Promise<boolean> {
 }
 
 /** What each file's last commit is, in a text that differs whenever the file was changed or replaced. */
-async function commitsOf(repositoryPath: RepositoryFolder, paths: readonly string[]): Promise<Map<string, string>> {
-	const vault = openVault(repositoryPath);
+async function commitsOf(vault: Vault, paths: readonly string[]): Promise<Map<string, string>> {
 	const commits = new Map<string, string>();
 	for (const path of paths) commits.set(path, await commitOf(vault, path));
 	return commits;

@@ -4,16 +4,36 @@ import { assert, EngineError, toErrorShape } from '../base/index.ts';
 import { openBlockSource } from '../block/index.ts';
 import { compileExclusions, measureFolder } from '../source/index.ts';
 import { browse, plan, stat } from './browse.ts';
-import { openDownload } from './download.ts';
+import { type OpenedDownload, openDownload } from './download.ts';
 import { KeptViews } from './kept-views.ts';
-import type { LookAnswer, LookQuestion, LookRequest } from './look.ts';
+import type { DownloadQuestion, LookAnswer, LookQuestion, LookRequest } from './look.ts';
 import { PointView } from './point-view.ts';
+import { reach } from './reached.ts';
 
 assert(parentPort, 'this file is a worker thread');
 const port: MessagePort = parentPort;
 const views = new KeptViews();
 const asked = new Map<number, AbortController>();
 const downloads = new Map<number, AsyncIterator<Uint8Array>>();
+
+/** A download holds what it reads from until its last byte was taken. */
+async function openFrom({ repositoryPath, pointId, paths }: DownloadQuestion): Promise<OpenedDownload> {
+	const repository = await reach(repositoryPath, { signal: new AbortController().signal });
+	try {
+		const { content, ...head } = await openDownload(await PointView.open(repository.vault, pointId), paths);
+		const whole = async function* (): AsyncGenerator<Uint8Array> {
+			try {
+				yield* content;
+			} finally {
+				await repository[Symbol.asyncDispose]();
+			}
+		};
+		return { ...head, content: whole() };
+	} catch (error) {
+		await repository[Symbol.asyncDispose]();
+		throw error;
+	}
+}
 
 async function answer(id: number, question: LookQuestion, signal: AbortSignal): Promise<unknown> {
 	switch (question.kind) {
@@ -35,7 +55,7 @@ async function answer(id: number, question: LookQuestion, signal: AbortSignal): 
 			return measureFolder(source.path, compileExclusions(exclude), () => performance.now() > endsAt);
 		}
 		case 'download': {
-			const { content, ...head } = await openDownload(await PointView.open(question.repositoryPath, question.pointId), question.paths);
+			const { content, ...head } = await openFrom(question);
 			downloads.set(id, content[Symbol.asyncIterator]());
 			return head;
 		}

@@ -2,9 +2,9 @@ import type { Worker } from 'node:worker_threads';
 import { EngineError, startThread } from '../base/index.ts';
 import type { BrowsePage, Download, ErrorShape, OverwriteRule, RestorePlan, SourceSpec } from '../contract/index.ts';
 import type { TaskOptions } from '../mover/index.ts';
-import type { RepositoryFolder } from '../repository/index.ts';
+import type { RestorePlace } from './reached.ts';
 
-type AtPoint = { readonly repositoryPath: RepositoryFolder; readonly pointId: string };
+type AtPoint = { readonly repositoryPath: RestorePlace; readonly pointId: string };
 export type BrowseQuestion = AtPoint & { readonly path: string; readonly offset: number; readonly limit: number };
 export type StatQuestion = AtPoint & { readonly path: string };
 export type PlanQuestion = AtPoint & { readonly paths: readonly string[]; readonly to: string | null; readonly overwrite: OverwriteRule };

@@ -1,6 +1,6 @@
 import { bytesFromText, displayText, EngineError, isEngineError } from '../base/index.ts';
 import { type Extent, maxListDepth, type PointManifest, parseExtents, parsePage, type TreeEntry } from '../format/index.ts';
-import { ChainReader, type ChunkReader, findPoint, loadChain, type RepositoryFolder } from '../repository/index.ts';
+import { ChainReader, type ChunkReader, findPoint, loadChain, type RepositoryPlace, storageAt } from '../repository/index.ts';
 
 /** An entry and where it is: the path in the backup as text, `/` for the root. */
 export type LocatedEntry = { readonly path: string; readonly entry: TreeEntry };
@@ -26,9 +26,9 @@ export class PointView implements AsyncDisposable {
 	}
 
 	/** @throws `not-found.point`, `repository.*` */
-	static async open(repositoryPath: RepositoryFolder, pointId: string): Promise<PointView> {
+	static async open(repositoryPath: RepositoryPlace, pointId: string): Promise<PointView> {
 		const { point, files } = await findPoint(repositoryPath, pointId);
-		return new PointView(point, new ChainReader(await loadChain(repositoryPath, files)));
+		return new PointView(point, new ChainReader(await loadChain(repositoryPath, files), storageAt(repositoryPath)));
 	}
 
 	get rootHash(): Buffer {

@@ -1,8 +1,11 @@
 import { isRemotePlace, loadWire, type ReachOptions, type RemotePlace } from '../mover/index.ts';
-import { openVault, type RepositoryFolder, type Storage, type Vault } from '../repository/index.ts';
+import { folderPath, openVault, type RepositoryFolder, type Storage, type Vault } from '../repository/index.ts';
 
 /** Where a repository is: in a folder of this machine, or held by a data mover on another. */
 export type RestorePlace = RepositoryFolder | RemotePlace;
+
+/** Tells places apart. */
+export const placeKey = (place: RestorePlace): string => (isRemotePlace(place) ? `${place.mover.peerId}\0${place.path}` : folderPath(place));
 
 export type TaskSignal = ReachOptions & { readonly signal: AbortSignal };
 

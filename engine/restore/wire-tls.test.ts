@@ -39,6 +39,7 @@ async function hostBehindTls(t: TestContext, authority: string, { certificate, k
 			assert.equal(peer.id, 'near');
 			return path;
 		},
+		work: async () => assert.fail('nothing was asked to be done here'),
 	});
 	const host = new WireHost({ product: '1.0.0', serve: (peer, session) => repositories.serve(peer, session) });
 	const server = createServer({ cert: certificate, key, ca: authority, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' }, (socket) =>
@@ -64,7 +65,7 @@ test('a run and a restore in threads of their own go over TLS to the mover that 
 	const near = ours.sign('near');
 	const port = await hostBehindTls(t, ours.certificate, ours.sign('far'));
 	const address: MoverAddress = { name: 'the far machine', host: '127.0.0.1', port, ...near, authority: ours.certificate, peerId: 'far' };
-	const place = (mover: MoverAddress): RemotePlace => ({ mover, path: site.repositoryPath, keys: [], product: '1.0.0' });
+	const place = (mover: MoverAddress): RemotePlace => ({ mover, path: site.repositoryPath, keys: [], product: '1.0.0', clientId: 'tester' });
 	const protect = (mover: MoverAddress): ReturnType<typeof backUp> => backUp({ ...backupRun(site), repositoryPath: place(mover) }, [new Witness()], {});
 
 	const [outcome] = await protect(address);

@@ -21,6 +21,7 @@ const farPlace = (site: Site, more: Partial<RemotePlace> = {}): RemotePlace => (
 	path: site.repositoryPath,
 	keys: site.keys ?? [],
 	product: '1.0.0',
+	clientId: 'tester',
 	...more,
 });
 

@@ -14,6 +14,7 @@ import {
 } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useMemo } from 'react';
+import { locationText } from '../../engine/contract/index.ts';
 import { useTRPC } from '../client.ts';
 import { sourcesText } from '../features/jobs/job-words.ts';
 import { useJobActions } from '../features/jobs/use-job-actions.ts';
@@ -99,10 +100,10 @@ export function usePaletteGroups(enabled: boolean): SpotlightActionGroupData[] {
 			},
 			{
 				group: 'Repositories',
-				actions: (repositories.data ?? []).map(({ id, settings }) => ({
+				actions: (repositories.data ?? []).map(({ id, settings, machine }) => ({
 					id: `repository ${id}`,
 					label: settings.name,
-					description: settings.path,
+					description: locationText({ settings, machine }),
 					leftSection: <IconDatabase size={17} stroke={1.6} />,
 					onClick: () => navigate(`/repositories/${encodeURIComponent(id)}`),
 				})),

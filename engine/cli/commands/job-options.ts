@@ -26,6 +26,7 @@ export type JobOptions = EncryptionOptions & {
 	readonly blockSize?: BlockSize;
 	readonly compression?: Compression;
 	readonly storeUnused?: boolean;
+	readonly connections?: string;
 	/** False when an edit removes them all. */
 	readonly exclude?: readonly string[] | false;
 	/** False when an edit removes it. */
@@ -53,6 +54,7 @@ export function addJobOptions(command: Command): Command {
 		.addOption(new Option('--block-size <size>', 'unit in which disks are compared (default: 1m)').choices(blockSize.options))
 		.addOption(new Option('--compression <level>', 'effort spent on compression (default: optimal)').choices(compression.options))
 		.option('--store-unused', 'also store what the file systems on a disk mark free, and swap (default: restored as zeros)')
+		.option('--connections <n>', 'to a repository on another machine (1 to 16, default: 5)')
 		.option('--exclude <glob...>', 'leave out what matches, below the source; a pattern without a slash matches at any depth')
 		.option('--schedule <cron>', 'when to run: five cron fields, e.g. "0 22 * * mon-fri" (default: only by hand)')
 		.option('--active-full <cron>', 'when to begin a new chain with a full')
@@ -65,7 +67,6 @@ export function addJobOptions(command: Command): Command {
 	addLaterOptions(command, [
 		'--proxy <machine>',
 		'--mode <mode>',
-		'--connections <n>',
 		'--snapshot <provider>',
 		'--quiesce <mode>',
 		'--require-consistent',
@@ -103,6 +104,7 @@ export async function jobChanges(
 		...(options.blockSize !== undefined && { blockSize: options.blockSize }),
 		...(options.compression !== undefined && { compression: options.compression }),
 		...(options.storeUnused !== undefined && { storeUnused: options.storeUnused }),
+		...(options.connections !== undefined && { connections: parseCount('--connections', options.connections, { min: 1, max: 16 }) }),
 		...(options.exclude !== undefined && { exclude: options.exclude === false ? [] : [...options.exclude] }),
 		...(schedule !== undefined && { schedule }),
 		...(activeFull !== undefined && { activeFull }),

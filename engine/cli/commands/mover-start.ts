@@ -31,12 +31,14 @@ async function moveUntilStopped(context: CommandContext, { listen: listenText, p
 	const listen = parseListen(listenText);
 	const { openMoverFolder, parsePairingToken, startMover } = await import('../../infra/index.ts'); // most commands do without
 	const { openPlatform } = await import('../../platform/index.ts');
+	const { hostRepositories } = await import('../../places/index.ts');
 	const token = pair === undefined ? null : parsePairingToken(pair);
 	const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
 	using _stop = interrupts.handle(() => stop());
 	const platform = openPlatform();
 	const { clock } = surroundings;
 	await using folder = await openMoverFolder(dataFolder, platform.locks, clock.now());
+	await using repositories = await hostRepositories({ folder, product: packageJson.version });
 	const { pino } = await import('pino');
 	await using mover = await startMover({
 		folder,
@@ -46,6 +48,7 @@ async function moveUntilStopped(context: CommandContext, { listen: listenText, p
 		platform,
 		clock,
 		log: pino({ level: 'warn' }, surroundings.stderr),
+		acceptData: (socket, peerId) => repositories.accept(socket, peerId),
 	});
 	output.result(
 		() => ({ mover: { address: mover.address, dataFolder: folder.path, machine: folder.membership?.id ?? null } }),

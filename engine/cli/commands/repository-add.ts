@@ -1,11 +1,10 @@
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { CommandLine } from '../command-line.ts';
 import { repositoryJson } from '../json.ts';
 import { saveWithEncryption } from './encryption-options.ts';
 import { withExample } from './group.ts';
 import { importExitCode, importJson, importLines } from './repository-import.ts';
-import { addRepositoryOptions, type RepositoryOptions, repositoryChanges } from './repository-options.ts';
+import { addRepositoryOptions, locationChange, type RepositoryOptions, repositoryChanges } from './repository-options.ts';
 import { repositoryLines } from './repository-show.ts';
 
 export function addRepositoryAdd(group: Command, line: CommandLine): void {
@@ -19,14 +18,15 @@ export function addRepositoryAdd(group: Command, line: CommandLine): void {
 				.argument('<NAME>', 'name of the repository')
 				.requiredOption('--path <dir>', 'the folder'),
 			'repository add Main --path /mnt/backup --max-tasks 2 --write-limit 80',
+			'repository add Vault --path /srv/backup --on Vault',
 		),
 	);
 	command.action((name: string, options: RepositoryOptions & { path: string }) =>
 		line.run(command, async ({ client, output, surroundings }) => {
-			const path = resolve(surroundings.workingFolder, options.path);
-			const settings = { name, path, ...repositoryChanges(options, surroundings.workingFolder) };
 			const engine = await client();
 			const { workingFolder } = surroundings;
+			const location = await locationChange(engine, options, { workingFolder });
+			const settings = { name, path: options.path, ...location, ...repositoryChanges(options) };
 			const { saved, recoveryKey } = await saveWithEncryption(options, { engine, output, workingFolder }, (encryption) =>
 				engine.repositories.add.mutate({ ...settings, ...encryption }),
 			);

@@ -4,7 +4,7 @@ import { repositoryJson } from '../json.ts';
 import { findRepository } from '../lookup.ts';
 import { saveWithEncryption } from './encryption-options.ts';
 import { withExample } from './group.ts';
-import { addRepositoryOptions, type RepositoryOptions, repositoryChanges } from './repository-options.ts';
+import { addRepositoryOptions, locationChange, type RepositoryOptions, repositoryChanges } from './repository-options.ts';
 import { repositoryLines } from './repository-show.ts';
 
 export function addRepositoryEdit(group: Command, line: CommandLine): void {
@@ -25,8 +25,12 @@ export function addRepositoryEdit(group: Command, line: CommandLine): void {
 		line.run(command, async ({ client, output, surroundings }) => {
 			const engine = await client();
 			const { id, revision, settings } = await findRepository(engine, name);
-			const changes = { ...repositoryChanges(options, surroundings.workingFolder), ...(options.name !== undefined && { name: options.name }) };
 			const { workingFolder } = surroundings;
+			const changes = {
+				...(await locationChange(engine, options, { workingFolder, present: settings })),
+				...repositoryChanges(options),
+				...(options.name !== undefined && { name: options.name }),
+			};
 			const { saved: repository, recoveryKey } = await saveWithEncryption(options, { engine, output, workingFolder }, (encryption) =>
 				engine.repositories.update.mutate({ id, revision, settings: { ...settings, ...changes, ...encryption } }),
 			);

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { locationText } from '../../contract/index.ts';
 import type { CommandLine } from '../command-line.ts';
 import { formatSize, formatTable } from '../format.ts';
 import { repositoryJson } from '../json.ts';
@@ -20,7 +21,7 @@ export function addRepositoryList(group: Command, line: CommandLine): void {
 							{ title: 'Used', value: ({ usedBytes }) => formatSize(usedBytes), alignRight: true },
 							{ title: 'Free', value: ({ freeBytes }) => (freeBytes === null ? '–' : formatSize(freeBytes)), alignRight: true },
 							{ title: 'Points', value: ({ pointCount }) => String(pointCount), alignRight: true },
-							{ title: 'Path', value: ({ settings }) => settings.path },
+							{ title: 'Path', value: locationText },
 						],
 						'No repositories. Create one with "holdfast repository add NAME --path DIR".',
 					),

@@ -1,12 +1,15 @@
-import { resolve } from 'node:path';
+import { isAbsolute, resolve, win32 } from 'node:path';
 import type { Command } from 'commander';
+import { EngineError } from '../../base/index.ts';
 import type { RepositorySettings } from '../../contract/index.ts';
-import { addLaterOptions } from '../later.ts';
+import type { Client } from '../connection.ts';
+import { findMachine } from '../lookup.ts';
 import { parseCount, parseRate } from '../parse.ts';
 import { addEncryptionOptions, type EncryptionOptions } from './encryption-options.ts';
 
 export type RepositoryOptions = EncryptionOptions & {
 	readonly path?: string;
+	readonly on?: string;
 	readonly singleFile?: boolean;
 	readonly maxTasks?: string;
 	readonly readLimit?: string;
@@ -18,6 +21,7 @@ export type RepositoryOptions = EncryptionOptions & {
 /** The settings of a repository, the same for adding and editing. */
 export function addRepositoryOptions(command: Command): Command {
 	command
+		.option('--on <machine>', 'managed machine that holds the folder (default: the machine of the backup server)')
 		.option('--single-file', 'one chain for all objects of a job instead of one per object')
 		.option('--max-tasks <n>', 'tasks that may write at the same time (1 to 64)')
 		.option('--read-limit <MB/s>', 'read at most this much from it; 0 removes the limit')
@@ -26,12 +30,25 @@ export function addRepositoryOptions(command: Command): Command {
 		.option('--check <cron>', 'when to read back a share of what is stored: five cron fields, or "off" (default: "0 6 * * *")')
 		.option('--check-days <n>', 'read every stored byte back within so many days (default: 30)');
 	addEncryptionOptions(command);
-	addLaterOptions(command, ['--on <machine>']);
 	return command;
 }
 
-export const repositoryChanges = (options: RepositoryOptions, workingFolder: string): Partial<RepositorySettings> => ({
-	...(options.path !== undefined && { path: resolve(workingFolder, options.path) }),
+/** What `--path` and `--on` say. The path is of the machine that holds the folder, which is the present one if none is named. */
+export async function locationChange(
+	client: Client,
+	{ path, on }: RepositoryOptions,
+	{ workingFolder, present }: { workingFolder: string; present?: RepositorySettings },
+): Promise<Partial<Pick<RepositorySettings, 'path' | 'machineId'>>> {
+	const machineId = on === undefined ? (present?.machineId ?? null) : (await findMachine(client, on)).id;
+	if (path !== undefined && machineId !== null && !isAbsolute(path) && !win32.isAbsolute(path))
+		throw new EngineError('usage.invalid', `--path: "${path}" is not an absolute path.`, { hint: 'Write the path from the root of that machine.' });
+	return {
+		...(on !== undefined && { machineId }),
+		...(path !== undefined && { path: machineId === null ? resolve(workingFolder, path) : path }),
+	};
+}
+
+export const repositoryChanges = (options: RepositoryOptions): Partial<RepositorySettings> => ({
 	...(options.singleFile !== undefined && { singleFile: options.singleFile }),
 	...(options.maxTasks !== undefined && { maxTasks: parseCount('--max-tasks', options.maxTasks, { min: 1, max: 64 }) }),
 	...(options.readLimit !== undefined && { readLimit: parseRate('--read-limit', options.readLimit) }),

@@ -28,6 +28,7 @@ const limit = (bytesPerSec: number | null): string => (bytesPerSec === null ? 'n
 
 export function repositoryLines({
 	settings,
+	machine,
 	state,
 	problem,
 	isDefault,
@@ -43,6 +44,7 @@ export function repositoryLines({
 	return formatFields([
 		['Name', `${settings.name}${isDefault ? ' (default)' : ''}`],
 		['Path', settings.path],
+		...(machine === null ? [] : ([['Machine', machine]] as const)),
 		['State', problem === null ? state : `${state}: ${problem.message}`],
 		['Room', capacityBytes === null || freeBytes === null ? 'unknown' : `${formatSize(freeBytes)} free of ${formatSize(capacityBytes)}`],
 		['Used', `${formatSize(usedBytes)} for ${formatSize(sourceBytes)} of protected data`],

@@ -4,7 +4,7 @@
  */
 import { posix } from 'node:path';
 import { EngineError } from '../../base/index.ts';
-import type { BrowseEntry, CheckResult, RestorePlan, RunMode, SessionStep, SourceSpec, TaskCounters } from '../../contract/index.ts';
+import type { BrowseEntry, CheckResult, RepositoryLocation, RestorePlan, RunMode, SessionStep, SourceSpec, TaskCounters } from '../../contract/index.ts';
 import type { ImportFindings, MendOutcome, Suspect } from '../../repository/index.ts';
 import type { BackupRun, ChainRecord, ChainStep, ChainStore, CheckPart, DataPlane, ObjectOutcome, PointRecord, RunOptions, TaskObserver } from '../ports.ts';
 import { applyRetention } from '../retention.ts';
@@ -109,7 +109,7 @@ export class FakePlane implements DataPlane, ChainStore {
 			for (const observer of observers) observer.mode(mode);
 			for (const object of run.objects) await this.#misbehave(object, options);
 			options.signal?.throwIfAborted();
-			this.#refuseUnreachable(run.repositoryPath);
+			this.#refuseUnreachable(run.repository);
 			return this.#commit(run, observers);
 		} finally {
 			this.running--;
@@ -117,11 +117,11 @@ export class FakePlane implements DataPlane, ChainStore {
 	}
 
 	async restoreFiles(
-		{ repositoryPath, pointId, paths, to }: { repositoryPath: string; pointId: string; paths: readonly string[]; to: string | null },
+		{ repository, pointId, paths, to }: { repository: RepositoryLocation; pointId: string; paths: readonly string[]; to: string | null },
 		observer: TaskObserver,
 		options: RunOptions,
 	): Promise<void> {
-		const point = this.#point(repositoryPath, pointId);
+		const point = this.#point(repository, pointId);
 		await this.#misbehave(point.object, options);
 		const bytes = this.#filesIn(pointId, paths).reduce((sum, [, content]) => sum + content.length, 0);
 		observer.counters(counters(bytes, paths.length));
@@ -129,11 +129,11 @@ export class FakePlane implements DataPlane, ChainStore {
 	}
 
 	async restoreDisk(
-		{ repositoryPath, pointId, to }: { repositoryPath: string; pointId: string; to: string; overwrite: boolean },
+		{ repository, pointId, to }: { repository: RepositoryLocation; pointId: string; to: string; overwrite: boolean },
 		observer: TaskObserver,
 		options: RunOptions,
 	) {
-		await this.restoreFiles({ repositoryPath, pointId, paths: ['/'], to }, observer, options);
+		await this.restoreFiles({ repository, pointId, paths: ['/'], to }, observer, options);
 	}
 
 	async planRestore({ pointId, paths }: { pointId: string; paths: readonly string[] }): Promise<RestorePlan> {
@@ -154,11 +154,11 @@ export class FakePlane implements DataPlane, ChainStore {
 	}
 
 	async verifyPoint(
-		{ repositoryPath, pointId }: { repositoryPath: string; pointId: string },
+		{ repository, pointId }: { repository: RepositoryLocation; pointId: string },
 		observer: TaskObserver,
 		options: RunOptions,
 	): Promise<CheckResult> {
-		const point = this.#point(repositoryPath, pointId);
+		const point = this.#point(repository, pointId);
 		await this.#misbehave(point.object, options);
 		observer.counters(counters(point.storedBytes, 1));
 		const damaged = this.#damagedPoints.has(pointId) ? [{ file: point.file, point: pointId, path: '/', reason: 'a byte was flipped' }] : [];
@@ -166,16 +166,16 @@ export class FakePlane implements DataPlane, ChainStore {
 	}
 
 	async checkChain(
-		{ repositoryPath, chainId, part = null }: { repositoryPath: string; chainId: string; part?: CheckPart | null },
+		{ repository, chainId, part = null }: { repository: RepositoryLocation; chainId: string; part?: CheckPart | null },
 		observer: TaskObserver,
 		options: RunOptions,
 	): Promise<CheckResult> {
 		this.checks.push({ chainId, part });
-		this.#refuseUnreachable(repositoryPath);
-		const chain = this.#chainsIn(repositoryPath).find(({ id }) => id === chainId);
+		this.#refuseUnreachable(repository);
+		const chain = this.#chainsIn(repository).find(({ id }) => id === chainId);
 		if (chain === undefined) throw new EngineError('not-found.chain', `There is no chain ${chainId}.`);
 		const results: CheckResult[] = [];
-		for (const { id } of chain.points) results.push(await this.verifyPoint({ repositoryPath, pointId: id }, observer, options));
+		for (const { id } of chain.points) results.push(await this.verifyPoint({ repository, pointId: id }, observer, options));
 		return {
 			chain: chainId,
 			readBytes: results.reduce((sum, { readBytes }) => sum + readBytes, 0),
@@ -184,8 +184,12 @@ export class FakePlane implements DataPlane, ChainStore {
 		};
 	}
 
-	async runStep({ repositoryPath, chainId, step }: { repositoryPath: string; chainId: string; step: ChainStep }, observer: TaskObserver, options: RunOptions) {
-		const chains = this.#chainsIn(repositoryPath);
+	async runStep(
+		{ repository, chainId, step }: { repository: RepositoryLocation; chainId: string; step: ChainStep },
+		observer: TaskObserver,
+		options: RunOptions,
+	) {
+		const chains = this.#chainsIn(repository);
 		const chain = chains.find(({ id }) => id === chainId);
 		if (chain === undefined) throw new EngineError('not-found.chain', `There is no chain ${chainId}.`);
 		const [object] = chain.objects;
@@ -193,7 +197,7 @@ export class FakePlane implements DataPlane, ChainStore {
 		this.steps.push({ chainId, step });
 		for (const tell of this.#tellings.splice(0)) await tell(observer, options);
 		observer.counters(counters(chain.files[1]?.sizeBytes ?? 0, 1));
-		if (step.kind === 'merge') this.#chains.set(repositoryPath, applyRetention(chains, [{ ...step, chainId }]));
+		if (step.kind === 'merge') this.#chains.set(repository.path, applyRetention(chains, [{ ...step, chainId }]));
 		if (step.kind === 'mend') return { savedBytes: 0, mend: this.#mend(chain, step.suspects) };
 		return { savedBytes: step.kind === 'merge' ? 1 : 0 };
 	}
@@ -244,42 +248,44 @@ export class FakePlane implements DataPlane, ChainStore {
 		return { bytes: sizeOf(files), items: Object.keys(files).length, complete: true };
 	}
 
-	async prepare(repositoryPath: string): Promise<void> {
-		this.#refuseUnreachable(repositoryPath);
+	async prepare(repository: RepositoryLocation): Promise<void> {
+		this.#refuseUnreachable(repository);
 	}
 
-	async space(repositoryPath: string) {
-		this.#refuseUnreachable(repositoryPath);
+	async release(): Promise<void> {}
+
+	async space(repository: RepositoryLocation) {
+		this.#refuseUnreachable(repository);
 		return { capacityBytes: this.capacityBytes, freeBytes: this.freeBytes };
 	}
 
-	async checkStorage(repositoryPath: string) {
-		const error = this.#unreachable.has(repositoryPath) ? ({ code: 'repository.unreachable', message: 'It cannot be reached.' } as const) : null;
+	async checkStorage(repository: RepositoryLocation) {
+		const error = this.#unreachable.has(repository.path) ? ({ code: 'repository.unreachable', message: 'It cannot be reached.' } as const) : null;
 		return [{ promise: 'what was written is read back', error }];
 	}
 
-	async list(repositoryPath: string) {
-		this.#refuseUnreachable(repositoryPath);
-		return { chains: structuredClone(this.#chainsIn(repositoryPath)), problems: [] };
+	async list(repository: RepositoryLocation) {
+		this.#refuseUnreachable(repository);
+		return { chains: structuredClone(this.#chainsIn(repository)), problems: [] };
 	}
 
-	async cleanUp(repositoryPath: string, job: { readonly id: string }) {
-		this.#refuseUnreachable(repositoryPath);
+	async cleanUp(repository: RepositoryLocation, job: { readonly id: string }) {
+		this.#refuseUnreachable(repository);
 		this.cleanedJobs.push(job.id);
 		return { removed: [], adopted: [] };
 	}
 
-	async importChains(repositoryPath: string): Promise<ImportFindings> {
-		this.#refuseUnreachable(repositoryPath);
+	async importChains(repository: RepositoryLocation): Promise<ImportFindings> {
+		this.#refuseUnreachable(repository);
 		return { rebuilt: [], unfinished: [], problems: [] };
 	}
 
-	async finishChain(repositoryPath: string): Promise<void> {
-		this.#refuseUnreachable(repositoryPath);
+	async finishChain(repository: RepositoryLocation): Promise<void> {
+		this.#refuseUnreachable(repository);
 	}
 
-	async relock(repositoryPath: string, chainId: string): Promise<void> {
-		this.#refuseUnreachable(repositoryPath);
+	async relock(repository: RepositoryLocation, chainId: string): Promise<void> {
+		this.#refuseUnreachable(repository);
 		this.relocked.push(chainId);
 	}
 
@@ -287,33 +293,33 @@ export class FakePlane implements DataPlane, ChainStore {
 		return [];
 	}
 
-	async takeOver(repositoryPath: string, chainId: string, job: { readonly id: string; readonly name: string }): Promise<void> {
-		this.#refuseUnreachable(repositoryPath);
+	async takeOver(repository: RepositoryLocation, chainId: string, job: { readonly id: string; readonly name: string }): Promise<void> {
+		this.#refuseUnreachable(repository);
 		this.#chains.set(
-			repositoryPath,
-			this.#chainsIn(repositoryPath).map((chain) => (chain.id === chainId ? { ...chain, job: { ...job } } : chain)),
+			repository.path,
+			this.#chainsIn(repository).map((chain) => (chain.id === chainId ? { ...chain, job: { ...job } } : chain)),
 		);
 	}
 
-	async removeChain(repositoryPath: string, chainId: string): Promise<void> {
-		this.#refuseUnreachable(repositoryPath);
+	async removeChain(repository: RepositoryLocation, chainId: string): Promise<void> {
+		this.#refuseUnreachable(repository);
 		this.#chains.set(
-			repositoryPath,
-			this.#chainsIn(repositoryPath).filter(({ id }) => id !== chainId),
+			repository.path,
+			this.#chainsIn(repository).filter(({ id }) => id !== chainId),
 		);
 	}
 
-	async removeFile(repositoryPath: string, chainId: string, path: string): Promise<void> {
-		this.#refuseUnreachable(repositoryPath);
-		const chain = this.#chainsIn(repositoryPath).find(({ id }) => id === chainId);
+	async removeFile(repository: RepositoryLocation, chainId: string, path: string): Promise<void> {
+		this.#refuseUnreachable(repository);
+		const chain = this.#chainsIn(repository).find(({ id }) => id === chainId);
 		const file = chain?.files.find((candidate) => candidate.path === path);
 		if (file?.kind === 'full' || chain?.files.some(({ dependsOn }) => dependsOn === path))
 			throw new EngineError('usage.conflict', `${path} cannot be removed alone.`);
-		this.#chains.set(repositoryPath, applyRetention(this.#chainsIn(repositoryPath), [{ kind: 'remove-file', chainId, path }]));
+		this.#chains.set(repository.path, applyRetention(this.#chainsIn(repository), [{ kind: 'remove-file', chainId, path }]));
 	}
 
 	#decide(run: BackupRun): { current: ChainRecord | undefined; isFull: boolean; mode: RunMode } {
-		const chains = this.#chainsIn(run.repositoryPath);
+		const chains = this.#chainsIn(run.repository);
 		const current = chains.findLast(
 			(chain) =>
 				chain.job.id === run.job.id &&
@@ -348,7 +354,7 @@ export class FakePlane implements DataPlane, ChainStore {
 
 	#commit(run: BackupRun, observers: readonly TaskObserver[]): ObjectOutcome[] {
 		const all = run.objects.map((object) => this.#files(object));
-		const chains = this.#chainsIn(run.repositoryPath);
+		const chains = this.#chainsIn(run.repository);
 		const { current, isFull, mode } = this.#decide(run);
 		const createdAt = this.#now();
 		const chainId = isFull ? `chain-${this.#nextId++}` : (current?.id ?? '');
@@ -389,7 +395,7 @@ export class FakePlane implements DataPlane, ChainStore {
 				: current;
 		const next =
 			run.method === 'reverse' && !isFull ? rollBack(base, newFile, points) : { ...base, files: [...base.files, newFile], points: [...base.points, ...points] };
-		this.#chains.set(run.repositoryPath, isFull ? [...chains, next] : chains.map((chain) => (chain.id === chainId ? next : chain)));
+		this.#chains.set(run.repository.path, isFull ? [...chains, next] : chains.map((chain) => (chain.id === chainId ? next : chain)));
 		return points.map((point, i): ObjectOutcome => {
 			const outcome = counters(point.sourceBytes, point.itemCount, point.warningCount);
 			observers[i]?.counters(outcome);
@@ -416,20 +422,20 @@ export class FakePlane implements DataPlane, ChainStore {
 		);
 	}
 
-	#chainsIn(repositoryPath: string): ChainRecord[] {
-		return this.#chains.get(repositoryPath) ?? [];
+	#chainsIn({ path }: RepositoryLocation): ChainRecord[] {
+		return this.#chains.get(path) ?? [];
 	}
 
-	#point(repositoryPath: string, pointId: string): PointRecord {
-		const point = this.#chainsIn(repositoryPath)
+	#point(repository: RepositoryLocation, pointId: string): PointRecord {
+		const point = this.#chainsIn(repository)
 			.flatMap(({ points }) => points)
 			.find(({ id }) => id === pointId);
 		if (point === undefined) throw new EngineError('not-found.point', `There is no restore point ${pointId}.`);
 		return point;
 	}
 
-	#refuseUnreachable(repositoryPath: string): void {
-		if (this.#unreachable.has(repositoryPath)) throw new EngineError('repository.unreachable', `The repository ${repositoryPath} cannot be reached.`);
+	#refuseUnreachable({ path }: RepositoryLocation): void {
+		if (this.#unreachable.has(path)) throw new EngineError('repository.unreachable', `The repository ${path} cannot be reached.`);
 	}
 
 	#arm(object: SourceSpec | null, act: ArmedFault['act']): ArmedFault {

@@ -8,6 +8,7 @@ import {
 	type JobSettings,
 	type JobSettingsInput,
 	jobSettings,
+	type RepositoryLocation,
 	type RepositorySettings,
 	repositorySettings,
 	type Session,
@@ -34,6 +35,9 @@ import { FakePlane } from './fake-plane.ts';
 export const documents: SourceSpec = { kind: 'folder', path: '/documents' };
 export const pictures: SourceSpec = { kind: 'folder', path: '/pictures' };
 export const disk: SourceSpec = { kind: 'disk', path: '/disks/web.qcow2' };
+
+/** Where `addRepository` puts its repository. */
+export const local: RepositoryLocation = { path: '/repositories/Local', machineId: null };
 
 export async function openJobSite(t: TestContext, options: { readonly clock?: FakeClock; readonly plane?: FakePlane; readonly databasePath?: string } = {}) {
 	const clock = options.clock ?? new FakeClock('2026-06-01T12:00:00Z');

@@ -22,11 +22,11 @@ const rule = (id: string, more: Partial<ThrottleSettings> = {}): { id: string; s
 	settings: { name: id, from: '192.168.0.0/24', to: '172.16.0.0/24', bytesPerSec: 9 * MB, windows: [], enabled: true, ...more },
 });
 const link: Link = { local: ['192.168.0.12'], remote: ['172.16.0.31'] };
-const over = (where: Link, more: Partial<Traffic> = {}): Traffic => ({ direction: 'write', repositoryPath: null, link: where, ...more });
+const over = (where: Link, more: Partial<Traffic> = {}): Traffic => ({ direction: 'write', repository: null, link: where, ...more });
 
 test('RATE-02, RATE-03: 8 MB/s are divided live: two writers 4 + 4, a reader has 8 of its own, two readers 4 + 4, and who stays gets what others leave', (t) => {
 	const bandwidth = open(t);
-	bandwidth.setRepositories([{ name: 'Main', path: folder, readLimit: 8 * MB, writeLimit: 8 * MB }]);
+	bandwidth.setRepositories([{ name: 'Main', path: folder, machineId: null, readLimit: 8 * MB, writeLimit: 8 * MB }]);
 	const first = bandwidth.join(localTraffic('write', folder));
 	assert.equal(rateOf(first), 8 * MB);
 	const second = bandwidth.join(localTraffic('write', folder));
@@ -46,9 +46,9 @@ test('RATE-01: a limit that is changed or taken away holds for what is under way
 	const bandwidth = open(t);
 	const writer = bandwidth.join(localTraffic('write', folder));
 	assert.equal(rateOf(writer), 0);
-	bandwidth.setRepositories([{ name: 'Main', path: folder, readLimit: 1 * MB, writeLimit: 2 * MB }]);
+	bandwidth.setRepositories([{ name: 'Main', path: folder, machineId: null, readLimit: 1 * MB, writeLimit: 2 * MB }]);
 	assert.equal(rateOf(writer), 2 * MB);
-	bandwidth.setRepositories([{ name: 'Main', path: folder, readLimit: 1 * MB, writeLimit: null }]);
+	bandwidth.setRepositories([{ name: 'Main', path: folder, machineId: null, readLimit: 1 * MB, writeLimit: null }]);
 	assert.equal(rateOf(writer), 0);
 });
 
@@ -70,9 +70,9 @@ test('NET-01, NET-03, NET-06: connections that one rule catches share it, whiche
 
 test('NET-06, RATE-03: a connection under a rule leaves what the rule keeps it from to the others of its repository', (t) => {
 	const bandwidth = open(t);
-	bandwidth.setRepositories([{ name: 'Main', path: folder, readLimit: null, writeLimit: 10 * MB }]);
+	bandwidth.setRepositories([{ name: 'Main', path: folder, machineId: null, readLimit: null, writeLimit: 10 * MB }]);
 	bandwidth.setRules([rule('wan', { bytesPerSec: 2 * MB })]);
-	const far = bandwidth.join(over(link, { repositoryPath: folder }));
+	const far = bandwidth.join(over(link, { repository: { path: folder, machineId: null } }));
 	const near = bandwidth.join(localTraffic('write', folder));
 	assert.deepEqual([far, near].map(rateOf), [2 * MB, 8 * MB]);
 });
@@ -102,7 +102,7 @@ test('RATE-03: while transfers come and go at chance, no window of 250 ms lets m
 	const random = seededRandom(seed);
 	const clock = new LateClock(wednesday(12), random, 4);
 	const bandwidth = open(t, clock);
-	bandwidth.setRepositories([{ name: 'Main', path: folder, readLimit: null, writeLimit: 8 * MB }]);
+	bandwidth.setRepositories([{ name: 'Main', path: folder, machineId: null, readLimit: null, writeLimit: 8 * MB }]);
 	const passed: Passed[] = [];
 	const flows: { stop: AbortController; done: Promise<void>; allowance: Allowance }[] = [];
 	const begin = (): void => {

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../../base/index.ts';
-import { type ThrottleSettings, wallTimeOf } from '../../contract/index.ts';
+import { type RepositoryLocation, type ThrottleSettings, wallTimeOf } from '../../contract/index.ts';
 import { createShare, type Share, setShare } from './rate-limiter.ts';
 import { isActiveAt, type Link, loopback, rulesFor } from './rules.ts';
 import { type Allotment, shareOut } from './share-out.ts';
@@ -12,8 +12,8 @@ export type NamedLimit = { readonly kind: Direction | 'rule'; readonly name: str
 /** Where bytes go: past the limit of a repository, over a connection, or both. */
 export type Traffic = {
 	readonly direction: Direction;
-	/** The repository's folder; null: none whose limit would apply. */
-	readonly repositoryPath: string | null;
+	/** Null: none whose limit would apply. */
+	readonly repository: RepositoryLocation | null;
 	readonly link: Link;
 };
 
@@ -25,7 +25,7 @@ export interface Allowance extends Disposable {
 	readonly heldBy: NamedLimit | null;
 }
 
-export type RepositoryLimits = { readonly name: string; readonly path: string; readonly readLimit: number | null; readonly writeLimit: number | null };
+export type RepositoryLimits = RepositoryLocation & { readonly name: string; readonly readLimit: number | null; readonly writeLimit: number | null };
 type Rule = { readonly id: string; readonly settings: ThrottleSettings };
 
 type Member = { readonly traffic: Traffic; readonly share: Share; bytesPerSec: number | null; heldBy: NamedLimit | null };
@@ -80,11 +80,11 @@ export class Bandwidth implements Disposable {
 		return { isActive: isActiveAt(rule.settings, now), transferCount: transfers.length };
 	}
 
-	#limitsOf({ direction, repositoryPath, link }: Traffic): Limits {
+	#limitsOf({ direction, repository: location, link }: Traffic): Limits {
 		const limits = new Map<string, NamedLimit>();
-		const repository = this.#repositories.find(({ path }) => path === repositoryPath);
+		const repository = this.#repositories.find(({ path, machineId }) => path === location?.path && machineId === location.machineId);
 		const bytesPerSec = direction === 'read' ? repository?.readLimit : repository?.writeLimit;
-		if (repository && bytesPerSec) limits.set(`${direction} ${repository.path}`, { kind: direction, name: repository.name, bytesPerSec });
+		if (repository && bytesPerSec) limits.set(`${direction} ${repository.name}`, { kind: direction, name: repository.name, bytesPerSec });
 		for (const { id, settings } of rulesFor(this.#rules, link, wallTimeOf(this.#clock.now())))
 			limits.set(`rule ${id}`, { kind: 'rule', name: settings.name, bytesPerSec: settings.bytesPerSec });
 		return limits;
@@ -138,4 +138,4 @@ export class Bandwidth implements Disposable {
 }
 
 /** Traffic of this machine with a folder that no network lies before. */
-export const localTraffic = (direction: Direction, repositoryPath: string): Traffic => ({ direction, repositoryPath, link: loopback });
+export const localTraffic = (direction: Direction, path: string): Traffic => ({ direction, repository: { path, machineId: null }, link: loopback });

@@ -5,7 +5,7 @@
  */
 export { type Allowance, Bandwidth, type Direction, localTraffic, type NamedLimit, type RepositoryLimits, type Traffic } from './bandwidth.ts';
 export { noShares, StorageGate, type TaskShares } from './gate.ts';
-export { createShare, RateLimiter, type Share, setShare } from './rate-limiter.ts';
+export { createShare, RateLimiter, rateOf, type Share, setShare } from './rate-limiter.ts';
 export { isActiveAt, type Link, loopback, matchesLink, rulesFor } from './rules.ts';
 export { shareOut } from './share-out.ts';
 export { type LimitedWork, underLimits } from './under-limits.ts';

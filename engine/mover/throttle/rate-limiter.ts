@@ -19,6 +19,12 @@ export const createShare = (bytesPerSec: number | null = null): Share => {
 export const setShare = (share: Share, bytesPerSec: number | null): void =>
 	void Atomics.store(new BigInt64Array(share), rateCell, bytesPerSec === null ? 0n : BigInt(Math.max(1, Math.floor(bytesPerSec))));
 
+/** Bytes per second; null: no limit. */
+export function rateOf(share: Share): number | null {
+	const rate = Atomics.load(new BigInt64Array(share), rateCell);
+	return rate === 0n ? null : Number(rate);
+}
+
 /**
  * What makes the flow smooth. In any window of 250 ms pass at most the bytes of 250 + 11 ms (one piece, what a late timer may catch up, and a
  * millisecond that no timer resolves): 104.4 % of the limit, and below 110 % also while a limit is divided anew.

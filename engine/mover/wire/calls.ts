@@ -31,6 +31,8 @@ export const methods = {
 	isHurt: 6,
 	isDiskHurt: 7,
 	abort: 9,
+	work: 10,
+	pace: 11,
 	open: 16,
 	close: 17,
 	size: 18,
@@ -46,7 +48,7 @@ export const methods = {
 export type Method = keyof typeof methods;
 const methodNames = new Map<number, Method>((Object.entries(methods) as [Method, number][]).map(([name, value]) => [value, name]));
 /** These may take hours. They are small, and acknowledged at once so that they do not hold up the window. */
-const longMethods: ReadonlySet<Method> = new Set(['begin', 'commit', 'sync']);
+const longMethods: ReadonlySet<Method> = new Set(['place', 'begin', 'commit', 'work', 'sync']);
 
 /** What is said beside the method: JSON, and bytes. */
 export type Words = {
@@ -89,7 +91,11 @@ export class Calls {
 	 * Asks and waits for the answer. After an abort it still waits for the other side to have ended what it does.
 	 * `words.bytes` must not change before that.
 	 */
-	async ask(method: Method, words: Words = {}, options: { readonly signal?: AbortSignal; readonly onNews?: (json: unknown) => void } = {}): Promise<Heard> {
+	async ask(
+		method: Method,
+		words: Words = {},
+		options: { readonly signal?: AbortSignal | undefined; readonly onNews?: ((json: unknown) => void) | undefined } = {},
+	): Promise<Heard> {
 		await this.#mayAsk.take(1);
 		const number = this.#nextNumber++ % 2 ** 32;
 		const cancel = (): void => void this.#say('cancel', 0, number, {}).catch(() => undefined); // the answer tells
@@ -119,6 +125,8 @@ export class Calls {
 		head.writeUInt32LE(number, 4);
 		head.writeUInt32LE(text.byteLength, 12);
 		const length = bytes.reduce((sum, part) => sum + part.byteLength, headBytes + text.byteLength);
+		if (length > maxMessageBytes && kind === 'answer')
+			return this.#say('failure', method, number, { json: { code: 'internal', message: 'The answer is larger than the protocol allows.' } });
 		assert(length <= maxMessageBytes, 'a message is larger than the protocol allows');
 		return this.#session().send([Buffer.concat([head, text]), ...bytes]);
 	}

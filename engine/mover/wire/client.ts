@@ -2,7 +2,7 @@ import { type Clock, EngineError, isEngineError, systemClock } from '../../base/
 import { Connection, connectionLost, type Transport } from './connection.ts';
 import { type Frame, parsePreface, protocolVersion, refuseOtherVersion } from './frame.ts';
 import { defaultConnections, type Hello, maxConnections, parseGreeting, refusal, type Welcome, welcome } from './greeting.ts';
-import { Session, type SessionOptions } from './session.ts';
+import { clientPatienceMs, Session, type SessionOptions } from './session.ts';
 
 /** Makes a connection to the peer, authenticated on both sides. @throws `connection.*`, `auth.*`, the signal's reason */
 export type Connect = (options: { readonly signal: AbortSignal }) => Promise<Transport>;
@@ -31,7 +31,7 @@ const maxDelayMs = 5000;
 export async function openSession(options: OpenOptions): Promise<Session> {
 	const { clock = systemClock, peer, signal } = options;
 	const first = await greet(options, { session: null });
-	const session = new Session({ clock, peer, onMessage: options.onMessage });
+	const session = new Session({ clock, peer, onMessage: options.onMessage, patienceMs: clientPatienceMs });
 	signal?.addEventListener('abort', () => session.end(signal.reason), { once: true, signal: session.ended });
 	if (signal?.aborted) session.end(signal.reason);
 	const count = Math.min(maxConnections, Math.max(1, options.connectionCount ?? defaultConnections));

@@ -12,4 +12,5 @@ export { type HostOptions, type Peer, WireHost } from './host.ts';
 export { isRemotePlace, type MoverAddress, type RemotePlace } from './place.ts';
 export { type ReachOptions, RemoteRepository } from './remote-repository.ts';
 export { RemoteRun } from './remote-run.ts';
+export { type HostOutcome, type HostWork, workOnHost } from './remote-work.ts';
 export { RepositoryHost, type RepositoryHostOptions } from './repository-host.ts';

@@ -25,6 +25,8 @@ export type RemotePlace = {
 	readonly connectionCount?: number | undefined;
 	/** Version of this side's product, which the other side is told. */
 	readonly product: string;
+	/** Of the process that asks, chance: what an earlier one of the same machine has left unfinished is ended first. */
+	readonly clientId: string;
 };
 
 export const isRemotePlace = (place: object | string): place is RemotePlace => typeof place === 'object' && 'mover' in place;

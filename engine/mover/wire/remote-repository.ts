@@ -8,9 +8,11 @@ import {
 	type Vault,
 	writeTemporary,
 } from '../../repository/index.ts';
+import type { TaskShares } from '../throttle/index.ts';
 import { Calls } from './calls.ts';
 import { type Connect, openSession } from './client.ts';
 import { dial } from './dial.ts';
+import { keepPace } from './pace.ts';
 import type { RemotePlace } from './place.ts';
 import type { Session } from './session.ts';
 import { fileWords, heard, listWords, pieceBytes, propertiesWords, sayPlace, sizeWords, spaceWords } from './words.ts';
@@ -28,6 +30,7 @@ export class RemoteRepository implements AsyncDisposable {
 	readonly calls: Calls;
 	readonly storage: Storage;
 	readonly #place: RemotePlace;
+	#pace: Disposable | null = null;
 
 	private constructor(place: RemotePlace, session: Session, calls: Calls, properties: StorageProperties) {
 		this.#place = place;
@@ -50,7 +53,7 @@ export class RemoteRepository implements AsyncDisposable {
 		});
 		session.ended.addEventListener('abort', () => calls.end(session.ended.reason), { once: true });
 		try {
-			const { json } = await calls.ask('place', { json: sayPlace(place.path, place.keys) });
+			const { json } = await calls.ask('place', { json: sayPlace(place) });
 			const properties = heard(propertiesWords, json);
 			return new RemoteRepository(place, session, calls, { ...properties, place: `${properties.place} on ${place.mover.name}` });
 		} catch (error) {
@@ -64,7 +67,13 @@ export class RemoteRepository implements AsyncDisposable {
 		return { storage: this.storage, keys: this.#place.keys };
 	}
 
+	/** What is done over there keeps to these shares from now on. */
+	async keepPace(shares: TaskShares): Promise<void> {
+		this.#pace = await keepPace(this.calls, shares);
+	}
+
 	async [Symbol.asyncDispose](): Promise<void> {
+		this.#pace?.[Symbol.dispose]();
 		this.session.end();
 	}
 }

@@ -52,6 +52,8 @@ export class RemoteRun implements TargetRun {
 	static async begin(place: RemotePlace, spec: Omit<ChainRunSpec, 'repositoryPath'>, options: BeginOptions): Promise<RemoteRun> {
 		const repository = await RemoteRepository.reach(place, options);
 		try {
+			// it sends no faster than it may write; what the other side reads of the repository is limited there
+			await repository.keepPace({ read: options.shares?.read ?? null, write: null });
 			const said: typeof beginWords._zod.output = beginWords.parse(spec); // what else the caller's object holds stays here
 			const begun = heard(begunWords, (await repository.calls.ask('begin', { json: said }, options)).json);
 			if (begun.previous.length !== spec.objects.length)

@@ -21,7 +21,7 @@ async function openRepository(t: TestContext, { marked = true } = {}): Promise<R
 	const path = fs.mkdtempSync(join(tmpdir(), 'holdfast-wire-'));
 	t.after(() => fs.rmSync(path, { recursive: true, force: true }));
 	if (marked) await markRepository(new LocalFolder(path));
-	return { mover, path, keys: [], product: '1.0.0' };
+	return { mover, path, keys: [], product: '1.0.0', clientId: 'tester' };
 }
 
 storageSuite('storage over the wire', async (t) => {
@@ -34,6 +34,7 @@ storageSuite('storage over the wire', async (t) => {
 test('who is not admitted gets nothing, and nobody gets out of the folder', async (t) => {
 	const place = await openRepository(t);
 	const repositories = new RepositoryHost({
+		work: async () => assert.fail('nothing was asked to be done here'),
 		admit(peer, path) {
 			assert.equal(peer.id, 'tester');
 			if (path === place.path) return path;

@@ -2,10 +2,13 @@ import { assertNever, EngineError } from '../../base/index.ts';
 import { directoryBytes, hashBytes, maxChunksPerRecord, type PlacedChunk, parseRecordHeader, recordHeaderBytes } from '../../format/index.ts';
 import { type KeyedFolder, LocalFolder, type Storage, type StorageFile } from '../../repository/index.ts';
 import { LocalRun } from '../target-run.ts';
+import type { TaskObserver } from '../task.ts';
+import { createShare, type Share, setShare, type TaskShares } from '../throttle/index.ts';
 import type { SealedRecord } from '../worker-pool.ts';
 import { Allowance } from './allowance.ts';
 import { type AnswerOptions, Calls, type Heard, type Method, type Words } from './calls.ts';
 import type { Peer, ServedSession } from './host.ts';
+import { type HostWork, observerOver } from './remote-work.ts';
 import type { Session } from './session.ts';
 import {
 	beginWords,
@@ -14,18 +17,22 @@ import {
 	fileWords,
 	heard,
 	openWords,
+	paceWords,
 	pathWords,
 	placeWords,
 	readWords,
 	renameWords,
 	sayChainKeys,
 	truncateWords,
+	workWords,
 	writeWords,
 } from './words.ts';
 
 export type RepositoryHostOptions = {
 	/** Whether a peer may use a folder of this machine. @returns its path as it is to be opened @throws `auth.refused`, `repository.unreachable` */
 	readonly admit: (peer: Peer, path: string) => Promise<string> | string;
+	/** What is done here by itself for who asks. `work` is checked; the outcome goes back as it is. */
+	readonly work: (work: HostWork, place: KeyedFolder, observer: TaskObserver, options: { signal: AbortSignal; shares: TaskShares }) => Promise<unknown>;
 };
 
 /** Bytes that reads of one session may take in memory until the other side has taken them. */
@@ -37,6 +44,7 @@ export class RepositoryHost {
 	readonly #options: RepositoryHostOptions;
 	/** By folder and job: of two runs of one job the older belongs to a session that has lost its other side. */
 	readonly #runs = new Map<string, RepositorySession>();
+	readonly #sessions = new Set<RepositorySession>();
 
 	constructor(options: RepositoryHostOptions) {
 		this.#options = options;
@@ -44,7 +52,9 @@ export class RepositoryHost {
 
 	/** To be given to a `WireHost`. */
 	serve(peer: Peer, session: () => Session): ServedSession {
-		return new RepositorySession(peer, session, this.#options, this.#runs);
+		const served = new RepositorySession(peer, session, this.#options, this.#runs, this.#sessions);
+		this.#sessions.add(served);
+		return served;
 	}
 }
 
@@ -53,11 +63,14 @@ class RepositorySession implements ServedSession {
 	readonly #session: () => Session;
 	readonly #options: RepositoryHostOptions;
 	readonly #runs: Map<string, RepositorySession>;
+	readonly #sessions: Set<RepositorySession>;
+	readonly #shares: { readonly read: Share; readonly write: Share } = { read: createShare(), write: createShare() };
 	readonly #calls: Calls;
 	readonly #inWork = new Set<Promise<unknown>>();
 	readonly #files = new Map<number, StorageFile>();
 	readonly #reads = new Allowance(readAheadBytes);
 	#nextFile = 0;
+	#clientId: string | null = null;
 	#folder: KeyedFolder | null = null;
 	#storage: Storage | null = null;
 	#run: LocalRun | null = null;
@@ -65,11 +78,12 @@ class RepositorySession implements ServedSession {
 	#isBeginning = false;
 	#ending: Promise<void> | null = null;
 
-	constructor(peer: Peer, session: () => Session, options: RepositoryHostOptions, runs: Map<string, RepositorySession>) {
+	constructor(peer: Peer, session: () => Session, options: RepositoryHostOptions, runs: Map<string, RepositorySession>, sessions: Set<RepositorySession>) {
 		this.#peer = peer;
 		this.#session = session;
 		this.#options = options;
 		this.#runs = runs;
+		this.#sessions = sessions;
 		this.#calls = new Calls(session, (method, words, more) => {
 			const answering = this.#answer(method, words, more);
 			this.#inWork.add(answering);
@@ -88,6 +102,7 @@ class RepositorySession implements ServedSession {
 		this.#ending ??= (async () => {
 			this.#calls.end(this.#session().ended.reason);
 			await Promise.allSettled(this.#inWork);
+			this.#sessions.delete(this);
 			await this.#endRun();
 			await Promise.allSettled([...this.#files.values()].map((file) => file[Symbol.asyncDispose]())); // nobody waits for them any more
 			this.#files.clear();
@@ -125,6 +140,14 @@ class RepositorySession implements ServedSession {
 			case 'abort':
 				await this.#endRun();
 				return {};
+			case 'work':
+				return this.#work(words, options);
+			case 'pace': {
+				const { read, write } = heard(paceWords, words.json);
+				setShare(this.#shares.read, read);
+				setShare(this.#shares.write, write);
+				return {};
+			}
 			case 'readChunk': {
 				const { base } = this.#runNow;
 				if (!base) throw misunderstood('a chunk where there is no chain');
@@ -140,11 +163,27 @@ class RepositorySession implements ServedSession {
 	}
 
 	async #takePlace({ json }: Heard): Promise<Words> {
-		const { path, keys } = heard(placeWords, json);
-		if (this.#folder) throw misunderstood('a second repository');
-		this.#folder = { path: await this.#options.admit(this.#peer, path), keys };
+		const { path, keys, clientId } = heard(placeWords, json);
+		if (this.#clientId !== null) throw misunderstood('a second repository');
+		this.#clientId = clientId;
+		const admitted = await this.#options.admit(this.#peer, path);
+		// one process at a time speaks for a machine: what an earlier one began has nobody left who waits for it
+		const orphans = [...this.#sessions].filter((other) => other.#peer.id === this.#peer.id && other.#clientId !== null && other.#clientId !== clientId);
+		await Promise.allSettled(orphans.map((other) => other.#endAsOrphan()));
+		this.#folder = { path: admitted, keys };
 		this.#storage = new LocalFolder(this.#folder.path);
 		return { json: this.#storage.properties };
+	}
+
+	#endAsOrphan(): Promise<void> {
+		this.#session().end(new EngineError('connection.lost', 'the process that asked has been started anew'));
+		return this.ended();
+	}
+
+	async #work({ json }: Heard, { signal, news }: AnswerOptions): Promise<Words> {
+		const work = heard(workWords, json);
+		if (!this.#folder) throw misunderstood('work before it is said where');
+		return { json: await this.#options.work(work, this.#folder, observerOver(news), { signal, shares: this.#shares }) };
 	}
 
 	async #begin({ json }: Heard): Promise<Words> {
@@ -159,7 +198,7 @@ class RepositorySession implements ServedSession {
 			}
 			this.#runs.set(key, this);
 			this.#runKey = key;
-			const run = await LocalRun.begin({ ...spec, repositoryPath: this.#folder });
+			const run = await LocalRun.begin({ ...spec, repositoryPath: this.#folder }, { shares: this.#shares });
 			this.#run = run;
 			const { actual, fallbackReason, previous, cipher, base, doubts } = run;
 			const begun: typeof begunWords._zod.input = {

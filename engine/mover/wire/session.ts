@@ -4,6 +4,8 @@ import { crcOf, encodeArrivals, type Frame, type FrameHeader, lengthOf, maxMessa
 
 /** PIPE-08: how long a session outlives its last connection. */
 export const resumeMs = 5 * 60_000;
+/** Who asks is more patient than who answers: when it gives up and begins anew, the other side has put away what was left. A side may notice a loss a minute late. */
+export const clientPatienceMs = resumeMs + 90_000;
 /** Bytes that one side may have sent and the other not yet dealt with: 50 ms away, that is 400 MiB per second. */
 export const windowBytes = 20 * 1024 * 1024;
 /** Messages, likewise. */
@@ -33,6 +35,8 @@ export type SessionOptions = {
 	 * than they were sent in, each exactly once. What it throws ends the session.
 	 */
 	readonly onMessage: (message: Buffer) => Promise<void>;
+	/** How long it outlives its last connection. */
+	readonly patienceMs?: number | undefined;
 };
 
 /** Bytes that it carries and the other side has not acknowledged; bytes that are coming in; rounds of silence. */
@@ -153,7 +157,7 @@ export class Session {
 	#waitForConnections(): void {
 		const patience = new AbortController();
 		this.#patience = patience;
-		this.#options.clock.sleep(resumeMs, { signal: patience.signal }).then(
+		this.#options.clock.sleep(this.#options.patienceMs ?? resumeMs, { signal: patience.signal }).then(
 			() => this.end(connectionLost(this.peer, `it could not be restored within ${resumeMs / 60_000} minutes`)),
 			() => undefined, // there is a connection again, or the session has ended
 		);

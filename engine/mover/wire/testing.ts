@@ -1,4 +1,5 @@
 /** For tests only: two sides joined by loopback sockets, through a proxy that treats them badly. */
+import assert from 'node:assert/strict';
 import { connect as connectSocket, createServer, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { Clock } from '../../base/index.ts';
@@ -135,6 +136,6 @@ export async function hostOn(t: TestContext, options: Omit<HostOptions, 'product
 
 /** A host of repositories that lets everybody into every folder. */
 export const hostRepositories = (t: TestContext, clock?: Clock): Promise<{ host: WireHost; port: number }> => {
-	const repositories = new RepositoryHost({ admit: (_, path) => path });
+	const repositories = new RepositoryHost({ admit: (_, path) => path, work: async () => assert.fail('nothing was asked to be done here') });
 	return hostOn(t, { serve: (peer, session) => repositories.serve(peer, session), clock });
 };

@@ -1,8 +1,9 @@
 /** What is said in the questions about a repository, as the answering side checks it. Shared by both sides. */
 import { z } from 'zod';
 import { EngineError } from '../../base/index.ts';
-import { chainMethod, damagedStructure, sourceSpec, stepPart } from '../../contract/index.ts';
-import { type ChainKeys, type KeyRing, pointManifest } from '../../format/index.ts';
+import { bottleneck, chainMethod, checkResult, damagedStructure, itemWarning, sessionStep, sourceSpec, stepPart, taskCounters } from '../../contract/index.ts';
+import { type ChainKeys, pointManifest } from '../../format/index.ts';
+import type { RemotePlace } from './place.ts';
 
 const base64 = z.base64().transform((text) => new Uint8Array(Buffer.from(text, 'base64')));
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
@@ -15,16 +16,23 @@ const relativePath = z
 
 export const placeWords = z.object({
 	path: z.string().min(1).max(4096),
+	clientId: z.string().min(1).max(64),
 	keys: z
 		.array(z.object({ id: z.string().max(64), secret: base64, slots: z.array(z.object({ kind: z.enum(['password', 'recovery']), bytes: base64 })).max(8) }))
 		.max(1000),
 });
-export const sayPlace = (path: string, keys: KeyRing): z.input<typeof placeWords> => ({
+export const sayPlace = ({ path, keys, clientId }: RemotePlace): z.input<typeof placeWords> => ({
 	path,
+	clientId,
 	keys: keys.map(({ id, secret, slots }) => ({ id, secret: text(secret), slots: slots.map(({ kind, bytes }) => ({ kind, bytes: text(bytes) })) })),
 });
 
 export const propertiesWords = z.object({ place: z.string(), randomWrite: z.boolean(), knowsSpace: z.boolean() });
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+const suspects = z
+	.array(z.object({ file: relativePath, structure: damagedStructure.optional(), offset: count.optional(), chunk: hash.optional() }))
+	.max(1_000_000);
 
 export const beginWords = z.object({
 	job: z.object({ id: z.string().regex(/^[\w-]{1,64}$/), name: z.string().min(1).max(1000) }),
@@ -34,20 +42,7 @@ export const beginWords = z.object({
 	singleFile: z.boolean(),
 	requested: z.enum(['full', 'synthetic', 'increment']),
 	renewAfterPoints: count.nullable(),
-	suspects: z
-		.array(
-			z.object({
-				file: relativePath,
-				structure: damagedStructure.optional(),
-				offset: count.optional(),
-				chunk: z
-					.string()
-					.regex(/^[0-9a-f]{64}$/)
-					.optional(),
-			}),
-		)
-		.max(1_000_000)
-		.optional(),
+	suspects: suspects.optional(),
 	adHoc: z.object({ keepUntil: z.number().int().nullable() }).optional(),
 	keyId: z.string().max(64).nullable(),
 	now: z.number().int(),
@@ -78,6 +73,39 @@ export const newsWords = z.discriminatedUnion('what', [
 	z.object({ what: z.literal('expects'), bytes: z.number() }),
 	z.object({ what: z.literal('moved'), bytes: z.number() }),
 ]);
+/** What the host of a repository does there by itself: bytes that it only looks at, or moves between files, do not cross the network. */
+export const workWords = z.discriminatedUnion('kind', [
+	z.object({
+		kind: z.literal('step'),
+		chainId: z.string().max(64),
+		step: z.discriminatedUnion('kind', [
+			z.object({ kind: z.literal('merge'), count }),
+			z.object({ kind: z.literal('compact') }),
+			z.object({ kind: z.literal('mend'), suspects }),
+		]),
+	}),
+	z.object({
+		kind: z.literal('check'),
+		chainId: z.string().max(64),
+		part: z.object({ sliceCount: count, slices: z.array(count).max(10_000), suspects }).nullable(),
+	}),
+	z.object({ kind: z.literal('verify'), pointId: z.string().max(64) }),
+]);
+/** Of the host's work, as it goes on: what a task's observer hears. */
+export const workNews = z.discriminatedUnion('what', [
+	z.object({ what: z.literal('counters'), of: taskCounters }),
+	z.object({ what: z.literal('activity'), of: z.string().max(100_000) }),
+	z.object({ what: z.literal('warning'), of: itemWarning }),
+	z.object({ what: z.literal('info'), of: z.string().max(100_000) }),
+	z.object({ what: z.literal('bottleneck'), of: bottleneck }),
+	z.object({ what: z.literal('step'), of: sessionStep }),
+]);
+const mended = z.array(z.object({ file: z.string(), what: z.string() })).max(100_000);
+const stepOutcome = z.object({ savedBytes: z.number(), mend: z.object({ mended, left: mended }).optional() });
+export const workOutcomes = { step: stepOutcome, check: checkResult, verify: checkResult } as const;
+/** Bytes per second; null: no limit. */
+export const paceWords = z.object({ read: count.nullable(), write: count.nullable() });
+
 export const verdictWords = z.object({ isHurt: z.boolean() });
 
 export const pathWords = z.object({ path: relativePath });

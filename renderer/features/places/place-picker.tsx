@@ -16,11 +16,13 @@ export type PlacePickerProps = {
 	/** `folder`: only folders can be taken · `file`: a file or device too. */
 	readonly mode: 'folder' | 'file';
 	readonly initialPath: string | null;
+	/** Managed machine to look at; absent or null: the one of the server. */
+	readonly machineId?: string | null;
 	readonly onChoose: (path: string, entry: PlaceEntry | null) => void;
 	readonly onClose: () => void;
 };
 
-/** The server's own folders and disks, one level at a time; a path may be typed as well. */
+/** Folders and disks of the server or of a managed machine, one level at a time; a path may be typed as well. */
 export function PlacePicker(props: PlacePickerProps): ReactNode {
 	return (
 		<Modal opened={props.opened} onClose={props.onClose} title={props.title} size={680} centered>
@@ -29,13 +31,16 @@ export function PlacePicker(props: PlacePickerProps): ReactNode {
 	);
 }
 
-function Body({ mode, initialPath, onChoose, onClose }: PlacePickerProps): ReactNode {
+function Body({ mode, initialPath, machineId = null, onChoose, onClose }: PlacePickerProps): ReactNode {
 	const trpc = useTRPC();
 	const [path, setPath] = useState<string | null>(initialPath || null);
 	const [typed, setTyped] = useState(initialPath ?? '');
 	const [active, setActive] = useState(-1);
 	const list = useRef<TallListHandle>(null);
-	const level = useQuery(trpc.places.list.queryOptions({ path }, { placeholderData: keepPreviousData, staleTime: 5000 }));
+	const looking = { placeholderData: keepPreviousData, staleTime: 5000 } as const;
+	const here = useQuery(trpc.places.list.queryOptions({ path }, { ...looking, enabled: machineId === null }));
+	const there = useQuery(trpc.machines.places.queryOptions({ id: machineId ?? '', path }, { ...looking, enabled: machineId !== null }));
+	const level = machineId === null ? here : there;
 	const entries = (level.data?.entries ?? []).filter((entry) => mode === 'file' || isContainer(entry));
 	const chosen = entries[active];
 
@@ -80,7 +85,7 @@ function Body({ mode, initialPath, onChoose, onClose }: PlacePickerProps): React
 			<div className={classes.list}>
 				<TallList
 					handle={list}
-					label="Places on the server"
+					label={machineId === null ? 'Places on the server' : 'Places on the machine'}
 					rowCount={entries.length}
 					rowHeightPx={28}
 					active={active}
@@ -137,7 +142,7 @@ function Row({ entry, isActive }: { readonly entry: PlaceEntry; readonly isActiv
 			className={classes.row}
 			data-active={isActive || undefined}
 			data-unreadable={!entry.readable || undefined}
-			title={entry.readable ? entry.path : `${entry.path}\nThe server may not read this.`}
+			title={entry.readable ? entry.path : `${entry.path}\nThis may not be read there.`}
 		>
 			<Icon size={16} stroke={1.6} aria-label={entry.type} role="img" />
 			<span className={classes.name}>

@@ -1,7 +1,7 @@
 import { Button, Loader, Modal } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
-import type { ImportedChain, ImportReport, Repository } from '../../../engine/contract/index.ts';
+import { type ImportedChain, type ImportReport, locationText, type Repository } from '../../../engine/contract/index.ts';
 import { Link } from '../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../client.ts';
 import { ErrorPanel, formatBytes, formatNumber, plural, StatusBadge, TimeAgo } from '../../ui/index.ts';
@@ -38,7 +38,7 @@ export function ImportDialog({
 				) : null}
 				{!report && !failure ? (
 					<div className={classes.looking}>
-						<Loader size="sm" /> Looking through {repository.settings.path}…
+						<Loader size="sm" /> Looking through {locationText(repository)}…
 					</div>
 				) : null}
 				<div className={classes.foot}>

@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { IconDatabase, IconPlus } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
-import type { Repository } from '../../../engine/contract/index.ts';
+import { locationText, type Repository } from '../../../engine/contract/index.ts';
 import type { PageProps } from '../../app/pages.tsx';
 import { Link, navigate, usePlace } from '../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../client.ts';
@@ -45,11 +45,11 @@ const columns: readonly TableColumn<Repository>[] = [
 					{repository.settings.name}
 					{repository.isDefault ? <small> default</small> : null}
 				</Link>
-				<span className={classes.path}>{repository.settings.path}</span>
+				<span className={classes.path}>{locationText(repository)}</span>
 			</span>
 		),
 		sortBy: (repository) => repository.settings.name,
-		text: (repository) => `${repository.settings.name} ${repository.settings.path}`,
+		text: (repository) => `${repository.settings.name} ${locationText(repository)}`,
 	},
 	{
 		id: 'state',

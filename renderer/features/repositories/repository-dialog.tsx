@@ -1,4 +1,4 @@
-import { Button, Group, Modal, NumberInput, Switch, TextInput } from '@mantine/core';
+import { Button, Group, Modal, NumberInput, Select, Switch, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import type { ErrorShape, Repository, RepositorySettings } from '../../../engine/contract/index.ts';
@@ -36,6 +36,7 @@ export function RepositoryDialog({
 const fresh: RepositorySettings = {
 	name: '',
 	path: '',
+	machineId: null,
 	singleFile: false,
 	maxTasks: 4,
 	readLimit: null,
@@ -63,6 +64,8 @@ function Body({
 	const [settings, setSettings] = useState(base?.settings ?? fresh);
 	const [isPicking, setPicking] = useState(false);
 	const [conflict, setConflict] = useState<Conflict<Repository> | null>(null);
+	const machines = useQuery(trpc.machines.list.queryOptions());
+	const holders = (machines.data ?? []).filter(({ id, settings: { roles } }) => roles.includes('repository') || id === settings.machineId);
 	const suggestion = useQuery(trpc.repositories.suggest.queryOptions(undefined, { enabled: repository === null }));
 	const [encryption, setEncryption] = useState(() => choiceOf(base?.settings.encryptionKeyId ?? null));
 	const [keyErrors, setKeyErrors] = useState<Readonly<Record<string, string>>>({});
@@ -115,7 +118,7 @@ function Body({
 			/>
 		);
 	}
-	const suggested = suggestion.data && settings.path === '' ? suggestion.data : null;
+	const suggested = suggestion.data && settings.machineId === null && settings.path === '' ? suggestion.data : null;
 	return (
 		<form
 			className={classes.form}
@@ -133,14 +136,28 @@ function Body({
 				error={errorAt('name')}
 				data-autofocus
 			/>
+			{(machines.data ?? []).length > 0 ? (
+				<Select
+					label="Machine"
+					description="Backup files are written by its data mover. Machines with the role Repository can be chosen."
+					data={[
+						{ value: '', label: 'This server' },
+						...holders.map(({ id, settings: { name }, state }) => ({ value: id, label: state === 'online' ? name : `${name} (offline)` })),
+					]}
+					value={settings.machineId ?? ''}
+					onChange={(value) => change({ machineId: value || null })}
+					allowDeselect={false}
+					error={errorAt('machineId')}
+				/>
+			) : null}
 			<div>
 				<Group gap={6} align="flex-end" wrap="nowrap">
 					<TextInput
 						className={classes.grow ?? ''}
-						label="Folder on the server"
+						label={settings.machineId === null ? 'Folder on the server' : 'Folder on that machine'}
 						required
 						value={settings.path}
-						placeholder={suggestion.data?.path ?? '/path/to/folder'}
+						placeholder={(settings.machineId === null ? suggestion.data?.path : null) ?? '/path/to/folder'}
 						onChange={(event) => change({ path: event.currentTarget.value })}
 						error={at === 'path'}
 					/>
@@ -214,6 +231,7 @@ function Body({
 				title="In which folder shall the backups lie?"
 				mode="folder"
 				initialPath={settings.path.trim() || null}
+				machineId={settings.machineId}
 				onChoose={(path) => {
 					change({ path });
 					setPicking(false);

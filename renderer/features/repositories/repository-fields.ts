@@ -1,7 +1,18 @@
 import type { ErrorShape } from '../../../engine/contract/index.ts';
 
-export type Field = 'name' | 'path' | 'maxTasks' | 'readLimit' | 'writeLimit' | 'checkSchedule' | 'schedule' | 'checkDays' | 'encryptionKeyId';
-const fields: readonly Field[] = ['name', 'path', 'maxTasks', 'readLimit', 'writeLimit', 'checkSchedule', 'schedule', 'checkDays', 'encryptionKeyId'];
+export type Field = 'name' | 'machineId' | 'path' | 'maxTasks' | 'readLimit' | 'writeLimit' | 'checkSchedule' | 'schedule' | 'checkDays' | 'encryptionKeyId';
+const fields: readonly Field[] = [
+	'name',
+	'machineId',
+	'path',
+	'maxTasks',
+	'readLimit',
+	'writeLimit',
+	'checkSchedule',
+	'schedule',
+	'checkDays',
+	'encryptionKeyId',
+];
 
 /** Which field an error is about: it names it, or its code can only mean one. Null: the dialog as a whole. */
 export function fieldOf(error: ErrorShape): Field | null {

@@ -2,7 +2,7 @@ import { ActionIcon, Button, Menu, Tabs } from '@mantine/core';
 import { IconDots, IconPencil, IconRefresh, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
-import type { Chain, Repository } from '../../../engine/contract/index.ts';
+import { type Chain, locationText, type Repository } from '../../../engine/contract/index.ts';
 import { navigate, useQueryParam } from '../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../client.ts';
 import {
@@ -54,7 +54,7 @@ function RepositoryView({ repository }: { readonly repository: Repository }): Re
 	const troubled = chains.data ? chains.data.filter(isTroubled).length : 0;
 	return (
 		<>
-			<PageHeader back={back} title={settings.name} detail={settings.path}>
+			<PageHeader back={back} title={settings.name} detail={locationText(repository)}>
 				<RepositoryActions repository={repository} />
 			</PageHeader>
 			<div className={classes.body}>
@@ -166,7 +166,7 @@ function RepositoryActions({ repository }: { readonly repository: Repository }):
 			onSuccess: (fresh) => {
 				queryClient.setQueryData(trpc.repositories.get.queryKey({ id: fresh.id }), fresh);
 				setDialog(null);
-				notifyDone(`“${fresh.settings.name}” begins anew in ${fresh.settings.path}`);
+				notifyDone(`“${fresh.settings.name}” begins anew in ${locationText(fresh)}`);
 			},
 		}),
 	);
@@ -227,7 +227,7 @@ function RepositoryActions({ repository }: { readonly repository: Repository }):
 					prepare.reset();
 				}}
 			>
-				Only if the disk was replaced or emptied. If it is merely not mounted at {settings.path}, mount it and rescan instead. No file is deleted.
+				Only if the disk was replaced or emptied. If it is merely not mounted at {locationText(repository)}, mount it and rescan instead. No file is deleted.
 			</ConfirmDialog>
 			<ConfirmDialog
 				opened={dialog === 'remove'}
@@ -240,9 +240,9 @@ function RepositoryActions({ repository }: { readonly repository: Repository }):
 					pointCount > 0
 						? [
 								`${plural(pointCount, 'restore point')} in ${plural(chainCount, 'chain')} can no longer be restored from this console.`,
-								`Their files, ${formatBytes(usedBytes)}, stay in ${settings.path}. Adding that folder again brings them back.`,
+								`Their files, ${formatBytes(usedBytes)}, stay in ${locationText(repository)}. Adding that folder again brings them back.`,
 							]
-						: [`It holds no restore points. The folder ${settings.path} stays.`]
+						: [`It holds no restore points. The folder ${locationText(repository)} stays.`]
 				}
 				onConfirm={() => remove.mutate({ id: repository.id, revision: repository.revision })}
 				onClose={() => {

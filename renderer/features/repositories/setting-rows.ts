@@ -6,6 +6,7 @@ const rate = (value: number | null): string => (value === null ? 'none' : format
 /** What a person compares when somebody saved first. */
 export const settingRows: readonly SettingRow<RepositorySettings>[] = [
 	{ label: 'Name', text: ({ name }) => name },
+	{ label: 'Machine', text: ({ machineId }) => machineId ?? 'the server' },
 	{ label: 'Folder', text: ({ path }) => path },
 	{ label: 'Chains', text: ({ singleFile }) => (singleFile ? 'one per job' : 'one per object') },
 	{ label: 'Tasks at once', text: ({ maxTasks }) => String(maxTasks) },

@@ -1,7 +1,7 @@
 import { Button, Group, Loader, Modal } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { type ReactNode, useEffect } from 'react';
-import type { Repository } from '../../../engine/contract/index.ts';
+import { locationText, type Repository } from '../../../engine/contract/index.ts';
 import { errorShapeOf, useTRPC } from '../../client.ts';
 import { ErrorPanel, StatusBadge } from '../../ui/index.ts';
 import classes from './import-dialog.module.css';
@@ -39,7 +39,7 @@ export function StorageDialog({ repository, onClose }: { readonly repository: Re
 				</>
 			) : !error ? (
 				<div className={classes.looking}>
-					<Loader size="sm" /> Writing, reading back, renaming and deleting a few small files in {repository.settings.path}…
+					<Loader size="sm" /> Writing, reading back, renaming and deleting a few small files in {locationText(repository)}…
 				</div>
 			) : null}
 			<Group justify="flex-end" mt="lg" gap="xs">

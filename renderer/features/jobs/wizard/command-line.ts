@@ -57,6 +57,7 @@ export function commandLine({
 	else if (draft.encryptionKeyId !== null) say('key', draft.encryptionKeyId);
 	else if (isEdit) parts.push('--no-encrypt');
 	sayUnlessDefault('compression', draft.compression, emptyDraft.compression);
+	sayUnlessDefault('connections', draft.connections, emptyDraft.connections);
 	if (draft.storeUnused) parts.push('--store-unused');
 	else if (isEdit) parts.push('--no-store-unused');
 	sayUnlessDefault('block-size', draft.blockSize, emptyDraft.blockSize);

@@ -14,6 +14,7 @@ const titles: Record<keyof Draft, string> = {
 	repositoryId: 'Repository',
 	blockSize: 'Block size',
 	compression: 'Compression',
+	connections: 'Connections',
 	storeUnused: 'Unused blocks of disks',
 	method: 'Method',
 	differential: 'Differential',

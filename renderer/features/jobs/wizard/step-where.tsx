@@ -1,8 +1,8 @@
-import { Button, Radio, Select, Switch } from '@mantine/core';
+import { Button, NumberInput, Radio, Select, Switch } from '@mantine/core';
 import { IconPlus } from '@tabler/icons-react';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
-import type { BlockSize, Compression, Repository } from '../../../../engine/contract/index.ts';
+import { type BlockSize, type Compression, locationText, type Repository } from '../../../../engine/contract/index.ts';
 import { Loaded } from '../../../app/loaded.tsx';
 import { Link } from '../../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../../client.ts';
@@ -17,6 +17,7 @@ const options = <T extends string>(words: Record<T, string>): { value: T; label:
 export function StepWhere({ draft, change, errors, warnings }: StepProps): ReactNode {
 	const trpc = useTRPC();
 	const repositories = useQuery(trpc.repositories.list.queryOptions());
+	const chosen = repositories.data?.find(({ id }) => id === draft.repositoryId);
 	return (
 		<div className={classes.form}>
 			<Loaded query={repositories}>
@@ -60,6 +61,17 @@ export function StepWhere({ draft, change, errors, warnings }: StepProps): React
 					allowDeselect={false}
 				/>
 			</div>
+			{chosen && chosen.machine !== null && (
+				<NumberInput
+					label={`Connections to ${chosen.machine}`}
+					description="Several get more out of a long way; 1 is enough for a short one."
+					min={1}
+					max={16}
+					value={draft.connections}
+					onChange={(value) => change({ connections: Number(value) || 1 })}
+					error={errors.connections}
+				/>
+			)}
 			{draft.sources.some(({ kind }) => kind === 'disk') && (
 				<Switch
 					label="Leave out unused blocks and swap of disks"
@@ -83,7 +95,7 @@ function Choice({ repository, isChosen }: { readonly repository: Repository; rea
 			<Radio.Indicator size="xs" />
 			<span className={classes.repositoryText}>
 				<strong>{settings.name}</strong>
-				<span>{settings.path}</span>
+				<span>{locationText(repository)}</span>
 			</span>
 			<span className={classes.repositoryFacts}>
 				{state !== 'ready' ? (

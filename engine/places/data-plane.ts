@@ -1,0 +1,107 @@
+import type { RepositoryLocation } from '../contract/index.ts';
+import type { DataPlane } from '../jobs/index.ts';
+import {
+	type Bandwidth,
+	backUp,
+	type Direction,
+	type HostOutcome,
+	type HostWork,
+	isRemotePlace,
+	type LimitedWork,
+	loadWire,
+	maintainChain,
+	type TaskObserver,
+	type TaskOptions,
+	type TaskShares,
+	underLimits,
+} from '../mover/index.ts';
+import type { RepositoryFolder } from '../repository/index.ts';
+import { checkChain, type Look, restoreDisk, restoreFiles, verifyPoint } from '../restore/index.ts';
+import type { Place, Places } from './places.ts';
+
+type AtRepository = { readonly repository: RepositoryLocation };
+
+/** What this machine does with a repository that lies here, and a machine that holds one does when it is asked to. */
+export function workHere(
+	work: HostWork,
+	repositoryPath: RepositoryFolder,
+	observer: TaskObserver,
+	options: TaskOptions & { readonly shares: TaskShares },
+): Promise<HostOutcome<HostWork['kind']>> {
+	const { shares } = options;
+	switch (work.kind) {
+		case 'step':
+			return maintainChain({ repositoryPath, chainId: work.chainId, step: work.step, shares }, observer, options);
+		case 'check':
+			return checkChain({ repositoryPath, chainId: work.chainId, part: work.part, shares }, observer, options);
+		case 'verify':
+			return verifyPoint({ repositoryPath, pointId: work.pointId, shares }, observer, options);
+	}
+}
+
+export function createDataPlane(places: Places, look: Look, bandwidth: Bandwidth): DataPlane {
+	/** Work on a repository, under the limits of what is under way there and on the way there. */
+	async function under<const Observers extends readonly TaskObserver[], Result>(
+		{ repository }: AtRepository,
+		place: Place,
+		directions: readonly Direction[],
+		observers: Observers,
+		work: LimitedWork<Observers, Result>,
+	): Promise<Result> {
+		const link = await places.linkTo(place);
+		return underLimits(
+			bandwidth,
+			directions.map((direction) => ({ direction, repository, link })),
+			observers,
+			work,
+		);
+	}
+
+	/** What needs nothing but the repository is done on the machine that holds it. */
+	async function workThere<Kind extends HostWork['kind']>(
+		at: AtRepository,
+		directions: readonly Direction[],
+		work: Extract<HostWork, { kind: Kind }>,
+		observer: TaskObserver,
+		options: TaskOptions,
+	): Promise<HostOutcome<Kind>> {
+		const place = await places.open(at.repository);
+		return under(at, place, directions, [observer], async (shares, [limited]) => {
+			if (!isRemotePlace(place)) return (await workHere(work, place, limited, { ...options, shares })) as HostOutcome<Kind>;
+			const { workOnHost } = await loadWire();
+			return await workOnHost<Kind>(place, work, limited, { ...options, shares });
+		});
+	}
+
+	const opened = async <Input extends AtRepository>({ repository, ...input }: Input) => ({ ...input, repositoryPath: await places.open(repository) });
+
+	return {
+		async backUp({ connectionCount, ...run }, observers, options) {
+			// other runs read of the repository no more than what they compare with
+			const isReading = run.method === 'reverse' || run.requested === 'synthetic';
+			const place = await places.open(run.repository, { connectionCount });
+			return under(run, place, isReading ? ['read', 'write'] : ['write'], observers, async (shares, limited, named) => {
+				const { repository: _, ...rest } = run;
+				const outcomes = await backUp({ ...rest, repositoryPath: place, shares }, limited, options);
+				return outcomes.map((outcome) => ({ ...outcome, bottleneck: named(outcome.bottleneck) }));
+			});
+		},
+		async restoreFiles(input, observer, options) {
+			const task = await opened(input);
+			return under(input, task.repositoryPath, ['read'], [observer], (shares, [limited]) => restoreFiles({ ...task, shares }, limited, options));
+		},
+		async restoreDisk(input, observer, options) {
+			const task = await opened(input);
+			return under(input, task.repositoryPath, ['read'], [observer], (shares, [limited]) => restoreDisk({ ...task, shares }, limited, options));
+		},
+		verifyPoint: (input, observer, options) => workThere(input, ['read'], { kind: 'verify', pointId: input.pointId }, observer, options),
+		checkChain: ({ part = null, ...input }, observer, options) =>
+			workThere(input, ['read'], { kind: 'check', chainId: input.chainId, part }, observer, options),
+		runStep: (input, observer, options) => workThere(input, ['read', 'write'], { kind: 'step', chainId: input.chainId, step: input.step }, observer, options),
+		planRestore: async (input, options) => look.plan(await opened(input), options),
+		browse: async (input, options) => look.browse(await opened(input), options),
+		stat: async (input, options) => look.stat(await opened(input), options),
+		openDownload: async (input, options) => look.openDownload(await opened(input), options),
+		measure: (input, options) => look.measure(input, options),
+	};
+}
