@@ -34,6 +34,7 @@ import { createChainStore, createDataPlane, createPlaces } from './places/index.
 import { openPlatform } from './platform/index.ts';
 import { Look } from './restore/index.ts';
 import { startServer } from './server/index.ts';
+import { openLibvirt } from './source/vm/adapters/libvirt/libvirt.ts';
 
 export { defaultDataFolder, startServer };
 
@@ -155,6 +156,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		heldKeys,
 		limits,
 		machines,
+		openHypervisor: { libvirt: openLibvirt },
 		bus,
 		platform,
 		clock,

@@ -19,6 +19,7 @@ import { healthOf, previewOf } from './chains.ts';
 import { FakeState } from './fake-state.ts';
 import { browseFolder, findEntry, listPlaces } from './folders.ts';
 import { logOf, makeSession } from './history.ts';
+import { createFakeHosts } from './hosts.ts';
 import { importedChains, importedPoints, importReportOf } from './imported.ts';
 import { createFakeKeys, siteKeys } from './keys.ts';
 import { createFakeMachines } from './machines.ts';
@@ -447,6 +448,7 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 			},
 		),
 		throttles: createFakeThrottles(scenario, () => state.emit('throttle', null)),
+		hosts: createFakeHosts(scenario === 'empty'),
 		machines: createFakeMachines(scenario === 'empty', ({ kind, id }) => state.emit(kind, id)),
 		places: {
 			async list({ path }) {
@@ -503,6 +505,7 @@ function broken(api: EngineApi): EngineApi {
 		points: group(api.points),
 		restore: group(api.restore),
 		throttles: group(api.throttles),
+		hosts: group(api.hosts),
 		machines: group(api.machines),
 		places: group(api.places),
 	};

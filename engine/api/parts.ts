@@ -1,5 +1,6 @@
 import type { Clock, Log } from '../base/index.ts';
 import type { Configuration } from '../config/index.ts';
+import type { HostType } from '../contract/index.ts';
 import type { Machines } from '../infra/index.ts';
 import type {
 	Catalogue,
@@ -19,6 +20,7 @@ import type {
 	Sessions,
 } from '../jobs/index.ts';
 import type { Platform } from '../platform/index.ts';
+import type { OpenHypervisor } from '../source/index.ts';
 
 /** Everything that the use cases of the contract are made of. */
 export type ApiParts = {
@@ -37,6 +39,7 @@ export type ApiParts = {
 	readonly heldKeys: Pick<HeldKeys, 'get'>;
 	readonly limits: Limits;
 	readonly machines: Machines;
+	readonly openHypervisor: Readonly<Record<HostType, OpenHypervisor>>;
 	readonly bus: EventBus;
 	readonly platform: Platform;
 	readonly clock: Clock;

@@ -1,6 +1,6 @@
 /** From the names that people use to what the contract asks for. Names win over ids, since they are what was typed. */
 import { EngineError, isEngineError } from '../base/index.ts';
-import type { JobSummary, Machine, Repository, ThrottleRule } from '../contract/index.ts';
+import type { Host, JobSummary, Machine, Repository, ThrottleRule } from '../contract/index.ts';
 import type { Client } from './connection.ts';
 import { printable } from './format.ts';
 import type { Output } from './output.ts';
@@ -65,6 +65,20 @@ export async function findThrottle(client: Client, name: string): Promise<Thrott
 		});
 	}
 	return rule;
+}
+
+export async function findHost(client: Client, name: string): Promise<Host> {
+	const hosts = await client.hosts.list.query();
+	const host = pick(hosts, ({ settings }) => settings.name, name);
+	if (host === undefined) {
+		throw new EngineError('not-found.host', `There is no host "${name}".`, {
+			hint: known(
+				hosts.map(({ settings }) => settings.name),
+				'Add one: see "holdfast host add --help".',
+			),
+		});
+	}
+	return host;
 }
 
 export async function findMachine(client: Client, name: string): Promise<Machine> {

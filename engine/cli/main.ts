@@ -6,6 +6,7 @@ import { addChainCompact } from './commands/chain-compact.ts';
 import { addChainList } from './commands/chain-list.ts';
 import { addChainRemove } from './commands/chain-remove.ts';
 import { addChainRepair } from './commands/chain-repair.ts';
+import { addHostCommands } from './commands/host.ts';
 import { addJobAdd } from './commands/job-add.ts';
 import { addJobCancel } from './commands/job-cancel.ts';
 import { addJobEdit } from './commands/job-edit.ts';
@@ -124,10 +125,11 @@ function createProgram(line: CommandLine, version: string): Command {
 	addChainCompact(chain, line);
 	addChainRemove(chain, line);
 
+	addHostCommands(group('host', 'Hypervisor hosts and their virtual machines.'), line);
 	addMachineCommands(group('machine', 'Machines that are managed from here.'), line);
 	addMoverStart(group('mover', 'The data mover of a managed machine.'), line);
 
 	addQuickstart(program, line);
-	for (const name of ['host', 'volume']) addLaterCommand(program, line, name);
+	for (const name of ['volume']) addLaterCommand(program, line, name);
 	return program;
 }

@@ -6,7 +6,7 @@ import type { Database } from './database.ts';
 
 export type Entity<Settings> = { readonly id: string; readonly revision: number; readonly createdAt: number; readonly settings: Settings };
 
-/** Jobs, repositories, throttling rules, machines: named settings under optimistic concurrency. Names are unique without regard to case: those of jobs and repositories become folder names. */
+/** Jobs, repositories, throttling rules, machines, hosts: named settings under optimistic concurrency. Names are unique without regard to case: those of jobs and repositories become folder names. */
 export interface EntityStore<Settings> {
 	/** Oldest first. */
 	list(): Promise<Entity<Settings>[]>;
@@ -23,7 +23,7 @@ export interface EntityStore<Settings> {
 
 const nameKey = (name: string): string => name.normalize('NFC').toLowerCase();
 
-type EntityWords = { readonly table: 'jobs' | 'repositories' | 'throttle_rules' | 'machines'; readonly noun: string; readonly notFound: ErrorCode };
+type EntityWords = { readonly table: 'jobs' | 'repositories' | 'throttle_rules' | 'machines' | 'hosts'; readonly noun: string; readonly notFound: ErrorCode };
 type Row = { id: string; revision: number; created_at: number; settings: string };
 
 export function createEntityStore<Settings extends { readonly name: string }>(

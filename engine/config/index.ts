@@ -7,7 +7,16 @@
  */
 import { dirname, join } from 'node:path';
 import { type Clock, systemClock } from '../base/index.ts';
-import { type JobSettings, jobSettings, type RepositorySettings, repositorySettings, type ThrottleSettings, throttleSettings } from '../contract/index.ts';
+import {
+	type HostSettings,
+	hostSettings,
+	type JobSettings,
+	jobSettings,
+	type RepositorySettings,
+	repositorySettings,
+	type ThrottleSettings,
+	throttleSettings,
+} from '../contract/index.ts';
 import { type CachedChain, type CatalogueStore, createCatalogueStore } from './catalogue-store.ts';
 import { openDatabase } from './database.ts';
 import { createEntityStore, type EntityStore } from './entity-store.ts';
@@ -40,6 +49,8 @@ export interface Configuration<Chain extends CachedChain> extends AsyncDisposabl
 	readonly jobs: EntityStore<JobSettings>;
 	readonly repositories: EntityStore<RepositorySettings>;
 	readonly throttleRules: EntityStore<ThrottleSettings>;
+	/** Hypervisor hosts. */
+	readonly hosts: EntityStore<HostSettings>;
 	readonly sessions: SessionStore;
 	readonly catalogue: CatalogueStore<Chain>;
 	readonly verifications: VerificationStore;
@@ -66,6 +77,7 @@ export async function openConfiguration<Chain extends CachedChain>(
 		jobs: createEntityStore(db, jobSettings, { table: 'jobs', noun: 'job', notFound: 'not-found.job' }, now),
 		repositories: createEntityStore(db, repositorySettings, { table: 'repositories', noun: 'repository', notFound: 'not-found.repository' }, now),
 		throttleRules: createEntityStore(db, throttleSettings, { table: 'throttle_rules', noun: 'throttling rule', notFound: 'not-found.throttle' }, now),
+		hosts: createEntityStore(db, hostSettings, { table: 'hosts', noun: 'host', notFound: 'not-found.host' }, now),
 		sessions: createSessionStore(db),
 		catalogue: createCatalogueStore(db),
 		verifications: createVerificationStore(db),

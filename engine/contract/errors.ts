@@ -22,6 +22,7 @@ export const errorCodes = [
 	'not-found.volume',
 	'not-found.path',
 	'not-found.disk',
+	'not-found.host',
 	'exists.name', // a job, repository or throttling rule of that name exists
 	'exists.target', // the place to restore to is not empty and overwriting was not allowed
 	'stale.revision', // somebody saved first; data.current holds the newer state
@@ -39,6 +40,8 @@ export const errorCodes = [
 	'source.vanished', // was there when the folder was listed, was gone when it was opened
 	'source.skipped', // sockets and the like, skipped by nature
 	'source.metadata', // content is safe, some metadata could not be read
+	'source.unreachable', // the hypervisor host does not answer
+	'source.refused', // the hypervisor host answers, and says no
 	'source.unsupported', // not a kind of disk or folder that can be read
 	'snapshot.failed', // a snapshot could not be made or read
 	'snapshot.timeout', // a step of it took longer than it may

@@ -13,6 +13,7 @@ export * from './download-query.ts';
 export * from './encryption.ts';
 export * from './errors.ts';
 export * from './health.ts';
+export * from './hosts.ts';
 export * from './import-report.ts';
 export * from './jobs.ts';
 export * from './machines.ts';

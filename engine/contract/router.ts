@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { type EncryptionKey, newPassword, type Relocking, secret } from './encryption.ts';
 import type { ErrorShape } from './errors.ts';
 import type { ChainHealth, CheckResult } from './health.ts';
+import { type Host, type HostSettings, hostSettings, type VirtualMachine } from './hosts.ts';
 import type { ChainMapping, ImportReport } from './import-report.ts';
 import { type JobSettings, type JobSummary, jobSettings, type SourceSpec, schedule, sessionState, sourceSpec } from './jobs.ts';
 import { type Machine, type MachineSettings, machineSettings, type PairingOffer, type PlaceList } from './machines.ts';
@@ -213,6 +214,19 @@ export interface EngineApi {
 		update(input: { id: string; revision: number; settings: ThrottleSettings }, options: CallOptions): Promise<ThrottleRule>;
 		remove(input: { id: string; revision: number }, options: CallOptions): Promise<void>;
 	};
+	/** Hypervisor hosts. What they say is asked when it is wanted, and never kept. */
+	hosts: {
+		/** One that does not answer within ten seconds is offline. */
+		list(options: CallOptions): Promise<Host[]>;
+		/** Only a host that answers is added. `exists.name`, `source.unreachable`, `usage.unsupported`. */
+		add(input: HostSettings, options: CallOptions): Promise<Host>;
+		/** `stale.revision`. */
+		remove(input: { id: string; revision: number }, options: CallOptions): Promise<void>;
+		/** What goes wrong is in the host's `problem`, not an error. */
+		rescan(input: { id: string }, options: CallOptions): Promise<Host>;
+		/** All that it knows, running or not, by their names. `source.*` */
+		machines(input: { id: string }, options: CallOptions): Promise<VirtualMachine[]>;
+	};
 	/** Machines that are managed from here, each with a data mover. */
 	machines: {
 		list(options: CallOptions): Promise<Machine[]>;
@@ -367,6 +381,13 @@ export const appRouter = t.router({
 		add: call.input(throttleSettings).mutation(({ ctx, input, signal }) => ctx.api.throttles.add(input, { signal })),
 		update: call.input(revision.extend({ settings: throttleSettings })).mutation(({ ctx, input, signal }) => ctx.api.throttles.update(input, { signal })),
 		remove: call.input(revision).mutation(({ ctx, input, signal }) => ctx.api.throttles.remove(input, { signal })),
+	}),
+	hosts: t.router({
+		list: call.query(({ ctx, signal }) => ctx.api.hosts.list({ signal })),
+		add: call.input(hostSettings).mutation(({ ctx, input, signal }) => ctx.api.hosts.add(input, { signal })),
+		remove: call.input(revision).mutation(({ ctx, input, signal }) => ctx.api.hosts.remove(input, { signal })),
+		rescan: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.hosts.rescan(input, { signal })),
+		machines: call.input(id).query(({ ctx, input, signal }) => ctx.api.hosts.machines(input, { signal })),
 	}),
 	machines: t.router({
 		list: call.query(({ ctx, signal }) => ctx.api.machines.list({ signal })),

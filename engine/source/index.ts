@@ -11,3 +11,4 @@ export * from './folder/exclusions.ts';
 export * from './folder/file.ts';
 export * from './folder/measure.ts';
 export * from './folder/scan.ts';
+export type * from './vm/hypervisor.ts';

@@ -3,16 +3,22 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { silentLog } from '../../base/index.ts';
+import { EngineError, silentLog } from '../../base/index.ts';
 import type { EngineApi, JobSettingsInput, JobSummary, Repository, RepositorySettingsInput, Session, SourceSpec } from '../../contract/index.ts';
 import { isFinal, jobSettings, repositorySettings } from '../../contract/index.ts';
 import { createMachines } from '../../infra/index.ts';
 import { startScheduler } from '../../jobs/index.ts';
 import { openJobSite } from '../../jobs/testing/job-site.ts';
 import { openPlatform, type Platform, type VolumePort } from '../../platform/index.ts';
+import type { Hypervisor } from '../../source/index.ts';
 import { createApi } from '../index.ts';
 
-export async function openApiSite(t: TestContext, options: { readonly disks?: VolumePort } = {}) {
+const unreachable = async (): Promise<never> => {
+	throw new EngineError('source.unreachable', 'Nobody is there.');
+};
+const noHypervisor: Hypervisor = { describe: unreachable, machines: unreachable };
+
+export async function openApiSite(t: TestContext, options: { readonly disks?: VolumePort; readonly hypervisor?: Hypervisor } = {}) {
 	const root = await mkdtemp(join(tmpdir(), 'holdfast-api-'));
 	t.after(() => rm(root, { recursive: true, force: true }));
 	const source: SourceSpec = { kind: 'folder', path: join(root, 'documents') };
@@ -30,7 +36,16 @@ export async function openApiSite(t: TestContext, options: { readonly disks?: Vo
 	const real = openPlatform();
 	const platform: Platform = { ...real, disks: options.disks ?? real.disks };
 	const machines = createMachines({ ...site, store: site.config.managed, product: '1.2.3' });
-	const api = createApi({ ...site, machines, scheduler, platform, dataFolder: join(root, 'data'), startedAt: site.clock.now(), version: '1.2.3' });
+	const api = createApi({
+		...site,
+		machines,
+		openHypervisor: { libvirt: () => options.hypervisor ?? noHypervisor },
+		scheduler,
+		platform,
+		dataFolder: join(root, 'data'),
+		startedAt: site.clock.now(),
+		version: '1.2.3',
+	});
 	return { ...site, root, source, api };
 }
 export type ApiSite = Awaited<ReturnType<typeof openApiSite>>;

@@ -6,6 +6,7 @@ import { encryptionKeys } from './0003-encryption-keys.ts';
 import { health } from './0004-health.ts';
 import { throttleRules } from './0005-throttle-rules.ts';
 import { machines } from './0006-machines.ts';
+import { hosts } from './0007-hosts.ts';
 
 export const migrations: Readonly<Record<string, Migration>> = {
 	'0001-first': first,
@@ -14,4 +15,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
 	'0004-health': health,
 	'0005-throttle-rules': throttleRules,
 	'0006-machines': machines,
+	'0007-hosts': hosts,
 };

@@ -1,0 +1,40 @@
+import { EngineError, toErrorShape } from '../base/index.ts';
+import type { Entity } from '../config/index.ts';
+import type { EngineApi, Host, HostSettings } from '../contract/index.ts';
+import type { Hypervisor } from '../source/index.ts';
+import type { ApiParts } from './parts.ts';
+
+/** A list must not wait for the slowest host. */
+const listMs = 10_000;
+
+export function createHostsApi({ config: { hosts }, openHypervisor, bus }: Pick<ApiParts, 'config' | 'openHypervisor' | 'bus'>): EngineApi['hosts'] {
+	const open = ({ type, uri }: HostSettings): Hypervisor => openHypervisor[type](uri);
+
+	async function describe({ id, revision, settings }: Entity<HostSettings>, signal: AbortSignal | undefined): Promise<Host> {
+		const deadline = AbortSignal.timeout(listMs);
+		try {
+			const facts = await open(settings).describe({ signal: signal ? AbortSignal.any([signal, deadline]) : deadline });
+			return { id, revision, settings, state: 'online', problem: null, facts };
+		} catch (error) {
+			signal?.throwIfAborted();
+			const cause = deadline.aborted ? new EngineError('source.unreachable', `The host has not answered for ${listMs / 1000} s.`) : error;
+			return { id, revision, settings, state: 'offline', problem: toErrorShape(cause), facts: null };
+		}
+	}
+
+	return {
+		list: async ({ signal }) => Promise.all((await hosts.list()).map((host) => describe(host, signal))),
+		async add(settings, { signal }) {
+			const facts = await open(settings).describe(signal ? { signal } : {});
+			const { id, revision } = await hosts.insert(settings);
+			bus.emit({ kind: 'host', id });
+			return { id, revision, settings, state: 'online', problem: null, facts };
+		},
+		async remove({ id, revision }) {
+			await hosts.remove(id, revision);
+			bus.emit({ kind: 'host', id });
+		},
+		rescan: async ({ id }, { signal }) => describe(await hosts.get(id), signal),
+		machines: async ({ id }, { signal }) => [...(await open((await hosts.get(id)).settings).machines(signal ? { signal } : {}))],
+	};
+}

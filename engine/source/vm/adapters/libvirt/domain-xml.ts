@@ -1,0 +1,127 @@
+/** Definitions of virtual machines (libvirt's manual, "Domain XML format"), as far as Holdfast needs them. They come from a host: whatever they hold, they are only read. */
+import { XMLParser, XMLValidator } from 'fast-xml-parser';
+import { z } from 'zod';
+import { EngineError } from '../../../../base/index.ts';
+import type { VirtualDisk } from '../../../../contract/index.ts';
+
+export type Domain = {
+	readonly id: string;
+	readonly name: string;
+	readonly tags: readonly string[];
+	readonly processors: number;
+	readonly memoryBytes: number;
+	readonly disks: readonly Pick<VirtualDisk, 'name' | 'path' | 'format' | 'unsupported'>[];
+	readonly guestAgent: 'connected' | 'silent' | 'absent';
+};
+
+const text = z.string().max(32_768);
+const attribute = text.optional();
+/** An element that is empty is an empty text to the parser. */
+const element = <Shape extends z.ZodRawShape>(shape: Shape) => z.union([z.object(shape), z.literal('').transform(() => undefined)]).optional();
+const valued = z.union([z.object({ '#text': text, '@unit': attribute }), text]).optional();
+
+const diskElement = z.object({
+	'@type': attribute,
+	'@device': attribute,
+	driver: element({ '@type': attribute }),
+	source: z
+		.union([
+			z.object({ '@file': attribute, '@dev': attribute, '@name': attribute, '@protocol': attribute, '@pool': attribute, '@volume': attribute }),
+			z.literal('').transform(() => undefined),
+		])
+		.optional(),
+	target: z.object({ '@dev': z.string().regex(/^[a-z0-9]{1,32}$/) }),
+	readonly: z.unknown().optional(),
+	transient: z.unknown().optional(),
+});
+type DiskElement = z.infer<typeof diskElement>;
+
+const domainElement = z.object({
+	domain: z.object({
+		uuid: z.uuid(),
+		name: text.min(1),
+		title: valued,
+		description: valued,
+		memory: valued,
+		vcpu: valued,
+		devices: element({
+			disk: z.array(diskElement).max(1000).default([]),
+			channel: z
+				.array(z.object({ target: element({ '@name': attribute, '@state': attribute }) }))
+				.max(1000)
+				.default([]),
+		}),
+	}),
+});
+
+const lists = new Set(['domain.devices.disk', 'domain.devices.channel']);
+const parser = new XMLParser({
+	ignoreAttributes: false,
+	attributeNamePrefix: '@',
+	parseTagValue: false,
+	parseAttributeValue: false,
+	isArray: (_name, path) => lists.has(String(path)),
+});
+
+/** @throws EngineError `source.refused` when it is not the definition of a machine */
+export function parseDomain(xml: string): Domain {
+	// libvirt writes no document types: one could only declare entities that grow without bound.
+	const isXml = !xml.includes('<!DOCTYPE') && XMLValidator.validate(xml) === true;
+	const parsed = isXml ? domainElement.safeParse(parser.parse(xml)) : null;
+	if (!parsed?.success) {
+		const issue = parsed?.error.issues[0];
+		const why = issue ? `${issue.path.join('/')}: ${issue.message}` : 'it is not XML';
+		throw new EngineError('source.refused', `The host described a virtual machine in a way that is not understood (${why}).`);
+	}
+	const { uuid, name, title, description, memory, vcpu, devices } = parsed.data.domain;
+	const agent = devices?.channel.find(({ target }) => target?.['@name'] === 'org.qemu.guest_agent.0')?.target;
+	return {
+		id: uuid,
+		name,
+		tags: [...new Set(`${textOf(title)} ${textOf(description)}`.match(/(?<=^|\s)#[\p{L}\p{N}_-]+/gu) ?? [])].map((tag) => tag.slice(1)),
+		processors: Number(textOf(vcpu)) || 0,
+		memoryBytes: bytesOf(memory),
+		disks: (devices?.disk ?? []).filter((disk) => (disk['@device'] ?? 'disk') === 'disk').map(describeDisk),
+		guestAgent: agent === undefined ? 'absent' : agent['@state'] === 'connected' ? 'connected' : 'silent',
+	};
+}
+
+const textOf = (value: z.infer<typeof valued>): string => (typeof value === 'object' ? value['#text'] : (value ?? ''));
+
+const units: Readonly<Record<string, number>> = {
+	b: 1,
+	bytes: 1,
+	KB: 1e3,
+	KiB: 2 ** 10,
+	k: 2 ** 10,
+	MB: 1e6,
+	MiB: 2 ** 20,
+	GB: 1e9,
+	GiB: 2 ** 30,
+	TiB: 2 ** 40,
+};
+function bytesOf(value: z.infer<typeof valued>): number {
+	const unit = units[(typeof value === 'object' ? value['@unit'] : undefined) ?? 'KiB'];
+	const bytes = Number(textOf(value)) * (unit ?? Number.NaN);
+	return Number.isSafeInteger(bytes) && bytes >= 0 ? bytes : 0;
+}
+
+function describeDisk(disk: DiskElement): Domain['disks'][number] {
+	const { source, driver, target } = disk;
+	return {
+		name: target['@dev'],
+		path: source?.['@file'] ?? source?.['@dev'] ?? null,
+		format: driver?.['@type'] ?? 'raw',
+		unsupported: whyNot(disk),
+	};
+}
+
+/** Why libvirt's backup cannot read it. */
+function whyNot({ '@type': type, source, readonly: isReadOnly, transient: isTransient }: DiskElement): string | null {
+	if (source === undefined) return 'It has no medium.';
+	if (isTransient !== undefined) return 'What is written to it is thrown away when the machine ends.';
+	if (isReadOnly !== undefined) return 'It is read-only.';
+	if (type !== 'file' && type !== 'block' && type !== 'volume' && type !== 'network')
+		return `Disks of the type “${type}” cannot be read from outside of the machine.`;
+	return null;
+}

@@ -1,0 +1,106 @@
+import { isEngineError } from '../../../../base/index.ts';
+import type { HostFacts, VirtualDisk, VirtualMachine } from '../../../../contract/index.ts';
+import type { Hypervisor, HypervisorOptions } from '../../hypervisor.ts';
+import { type Domain, parseDomain } from './domain-xml.ts';
+import { type Virsh, virshOf } from './virsh.ts';
+
+/** Machines that are asked about at a time: each costs a process here and a connection there. */
+const asksAtOnce = 4;
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** @param uri how libvirt reaches it, for instance qemu:///system */
+export const openLibvirt = (uri: string): Hypervisor => new Libvirt(virshOf(uri));
+
+class Libvirt implements Hypervisor {
+	readonly #virsh: Virsh;
+
+	constructor(virsh: Virsh) {
+		this.#virsh = virsh;
+	}
+
+	async describe({ signal }: HypervisorOptions = {}): Promise<HostFacts> {
+		const [hostName, version, node] = await Promise.all([
+			this.#virsh('hostname', [], [], { signal }),
+			this.#virsh('version', [], [], { signal }),
+			this.#virsh('nodeinfo', [], [], { signal }),
+		]);
+		return {
+			hostName: hostName.trim().slice(0, 255),
+			product: (/^Running hypervisor: (.{1,200})$/m.exec(version)?.[1] ?? 'QEMU').trim(),
+			processors: Number(/^CPU\(s\): +(\d{1,9})$/m.exec(node)?.[1] ?? 0),
+			memoryBytes: Number(/^Memory size: +(\d{1,12}) KiB$/m.exec(node)?.[1] ?? 0) * 1024,
+		};
+	}
+
+	async machines({ signal }: HypervisorOptions = {}): Promise<readonly VirtualMachine[]> {
+		const listed = await this.#virsh('list', ['--all', '--uuid'], [], { signal });
+		const ids = listed.split('\n').map((line) => line.trim());
+		const waiting = ids.filter((id) => uuid.test(id)).values();
+		const machines: VirtualMachine[] = [];
+		const ask = async (): Promise<void> => {
+			for (const id of waiting) {
+				const machine = await this.#machine(id, signal);
+				if (machine) machines.push(machine);
+			}
+		};
+		await Promise.all(Array.from({ length: asksAtOnce }, ask));
+		return machines.toSorted((a, b) => a.name.localeCompare(b.name));
+	}
+
+	/** Null: it is not there any more. */
+	async #machine(id: string, signal: AbortSignal | undefined): Promise<VirtualMachine | null> {
+		try {
+			const domain = parseDomain(await this.#virsh('dumpxml', [], [id], { signal }));
+			const [state, saved, sizes] = await Promise.all([
+				this.#virsh('domstate', [], [id], { signal }),
+				this.#virsh('dominfo', [], [id], { signal }),
+				this.#sizes(domain, signal),
+			]);
+			const disks = domain.disks.map((disk): VirtualDisk => ({ ...disk, ...(sizes.get(disk.name) ?? { capacityBytes: null, allocatedBytes: null }) }));
+			const hasSavedState = /^Managed save: +yes$/m.test(saved);
+			return { ...domain, disks, state: hasSavedState ? 'saved' : stateOf(state) };
+		} catch (error) {
+			if (isEngineError(error, 'source.refused') && !(await this.#knows(id, signal))) return null;
+			throw error;
+		}
+	}
+
+	async #knows(id: string, signal: AbortSignal | undefined): Promise<boolean> {
+		return (await this.#virsh('list', ['--all', '--uuid'], [], { signal })).includes(id);
+	}
+
+	/** By the names of disks. A disk whose image is gone is no reason to know nothing of the others. */
+	async #sizes({ id, disks }: Domain, signal: AbortSignal | undefined): Promise<Map<string, Pick<VirtualDisk, 'capacityBytes' | 'allocatedBytes'>>> {
+		const sizes = new Map<string, Pick<VirtualDisk, 'capacityBytes' | 'allocatedBytes'>>();
+		for (const { name, unsupported } of disks) {
+			if (unsupported !== null) continue;
+			try {
+				const info = await this.#virsh('domblkinfo', [], [id, name], { signal });
+				const bytes = (field: string): number | null => {
+					const value = Number(new RegExp(`^${field}: +(\\d{1,16})$`, 'm').exec(info)?.[1] ?? Number.NaN);
+					return Number.isSafeInteger(value) ? value : null;
+				};
+				sizes.set(name, { capacityBytes: bytes('Capacity'), allocatedBytes: bytes('Allocation') });
+			} catch (error) {
+				if (!isEngineError(error, 'source.refused')) throw error;
+			}
+		}
+		return sizes;
+	}
+}
+
+function stateOf(words: string): VirtualMachine['state'] {
+	switch (words.trim()) {
+		case 'running':
+		case 'idle':
+		case 'in shutdown':
+			return 'running';
+		case 'paused':
+		case 'pmsuspended':
+			return 'paused';
+		case 'crashed':
+			return 'crashed';
+		default:
+			return 'off';
+	}
+}

@@ -1,0 +1,76 @@
+/** libvirt through its own command, which reaches hosts in all the ways that administrators have set up already. */
+import { spawn } from 'node:child_process';
+import { EngineError, systemErrorCode } from '../../../../base/index.ts';
+
+/** What a host says is hostile: it may not fill the memory. */
+const maxOutputBytes = 32 * 1024 * 1024;
+/** A host that does not answer for so long is not there. */
+const answerMs = 60_000;
+
+/** The name may follow from where: it stands behind `--`, so that none is taken for an option. */
+export type Virsh = (
+	command: string,
+	options?: readonly string[],
+	names?: readonly string[],
+	call?: { readonly signal?: AbortSignal | undefined },
+) => Promise<string>;
+
+/**
+ * Commands for one host.
+ * @throws EngineError `source.unreachable`, `source.refused`, `usage.unsupported` where there is no virsh
+ */
+export const virshOf =
+	(uri: string): Virsh =>
+	async (command, options = [], names = [], { signal } = {}) => {
+		const { code, stdout, stderr } = await run(['--connect', uri, '--quiet', command, ...options, ...(names.length > 0 ? ['--', ...names] : [])], signal);
+		if (code === 0) return stdout;
+		const reason =
+			stderr
+				.replaceAll(/^error: /gm, '')
+				.trim()
+				.split('\n')
+				.at(-1) ?? '';
+		if (/^failed to connect to the hypervisor/m.test(stderr.replaceAll(/^error: /gm, '')))
+			throw new EngineError('source.unreachable', `The host ${uri} does not answer: ${reason}`, {
+				hint: 'Check that libvirtd runs there and that the user of Holdfast may use it: "virsh -c URI list" shows the same.',
+			});
+		throw new EngineError('source.refused', `The host ${uri} refused ${command}: ${reason}`);
+	};
+
+type Outcome = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
+
+function run(args: readonly string[], signal: AbortSignal | undefined): Promise<Outcome> {
+	return new Promise((resolve, reject) => {
+		if (signal?.aborted) return reject(signal.reason);
+		const child = spawn('virsh', args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C' } });
+		const give = (error: unknown): void => {
+			child.kill('SIGKILL');
+			reject(error);
+		};
+		const onAbort = (): void => give(signal?.reason);
+		const patience = setTimeout(() => give(new EngineError('source.unreachable', `virsh ${args.at(3)} has not answered for ${answerMs / 1000} s.`)), answerMs);
+		signal?.addEventListener('abort', onAbort, { once: true });
+		const pieces = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+		let bytes = 0;
+		for (const name of ['stdout', 'stderr'] as const)
+			child[name].on('data', (piece: Buffer) => {
+				bytes += piece.byteLength;
+				if (bytes > maxOutputBytes) give(new EngineError('source.refused', `virsh ${args.at(3)} says more than ${maxOutputBytes} bytes.`));
+				else pieces[name].push(piece);
+			});
+		child.on('error', (error) =>
+			reject(
+				systemErrorCode(error) === 'ENOENT'
+					? new EngineError('usage.unsupported', 'Virtual machines of libvirt are reached through virsh, which is not installed here.', {
+							hint: 'Install libvirt-clients, or what has virsh on this system.',
+						})
+					: error,
+			),
+		);
+		child.on('close', (code) => {
+			clearTimeout(patience);
+			signal?.removeEventListener('abort', onAbort);
+			resolve({ code, stdout: Buffer.concat(pieces.stdout).toString(), stderr: Buffer.concat(pieces.stderr).toString() });
+		});
+	});
+}

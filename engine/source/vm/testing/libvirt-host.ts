@@ -1,0 +1,90 @@
+/** For tests only: a libvirtd with real QEMU (TCG) that shares nothing with the machine's own but its file systems. */
+import { execFile, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** libvirtd keeps its state in fixed places: here these are folders of the test, in a mount namespace of its own. */
+const script = `
+set -e
+root=$1
+mount --make-rprivate /
+for place in etc:/etc/libvirt lib:/var/lib/libvirt run:/run/libvirt cache:/var/cache/libvirt log:/var/log/libvirt; do
+	mkdir -p "\${place#*:}"
+	mount --bind "$root/\${place%%:*}" "\${place#*:}"
+done
+exec libvirtd --pid-file "$root/pid" --config "$root/etc/libvirtd.conf"
+`;
+const qemuSettings = `
+user = "root"
+group = "root"
+security_driver = "none"
+cgroup_controllers = [ ]
+namespaces = [ ]
+stdio_handler = "file"
+remember_owner = 0
+`;
+
+export class LibvirtHost implements AsyncDisposable {
+	/** For images and sockets. */
+	readonly folder: string;
+	readonly uri: string;
+	readonly #child: ReturnType<typeof spawn>;
+
+	private constructor(folder: string, child: ReturnType<typeof spawn>) {
+		this.folder = folder;
+		this.uri = `qemu:///system?socket=${folder}/sock/libvirt-sock`;
+		this.#child = child;
+	}
+
+	static async start(): Promise<LibvirtHost> {
+		const folder = mkdtempSync(join(tmpdir(), 'hf-virt-'));
+		for (const name of ['etc', 'lib', 'run', 'cache', 'log', 'sock']) mkdirSync(join(folder, name));
+		writeFileSync(join(folder, 'etc', 'qemu.conf'), qemuSettings);
+		writeFileSync(join(folder, 'etc', 'libvirtd.conf'), `unix_sock_dir = "${folder}/sock"\nauth_unix_rw = "none"\nlog_outputs = "4:stderr"\n`);
+		const child = spawn('unshare', ['--mount', 'bash', '-c', script, 'libvirtd', folder], { stdio: ['ignore', 'ignore', 'pipe'] });
+		let errors = '';
+		child.stderr.on('data', (piece) => {
+			errors += piece;
+		});
+		const host = new LibvirtHost(folder, child);
+		while (!existsSync(join(folder, 'sock', 'libvirt-sock'))) {
+			if (child.exitCode !== null) throw new Error(`libvirtd did not start: ${errors.slice(-2000)}`);
+			await sleep(20);
+		}
+		return host;
+	}
+
+	async virsh(...args: string[]): Promise<string> {
+		return (await run('virsh', ['--connect', this.uri, '--quiet', ...args])).stdout;
+	}
+
+	/** A machine without an operating system, which starts in half a second. @returns the path of its definition */
+	async define(name: string, { disks, more = '', head = '' }: { disks: Readonly<Record<string, string>>; more?: string; head?: string }): Promise<void> {
+		const images = [];
+		for (const [disk, size] of Object.entries(disks)) {
+			const path = join(this.folder, `${name}-${disk}.qcow2`);
+			await run('qemu-img', ['create', '-q', '-f', 'qcow2', path, size]);
+			images.push(`<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='${path}'/><target dev='${disk}' bus='virtio'/></disk>`);
+		}
+		const definition = join(this.folder, `${name}.xml`);
+		writeFileSync(
+			definition,
+			`<domain type='qemu'><name>${name}</name>${head}<memory unit='MiB'>64</memory><vcpu>1</vcpu><os><type arch='x86_64' machine='q35'>hvm</type></os>
+			<devices><emulator>/usr/bin/qemu-system-x86_64</emulator>${images.join('')}${more}</devices></domain>`,
+		);
+		await this.virsh('define', definition);
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		for (const name of (await this.virsh('list', '--name')).split('\n').filter(Boolean)) await this.virsh('destroy', name);
+		const ended = new Promise((resolve) => this.#child.once('close', resolve));
+		this.#child.kill('SIGTERM');
+		await ended;
+		rmSync(this.folder, { recursive: true, force: true });
+	}
+}
