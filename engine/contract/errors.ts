@@ -30,6 +30,7 @@ export const errorCodes = [
 	'busy.repository',
 	'busy.chain',
 	'busy.machine', // a repository, a job or a proxy needs it
+	'busy.device', // something else uses it
 	'busy.data-folder', // another engine holds it; data.holder says who
 	'data-folder.unusable',
 	'database.newer', // written by a newer version of the product

@@ -74,6 +74,8 @@ export const dirtyFlag = 1;
 
 export const defaultPort = 10809;
 export const maxNameBytes = 4096;
+/** Of an error. */
+export const maxMessageBytes = 4096;
 /** What every side must be able to take when nobody has said more. */
 export const defaultMaxPayloadBytes = 32 * 1024 * 1024;
 

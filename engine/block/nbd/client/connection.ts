@@ -4,6 +4,7 @@ import { brokenProtocol } from '../nbd-error.ts';
 import {
 	command,
 	errorName,
+	maxMessageBytes,
 	replyFlag,
 	replyType,
 	replyTypeErrorBit,
@@ -22,7 +23,6 @@ const pieceBytes = 256 * 1024;
 const maxInFlight = 32;
 /** nbdkit sends at most 2^20 extents, QEMU fewer. */
 const maxStatusBytes = 4 + 8 * 2 ** 20;
-const maxMessageBytes = 4096;
 const defaultSilenceMs = 60_000;
 
 type Request = {

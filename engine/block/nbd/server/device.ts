@@ -14,7 +14,7 @@ export interface NbdDevice {
 	readSync(target: Uint8Array, offsetBytes: number): void;
 }
 
-/** Ranges lie within the disk. An error with the `code` `ENOSPC` is told as such, every other as one of input and output. */
+/** Ranges lie within the disk. An error with the `code` `ENOSPC` is told as such, every other as one of input and output; the words of an `EngineError` are passed on where the client can hear them. */
 export interface WritableDevice {
 	write(offsetBytes: number, bytes: Uint8Array): void;
 	/** Makes a range read as zeros. `keepRoom`: without giving its room back. */

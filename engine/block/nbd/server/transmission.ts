@@ -1,9 +1,10 @@
-import { systemErrorCode } from '../../../base/index.ts';
+import { isEngineError, systemErrorCode } from '../../../base/index.ts';
 import {
 	command,
 	commandFlag,
 	defaultMaxPayloadBytes,
 	errorNumber,
+	maxMessageBytes,
 	replyFlag,
 	replyType,
 	requestMagic,
@@ -74,8 +75,8 @@ function answer(request: Request, payload: Buffer | null, agreement: Agreement):
 				return simpleReply(request, 0);
 		}
 	} catch (error) {
-		const code = systemErrorCode(error);
-		return failure(request, code === 'ENOSPC' ? errorNumber.ENOSPC : errorNumber.EIO, hasStructuredReplies);
+		const number = systemErrorCode(error) === 'ENOSPC' ? errorNumber.ENOSPC : errorNumber.EIO;
+		return failure(request, number, hasStructuredReplies, isEngineError(error) ? error.message : '');
 	}
 }
 
@@ -136,13 +137,15 @@ function statusReply(request: Request, { device, contexts }: Agreement): Buffer 
 /** Lengths travel in 32 bits. */
 const fitting = ({ lengthBytes, flags }: StatusExtent): StatusExtent => ({ lengthBytes: Math.min(lengthBytes, 2 ** 32 - 65_536), flags });
 
-function failure(request: Request, number: number, hasStructuredReplies: boolean): Buffer {
+function failure(request: Request, number: number, hasStructuredReplies: boolean, message = ''): Buffer {
 	const isChunked = hasStructuredReplies && (request.type === command.read || request.type === command.blockStatus);
 	if (!isChunked) return simpleReply(request, number);
+	const words = Buffer.from(message).subarray(0, maxMessageBytes);
 	const chunk = Buffer.alloc(26);
-	writeChunkHeader(chunk, request, replyType.error, 6);
+	writeChunkHeader(chunk, request, replyType.error, 6 + words.length);
 	chunk.writeUInt32BE(number, 20);
-	return chunk;
+	chunk.writeUInt16BE(words.length, 24);
+	return Buffer.concat([chunk, words]);
 }
 
 function simpleReply(request: Request, number: number): Buffer {
