@@ -12,6 +12,7 @@ import {
 	newChainSeal,
 	openLock,
 	openRecord,
+	openRecordBeside,
 	parseChainMetadata,
 	parseLock,
 	parseRecordHeader,
@@ -80,10 +81,18 @@ test('another password or recovery key opens the same chains; the one before ope
 	assert.deepEqual((await openLock(renewed.key, { recoveryKey: renewed.recoveryKey }))?.secret, key.secret);
 });
 
-test('records of an encrypted chain come back and look like chance', () => {
+test('records of an encrypted chain come back and look like chance', async () => {
 	for (const level of [null, 1, 3]) {
-		for (const raw of [new Uint8Array(0), Buffer.from('the same few words, '.repeat(500)), randomBytes(random, 5000)]) {
+		for (const raw of [
+			new Uint8Array(0),
+			Buffer.from('the same few words, '.repeat(500)),
+			randomBytes(random, 5000),
+			randomBytes(random, 200_000).fill(7, 100_000),
+		]) {
+			const expected = Buffer.from(raw);
 			const sealed = record(raw, level);
+			assert.deepEqual(Buffer.from(raw), expected, 'what was sealed is as it was');
+			assert.deepEqual(Buffer.from((await openRecordBeside(sealed, 'file', 0, seal.cipher)).raw), expected);
 			assert.deepEqual(Buffer.from(openRecord(sealed, 'file', 0, seal.cipher).raw), Buffer.from(raw));
 			assert.notDeepEqual(record(raw, level), sealed, 'no record is sealed twice in the same way');
 			assert.throws(() => openRecord(sealed, 'file', 0, null), { code: 'repository.damaged' });
@@ -97,13 +106,14 @@ test('records of an encrypted chain come back and look like chance', () => {
 	for (let at = 0; at < recordHeaderBytes; at++) assert.ok(new Set(headers.map((header) => header[at])).size > 16, `byte ${at} of a header is masked`);
 });
 
-test('no flipped bit of an encrypted record goes unnoticed', () => {
+test('no flipped bit of an encrypted record goes unnoticed', async () => {
 	const sealed = record(Buffer.from('payload '.repeat(20)), 3);
 	for (let at = 0; at < sealed.byteLength; at++) {
 		if (at >= 36 && at < recordHeaderBytes) continue; // zero, and not read
 		const flipped = Buffer.from(sealed);
 		flipped[at] = (flipped[at] as number) ^ (1 << random(8));
 		assert.throws(() => openRecord(flipped, 'file', 0, seal.cipher), { code: 'repository.damaged' }, `byte ${at}`);
+		await assert.rejects(openRecordBeside(flipped, 'file', 0, seal.cipher), { code: 'repository.damaged' }, `byte ${at}`);
 	}
 });
 

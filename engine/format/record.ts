@@ -1,8 +1,10 @@
-import { crc32, constants as zlib, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { sealTagBytes } from '../base/index.ts';
+import { promisify } from 'node:util';
+import { crc32, constants as zlib, zstdCompressSync, zstdDecompress, zstdDecompressSync } from 'node:zlib';
+import { isEngineError, sealTagBytes } from '../base/index.ts';
 import { ChainCipher } from './chain-cipher.ts';
 import { hashBytes, maxChunkBytes } from './chunk.ts';
 import { damaged } from './cursor.ts';
+import { release } from './release.ts';
 
 /**
  * A record is the unit of writing: a header of 40 bytes, then the payload, compressed as one piece.
@@ -109,6 +111,8 @@ function parseHeader(
 	return { header, plain };
 }
 
+const decompress = promisify(zstdDecompress);
+
 /** Node's zlib works in pieces of this size and joins them: one piece for the whole record spares the joining, if it is not quite filled. */
 const pieceFor = (bytes: number): number => Math.max(1024, bytes);
 
@@ -144,16 +148,44 @@ export function sealRecord(
 		const { sealed, tag } = cipher.seal(nonce, context, plain);
 		payload.set(sealed);
 		payload.set(tag, sealed.byteLength);
+		release(sealed);
 		const again = cipher.open(nonce, context, payload);
 		if (!again || Buffer.compare(again, plain) !== 0)
 			throw new Error('Defect: what was encrypted cannot be decrypted; the memory or the processor of this machine fails');
+		release(again);
 	} else {
 		nonce.fill(0);
 		payload.set(plain);
 	}
+	if (packed !== raw) release(packed);
 	const header: RecordHeader = { ...shape, payloadCrc: crc32(payload) };
 	encodeRecordHeader(target, header, cipher);
 	return { header, totalBytes: recordHeaderBytes + storedBytes };
+}
+
+/** A record on its way from what is stored to its raw payload. */
+type Unsealed = { readonly header: RecordHeader; readonly packed: Uint8Array; readonly where: string; readonly offset: number };
+
+/** Everything but decompressing. */
+function unseal(bytes: Uint8Array, where: string, offset: number, cipher: ChainCipher | null): Unsealed {
+	const { header, plain } = parseHeader(bytes, where, offset, cipher);
+	if (bytes.byteLength < recordHeaderBytes + header.storedBytes) throw damaged(where, offset, 'a record is cut short');
+	const payload = bytes.subarray(recordHeaderBytes, recordHeaderBytes + header.storedBytes);
+	if (crc32(payload) !== header.payloadCrc) throw damaged(where, offset + recordHeaderBytes, 'the checksum of a record is wrong');
+	if (!cipher) return { header, packed: payload, where, offset };
+	const packed = cipher.open(plain.subarray(nonceAt, nonceEnd), plain.subarray(0, contextBytes), payload);
+	if (!packed) throw damaged(where, offset + recordHeaderBytes, 'a record is not what was encrypted');
+	return { header, packed, where, offset };
+}
+
+const unpackingOf = ({ rawBytes }: RecordHeader) => ({ maxOutputLength: Math.max(1, rawBytes), chunkSize: pieceFor(rawBytes + 1) });
+
+const notUnpacked = ({ where, offset }: Unsealed, cause: unknown): Error =>
+	damaged(where, offset + recordHeaderBytes, `a record cannot be decompressed (${cause instanceof Error ? cause.message : String(cause)})`);
+
+function checkedLength({ header, where, offset }: Unsealed, raw: Uint8Array): { header: RecordHeader; raw: Uint8Array } {
+	if (raw.byteLength !== header.rawBytes) throw damaged(where, offset + 12, 'a record has not the length that its header says');
+	return { header, raw };
 }
 
 /**
@@ -162,24 +194,32 @@ export function sealRecord(
  * @throws `repository.damaged`
  */
 export function openRecord(bytes: Uint8Array, where: string, offset: number, cipher: ChainCipher | null): { header: RecordHeader; raw: Uint8Array } {
-	const { header, plain } = parseHeader(bytes, where, offset, cipher);
-	if (bytes.byteLength < recordHeaderBytes + header.storedBytes) throw damaged(where, offset, 'a record is cut short');
-	const payload = bytes.subarray(recordHeaderBytes, recordHeaderBytes + header.storedBytes);
-	if (crc32(payload) !== header.payloadCrc) throw damaged(where, offset + recordHeaderBytes, 'the checksum of a record is wrong');
-	let raw: Uint8Array | null = payload;
-	if (cipher) {
-		raw = cipher.open(plain.subarray(nonceAt, nonceEnd), plain.subarray(0, contextBytes), payload);
-		if (!raw) throw damaged(where, offset + recordHeaderBytes, 'a record is not what was encrypted');
+	const unsealed = unseal(bytes, where, offset, cipher);
+	const { header, packed } = unsealed;
+	if (header.codec === 'none') return checkedLength(unsealed, packed);
+	try {
+		return checkedLength(unsealed, zstdDecompressSync(packed, unpackingOf(header)));
+	} catch (cause) {
+		throw isEngineError(cause) ? cause : notUnpacked(unsealed, cause);
+	} finally {
+		if (cipher) release(packed);
 	}
-	if (header.codec === 'zstd') {
-		try {
-			raw = zstdDecompressSync(raw, { maxOutputLength: Math.max(1, header.rawBytes), chunkSize: pieceFor(header.rawBytes + 1) });
-		} catch (cause) {
-			throw damaged(where, offset + recordHeaderBytes, `a record cannot be decompressed (${cause instanceof Error ? cause.message : String(cause)})`);
-		}
-	}
-	if (raw.byteLength !== header.rawBytes) throw damaged(where, offset + 12, 'a record has not the length that its header says');
-	return { header, raw };
+}
+
+/** As `openRecord`, but decompresses in the process's pool of threads: for who has several to open, and may go on meanwhile. `bytes` must not change until then. */
+export async function openRecordBeside(
+	bytes: Uint8Array,
+	where: string,
+	offset: number,
+	cipher: ChainCipher | null,
+): Promise<{ header: RecordHeader; raw: Uint8Array }> {
+	const unsealed = unseal(bytes, where, offset, cipher);
+	const { header, packed } = unsealed;
+	if (header.codec === 'none') return checkedLength(unsealed, packed);
+	const raw = await decompress(packed, unpackingOf(header)).catch((cause) => {
+		throw notUnpacked(unsealed, cause);
+	});
+	return checkedLength(unsealed, raw);
 }
 
 /** One chunk in a record's raw payload. */

@@ -1,4 +1,4 @@
-import { type FileIndex, type IndexedRecord, openRecord, Packer, type PlacedChunk, recordHeaderBytes, sealedBytes, sealRecord } from '../format/index.ts';
+import { type FileIndex, type IndexedRecord, openRecordBeside, Packer, type PlacedChunk, recordHeaderBytes, sealedBytes, sealRecord } from '../format/index.ts';
 import type { BackupFileWriter, SealedRecord } from './backup-file.ts';
 import { readWindows } from './read-ahead.ts';
 import type { StepProgress } from './step-options.ts';
@@ -58,13 +58,18 @@ export async function copyChunks(
 	};
 	try {
 		for await (const window of readWindows(from.file, records, cipher)) {
-			for (const { record, header, bytes } of window) {
+			const opened = window.map(({ record, bytes }) =>
+				isMovedWhole(record, wholeFrom) ? null : openRecordBeside(bytes, from.file.path, record.offset, cipher),
+			);
+			for (const one of opened) one?.catch(() => undefined); // whoever waits for it hears of it
+			for (const [i, { record, header, bytes }] of window.entries()) {
 				signal.throwIfAborted();
 				isComplete = addedBytes < maxBytes;
 				if (!isComplete) break;
-				if (isMovedWhole(record, wholeFrom)) add({ sealed: bytes, header, chunks: record.wanted });
+				const unpacked = await opened[i];
+				if (!unpacked) add({ sealed: bytes, header, chunks: record.wanted });
 				else {
-					const { raw } = openRecord(bytes, from.file.path, record.offset, cipher);
+					const { raw } = unpacked;
 					for (const chunk of record.wanted) packer.add(Uint8Array.from(chunk.hash), raw.subarray(chunk.rawOffset, chunk.rawOffset + chunk.rawBytes));
 				}
 				leftBytes -= bytes.byteLength;
