@@ -1,5 +1,5 @@
 import { isEngineError } from '../../base/index.ts';
-import { type FileIndex, firstRecordOffset, recordHeaderBytes, ringOf } from '../../format/index.ts';
+import { type FileIndex, firstRecordOffset, type IndexedRecord, recordHeaderBytes, ringOf } from '../../format/index.ts';
 import { BackupFileWriter, type CommittedFile, readCommittedFile, readIndex } from '../backup-file.ts';
 import { isBegunCompaction } from '../begun-part.ts';
 import { partName } from '../chain-store.ts';
@@ -66,9 +66,15 @@ async function compactFile(
 				if (isComplete) break;
 				await writer.commit({ ...claim, points: [] });
 			}
-			await writer.commit({ ...claim, points: stored.points }, isLive);
+			const verifying = verifyRecords(chain, part, [...writer.pendingIndex().records()], { signal, progress }); // while the disk takes what was written
+			try {
+				await writer.commit({ ...claim, points: stored.points }, isLive);
+			} finally {
+				await verifying.catch(() => undefined); // the first failure is the one to report
+			}
+			await verifying;
 		}
-		const sizeBytes = await verifyFile(chain, part, { signal, progress });
+		const sizeBytes = await verifyIndex(chain, part);
 		await using listed = await chain.prepareFiles(chain.files.map((file) => (file === stored ? { ...file, sizeBytes } : file)));
 		await chain.storage.rename(part, path, { replace: true });
 		await listed.apply();
@@ -97,17 +103,22 @@ function gainOf({ superblock, root }: CommittedFile, index: FileIndex, isLive: (
 	return superblock.committedEnd - metaBytes - copiedBytes(index, isLive, wholeFrom);
 }
 
-/** Reads every record of a file: what was copied as it lay must be so again. @returns its size @throws `repository.damaged` */
-async function verifyFile(chain: OpenChain, path: string, { signal, progress }: StepOptions): Promise<number> {
+/** What was copied as it lay must be so again. @throws `repository.damaged` */
+async function verifyRecords(chain: OpenChain, path: string, records: readonly IndexedRecord[], { signal, progress }: StepOptions): Promise<void> {
 	await using file = await chain.storage.open(path, 'read');
-	const committed = await readCommittedFile(file, ringOf(chain.stored.seal));
-	if (!committed) throw new Error(`Defect: ${path} was not committed`);
-	const records = [...(await readIndex(file, committed)).records()];
 	progress?.begins('verify');
 	progress?.expects(records.reduce((sum, { storedBytes }) => sum + recordHeaderBytes + storedBytes, 0));
-	for await (const { bytes } of readRecords(file, records, committed.seal?.cipher ?? null)) {
+	for await (const { bytes } of readRecords(file, records, chain.stored.seal?.cipher ?? null)) {
 		signal.throwIfAborted();
 		progress?.moved(bytes.byteLength);
 	}
+}
+
+/** Reads what was committed. @returns the size of the file @throws `repository.damaged` */
+async function verifyIndex(chain: OpenChain, path: string): Promise<number> {
+	await using file = await chain.storage.open(path, 'read');
+	const committed = await readCommittedFile(file, ringOf(chain.stored.seal));
+	if (!committed) throw new Error(`Defect: ${path} was not committed`);
+	await readIndex(file, committed);
 	return await file.sizeBytes();
 }

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { assert, EngineError, systemErrorCode } from '../../base/index.ts';
+import { type FilePort, openPlatform } from '../../platform/index.ts';
 import type { Storage, StorageEntry, StorageFile, StorageSpace } from './storage.ts';
 import { writeTemporary } from './write-temporary.ts';
 
@@ -8,6 +9,8 @@ import { writeTemporary } from './write-temporary.ts';
 export class LocalFolder implements Storage {
 	readonly properties;
 	readonly #root: string;
+	/** Opened when something of some size is written. */
+	#files: FilePort | undefined;
 
 	constructor(root: string) {
 		this.#root = path.resolve(root);
@@ -84,6 +87,10 @@ export class LocalFolder implements Storage {
 			}
 			const handle = mode === 'create' ? await createFile(absolute) : await fs.open(absolute, mode === 'read' ? 'r' : 'r+');
 			const attempt = <T>(what: string, action: () => Promise<T>): Promise<T> => this.#attempt(what, relative, action);
+			const dirty = new DirtyRange((from, to) => {
+				this.#files ??= openPlatform().files;
+				this.#files.startWriteback(handle.fd, from, to - from);
+			});
 			return {
 				path: relative,
 				sizeBytes: () => attempt('read', async () => (await handle.stat()).size),
@@ -103,6 +110,7 @@ export class LocalFolder implements Storage {
 							const { bytesWritten } = await handle.write(bytes, done, bytes.byteLength - done, offset + done);
 							done += bytesWritten;
 						}
+						dirty.add(offset, bytes.byteLength);
 					}),
 				truncate: (sizeBytes) =>
 					attempt('write', async () => {
@@ -155,6 +163,31 @@ export class LocalFolder implements Storage {
 			const status = await fs.statfs(absolute);
 			return { capacityBytes: status.blocks * status.bsize, freeBytes: status.bavail * status.bsize };
 		});
+	}
+}
+
+const writebackBytes = 8 * 1024 * 1024;
+
+/** What was written since the system was last told to store it: told in time, it has hardly anything left to do at the sync. */
+class DirtyRange {
+	readonly #store: (from: number, to: number) => void;
+	#bytes = 0;
+	#from = Number.POSITIVE_INFINITY;
+	#to = 0;
+
+	constructor(store: (from: number, to: number) => void) {
+		this.#store = store;
+	}
+
+	add(offset: number, length: number): void {
+		this.#bytes += length;
+		this.#from = Math.min(this.#from, offset);
+		this.#to = Math.max(this.#to, offset + length);
+		if (this.#bytes < writebackBytes) return;
+		this.#store(this.#from, this.#to);
+		this.#bytes = 0;
+		this.#from = Number.POSITIVE_INFINITY;
+		this.#to = 0;
 	}
 }
 
