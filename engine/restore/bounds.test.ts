@@ -42,6 +42,29 @@ test('a file of 2 GiB, in parts dense and in parts sparse, is protected in bound
 	assert.ok(counters.readBytes < 500 * MiB, 'holes are not read');
 });
 
+test('a sparse disk of 100 GiB takes no more memory than one of 4 GiB with as much in it', linuxOnly, async (t) => {
+	const GiB = 1024 * MiB;
+	const content = noise(seededRandom(2), 4 * MiB);
+	const peakOf = async (sizeBytes: number): Promise<number> => {
+		const site = await openSite(t);
+		const path = join(site.root, 'disk.img');
+		writeSparse(
+			path,
+			sizeBytes,
+			Array.from({ length: 24 }, (_, i) => {
+				content.writeUInt32LE(i);
+				return [Math.floor((i * sizeBytes) / 24 / MiB) * MiB, Buffer.from(content)] as const;
+			}),
+		);
+		const { peakBytes, counters } = await measure(t, site, { objects: [{ kind: 'disk', path }] });
+		assert.equal(counters.doneBytes, sizeBytes);
+		return peakBytes;
+	};
+	const small = Math.max(await peakOf(4 * GiB), await peakOf(4 * GiB)); // when garbage is collected is not for us to say
+	const large = Math.min(await peakOf(100 * GiB), await peakOf(100 * GiB));
+	assert.ok(large < small * 1.1, `${large} bytes, with 4 GiB ${small}`);
+});
+
 test('a folder of 200,000 entries is protected in bounded memory, first and again', linuxOnly, async (t) => {
 	const memory = '/dev/shm'; // where there is one, making the files is not what takes the time
 	const site = await openSite(t, fs.mkdtempSync(join(fs.existsSync(memory) ? memory : tmpdir(), 'holdfast-plane-')));
