@@ -12,7 +12,7 @@ import { LibvirtHost } from '../source/vm/testing/libvirt-host.ts';
 import { runCommandLine } from './index.ts';
 import { Collected } from './testing.ts';
 
-test('SRV-07: a host is added when it answers, its machines are listed, and it is forgotten', { timeout: 90_000 }, async (t) => {
+test('SRV-07: a host is added when it answers, its machines are listed, and it is forgotten', { timeout: 240_000 }, async (t) => {
 	if (!isRootOnLinux(t) || !requireTool(t, 'libvirtd', 'virsh', 'qemu-img')) return;
 	const root = await mkdtemp(join(tmpdir(), 'holdfast-hosts-'));
 	t.after(() => rm(root, { recursive: true, force: true }));

@@ -16,7 +16,15 @@ import { createApi } from '../index.ts';
 const unreachable = async (): Promise<never> => {
 	throw new EngineError('source.unreachable', 'Nobody is there.');
 };
-const noHypervisor: Hypervisor = { describe: unreachable, machines: unreachable };
+const noHypervisor: Hypervisor = {
+	describe: unreachable,
+	machines: unreachable,
+	beginBackup: unreachable,
+	endBackup: unreachable,
+	dropCheckpoints: unreachable,
+	checkpoints: unreachable,
+	holdStill: unreachable,
+};
 
 export async function openApiSite(t: TestContext, options: { readonly disks?: VolumePort; readonly hypervisor?: Hypervisor } = {}) {
 	const root = await mkdtemp(join(tmpdir(), 'holdfast-api-'));

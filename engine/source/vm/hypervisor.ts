@@ -1,7 +1,36 @@
 /** What Holdfast needs of a hypervisor host: the seam between virtual machines and whoever runs them. */
+import type { NbdAddress } from '../../block/index.ts';
 import type { HostFacts, VirtualMachine } from '../../contract/index.ts';
 
 export type HypervisorOptions = { readonly signal?: AbortSignal };
+
+export type DiskBackupRequest = {
+	/** Id of a machine that runs or is paused. */
+	readonly machineId: string;
+	/** Names of disks, at least one: all are shown as at one instant. */
+	readonly disks: readonly string[];
+	/**
+	 * A folder on the host that only this backup uses: for what the machine overwrites meanwhile, and for the socket. It is named after the backup, so that whoever finds the
+	 * backup later knows whose it is.
+	 */
+	readonly folder: string;
+	/** Checkpoint that tells what has changed since; null: nothing is to be told. */
+	readonly since: string | null;
+	/** Name of the checkpoint that begins at this instant: letters, digits, `-`. */
+	readonly checkpoint: string;
+};
+
+export type DiskBackup = {
+	readonly disks: readonly {
+		readonly name: string;
+		/** Read-only, until the backup ends. */
+		readonly address: NbdAddress;
+		/** Dirty bitmap of the export with what has changed since the checkpoint that was named; null: that is not known. */
+		readonly dirtyBitmap: string | null;
+	}[];
+	/** Why it is not known what has changed, although it was asked for; empty where it is, or was not asked for. */
+	readonly lost: string;
+};
 
 /**
  * All calls may fail with `source.unreachable` (the host does not answer) and `source.refused` (it answers, and says no). Nothing is kept between
@@ -12,6 +41,21 @@ export interface Hypervisor {
 	describe(options?: HypervisorOptions): Promise<HostFacts>;
 	/** All machines that the host knows, running or not, by their names. One that vanishes meanwhile is not in the list. */
 	machines(options?: HypervisorOptions): Promise<readonly VirtualMachine[]>;
+	/** Shows disks of a running machine as they are at this instant, while the machine goes on. Whatever fails, `endBackup` puts right. */
+	beginBackup(request: DiskBackupRequest, options?: HypervisorOptions): Promise<DiskBackup>;
+	/**
+	 * Ends a backup that was begun with this folder, by whichever process, and removes what it kept there. Idempotent: nothing to end is no error, and backups of others are left alone.
+	 */
+	endBackup(backup: Pick<DiskBackupRequest, 'machineId' | 'folder'>, options?: HypervisorOptions): Promise<void>;
+	/**
+	 * Drops checkpoints. What they told of changes goes over to the checkpoint before them: dropping the newest after a backup that failed loses nothing. One that is damaged is dropped as well.
+	 * Idempotent.
+	 */
+	dropCheckpoints(machineId: string, names: readonly string[], options?: HypervisorOptions): Promise<void>;
+	/** Names of all checkpoints that a machine has, oldest first, whoever made them. */
+	checkpoints(machineId: string, options?: HypervisorOptions): Promise<readonly string[]>;
+	/** Asks the guest agent to hold all file systems still, or to let go of them. Letting go of what is not held is no error. */
+	holdStill(machineId: string, isHeld: boolean, options?: HypervisorOptions): Promise<void>;
 }
 
 /** Opens hypervisors of one type. */

@@ -1,6 +1,6 @@
 /** For tests only: a libvirtd with real QEMU (TCG) that shares nothing with the machine's own but its file systems. */
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -78,6 +78,23 @@ export class LibvirtHost implements AsyncDisposable {
 			<devices><emulator>/usr/bin/qemu-system-x86_64</emulator>${images.join('')}${more}</devices></domain>`,
 		);
 		await this.virsh('define', definition);
+	}
+
+	/** Fills `count` MiB of a disk of a running machine with a byte, from `at` MiB on, as the machine itself would. */
+	async write(name: string, disk: string, byte: number, at: number, count: number): Promise<void> {
+		const definition = await this.virsh('dumpxml', name);
+		const alias = new RegExp(`<target dev='${disk}'[^]*?<alias name='([^']+)'`).exec(definition)?.[1];
+		const command = `qemu-io -d /machine/peripheral/${alias}/virtio-backend "write -P ${byte} ${at}M ${count}M"`;
+		// Errors come back as text.
+		const answer = await this.virsh('qemu-monitor-command', name, '--hmp', command);
+		if (answer.trim() !== '') throw new Error(answer);
+	}
+
+	/** The power fails. */
+	async kill(name: string): Promise<void> {
+		const pid = Number(readFileSync(join(this.folder, 'run', 'qemu', `${name}.pid`), 'utf8'));
+		process.kill(pid, 'SIGKILL');
+		while ((await this.virsh('domstate', name)).trim() !== 'shut off') await sleep(20);
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {

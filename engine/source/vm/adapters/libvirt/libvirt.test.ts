@@ -6,7 +6,7 @@ import { LibvirtHost } from '../../testing/libvirt-host.ts';
 import { parseDomain } from './domain-xml.ts';
 import { openLibvirt } from './libvirt.ts';
 
-test('a real host tells what it is, and its machines with their state, disks, tags and guest agent', { timeout: 60_000 }, async (t) => {
+test('a real host tells what it is, and its machines with their state, disks, tags and guest agent', { timeout: 240_000 }, async (t) => {
 	if (!isRootOnLinux(t) || !requireTool(t, 'libvirtd', 'virsh', 'qemu-system-x86_64', 'qemu-img')) return;
 	await using host = await LibvirtHost.start();
 	const agent = `<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>`;

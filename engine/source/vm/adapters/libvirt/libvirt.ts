@@ -1,6 +1,7 @@
 import { isEngineError } from '../../../../base/index.ts';
 import type { HostFacts, VirtualDisk, VirtualMachine } from '../../../../contract/index.ts';
-import type { Hypervisor, HypervisorOptions } from '../../hypervisor.ts';
+import type { DiskBackup, DiskBackupRequest, Hypervisor, HypervisorOptions } from '../../hypervisor.ts';
+import { beginBackup, checkpoints, dropCheckpoints, endBackup } from './disk-backup.ts';
 import { type Domain, parseDomain } from './domain-xml.ts';
 import { type Virsh, virshOf } from './virsh.ts';
 
@@ -45,6 +46,26 @@ class Libvirt implements Hypervisor {
 		};
 		await Promise.all(Array.from({ length: asksAtOnce }, ask));
 		return machines.toSorted((a, b) => a.name.localeCompare(b.name));
+	}
+
+	beginBackup(request: DiskBackupRequest, options: HypervisorOptions = {}): Promise<DiskBackup> {
+		return beginBackup(this.#virsh, request, options);
+	}
+
+	endBackup(backup: Pick<DiskBackupRequest, 'machineId' | 'folder'>, options: HypervisorOptions = {}): Promise<void> {
+		return endBackup(this.#virsh, backup, options);
+	}
+
+	dropCheckpoints(machineId: string, names: readonly string[], options: HypervisorOptions = {}): Promise<void> {
+		return dropCheckpoints(this.#virsh, machineId, names, options);
+	}
+
+	checkpoints(machineId: string, options: HypervisorOptions = {}): Promise<readonly string[]> {
+		return checkpoints(this.#virsh, machineId, options);
+	}
+
+	async holdStill(machineId: string, isHeld: boolean, { signal }: HypervisorOptions = {}): Promise<void> {
+		await this.#virsh(isHeld ? 'domfsfreeze' : 'domfsthaw', [], [machineId], { signal });
 	}
 
 	/** Null: it is not there any more. */
