@@ -184,7 +184,6 @@ test('what this version cannot do yet says so', async (t) => {
 		['job', 'add', 'X', '--source', 'vm:host/name', '--repository', 'Main'],
 		['repository', 'add', 'X', '--path', 'x', '--on', 'machine'],
 		['restore', 'vm', 'Web@latest', '--power-on'],
-		['host', 'add', 'x', '--type', 'libvirt'],
 		['server', 'start', '--listen', '0.0.0.0:9000'],
 	]) {
 		const { code, document } = await site.json(...args);
