@@ -182,7 +182,6 @@ test('what this version cannot do yet says so', async (t) => {
 	for (const args of [
 		[...add, '--snapshot', 'auto'],
 		['job', 'add', 'X', '--source', 'vm:host/name', '--repository', 'Main'],
-		['repository', 'add', 'X', '--path', 'x', '--on', 'machine'],
 		['restore', 'vm', 'Web@latest', '--power-on'],
 		['server', 'start', '--listen', '0.0.0.0:9000'],
 	]) {
