@@ -8,7 +8,7 @@ export const help = `npm run bench -- [options]
   --tree-300k      instead: a tree of 300,000 small files, full and unchanged only; some minutes for each peer
   --chains         instead: merge, reverse, synthetic full and compact beside plain copies, and the room of 30 days
   --encrypt        with --chains: encrypted ones
-  --peers LIST     of holdfast,restic,borg,borg-zstd; default holdfast,restic,borg
+  --peers LIST     of holdfast,holdfast-tls,restic,borg,borg-zstd; default holdfast,restic,borg
   --seed N         another seed gives other data of the same kind; default 1
   --scratch DIR    folder for data and repositories (about 20 GiB at full size), emptied at the end; default the temporary folder
   --no-verify      do not compare what was restored with the source`;

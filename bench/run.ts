@@ -18,7 +18,13 @@ import { type BenchReport, formatReport, type Operation, type Sample, type Subje
 import { firstDifference } from './same-content.ts';
 import { changeShare, createDisk, createSmallFiles, createTree, type Workload, type WorkloadSettings } from './workloads.ts';
 
-const peers: readonly Peer[] = [createHoldfast(), createRestic(), createBorg('borg', 'lz4'), createBorg('borg-zstd', 'zstd,3')];
+const peers: readonly Peer[] = [
+	createHoldfast(),
+	createHoldfast({ isRemote: true }),
+	createRestic(),
+	createBorg('borg', 'lz4'),
+	createBorg('borg-zstd', 'zstd,3'),
+];
 
 const workloads: Readonly<Record<string, (settings: WorkloadSettings) => Workload>> = { tree: createTree, disk: createDisk, 'tree-300k': createSmallFiles };
 
@@ -114,7 +120,8 @@ async function benchWorkload({ subject, name, description, operations, change }:
 	warm(subject.path);
 	for (let run = 1; run <= options.runs; run++) {
 		const places = new Map<Peer, Place>();
-		for (const peer of present) places.set(peer, await prepare(peer, subject));
+		using beside = new DisposableStack();
+		for (const peer of present) places.set(peer, await prepare(peer, subject, beside));
 		for (const operation of operations) {
 			if (operation === 'incremental') change();
 			for (const { peer, samples, repositoryBytes } of all) {
@@ -141,10 +148,11 @@ async function benchWorkload({ subject, name, description, operations, change }:
 	};
 }
 
-async function prepare(peer: Peer, subject: Subject): Promise<Place> {
+async function prepare(peer: Peer, subject: Subject, beside: DisposableStack): Promise<Place> {
 	const folder = join(scratch, 'peers', peer.name);
 	const place = { repository: join(folder, 'repository'), state: join(folder, 'state'), subject };
 	mkdirSync(place.state, { recursive: true });
+	if (peer.open) beside.use(await peer.open(place));
 	for (const command of peer.prepare(place)) await measure(command, { signal: abort.signal });
 	return place;
 }

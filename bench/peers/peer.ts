@@ -13,6 +13,8 @@ export interface Peer {
 	readonly note: string;
 	/** Version; throws when the program is missing. */
 	version(): Promise<string>;
+	/** Starts what must run beside it; it ends with the series. */
+	open?(place: Place): Promise<Disposable>;
 	/** What is done once and not measured: create the repository, define the job. */
 	prepare(place: Place): readonly Command[];
 	backUp(place: Place): Command;

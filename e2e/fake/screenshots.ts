@@ -199,6 +199,27 @@ const shots: readonly Shot[] = [
 		place: '/infrastructure/machines/m-branch',
 		act: (page) => page.getByRole('button', { name: 'Remove…' }).click(),
 	},
+	{
+		name: 'repository-on-machine',
+		place: '/repositories',
+		act: async (page) => {
+			await page.getByRole('button', { name: 'Add repository' }).first().click();
+			await page.getByRole('combobox', { name: 'Machine' }).click();
+			await page.getByRole('option', { name: 'Vault' }).click();
+			await page.getByLabel('Folder on that machine').fill('/srv/backup');
+		},
+	},
+	{
+		name: 'repository-browse-machine',
+		place: '/repositories',
+		act: async (page) => {
+			await page.getByRole('button', { name: 'Add repository' }).first().click();
+			await page.getByRole('combobox', { name: 'Machine' }).click();
+			await page.getByRole('option', { name: 'Vault' }).click();
+			await page.getByRole('button', { name: 'Browse…' }).click();
+			await page.getByRole('listbox').or(page.getByLabel('Places on the machine')).first().waitFor();
+		},
+	},
 	{ name: 'settings', place: '/settings' },
 	{ name: 'key-confirm', place: '/settings?confirm=8c40be1177aa02d9' },
 	{

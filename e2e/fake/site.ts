@@ -31,9 +31,13 @@ function repository(
 	id: string,
 	name: string,
 	path: string,
-	{ encryptionKeyId = null, ...rest }: Omit<SiteRepository, 'id' | 'settings'> & { readonly encryptionKeyId?: string | null },
+	{
+		encryptionKeyId = null,
+		machineId = null,
+		...rest
+	}: Omit<SiteRepository, 'id' | 'settings'> & { readonly encryptionKeyId?: string | null; readonly machineId?: string | null },
 ): SiteRepository {
-	return { id, settings: repositorySettings.parse({ name, path, encryptionKeyId }), ...rest };
+	return { id, settings: repositorySettings.parse({ name, path, machineId, encryptionKeyId }), ...rest };
 }
 
 type JobInput = Parameters<typeof jobSettings.parse>[0] & object;
@@ -57,6 +61,7 @@ const normal: Site = {
 			growthPerDay: 19 * GiB,
 			state: 'ready',
 			encryptionKeyId: vaultKeyId,
+			machineId: 'm-vault',
 		}),
 		repository('repo-nas', 'Branch office NAS', '/mnt/nas-branch/holdfast', {
 			capacityBytes: 12 * TiB,

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { addVault, type StartedMover, startMover } from './testing/mover.ts';
-import { makeFolder, makePlace, makeServedPlace, noise, type Place, sameTree } from './testing/program.ts';
+import { makeFolder, makePlace, makeServedPlace, noise, type Place, type Succeed, sameTree, succeeding } from './testing/program.ts';
 
 type Sites = {
 	readonly server: Omit<Place, 'start'>;
@@ -13,9 +13,7 @@ type Sites = {
 	readonly source: string;
 	/** Of the repository, on the machine Vault. */
 	readonly folder: string;
-	/** Runs a command that succeeds. */
-	// biome-ignore lint/suspicious/noExplicitAny: a document of any command
-	readonly ok: (...args: string[]) => Promise<any>;
+	readonly ok: Succeed;
 };
 
 /** A backup server, a machine with a data mover of its own, and a repository there. */
@@ -26,11 +24,7 @@ async function openSites(t: TestContext): Promise<Sites> {
 	const source = join(server.root, 'documents');
 	await makeFolder(source);
 	const folder = join(far.root, 'backup');
-	const ok: Sites['ok'] = async (...args) => {
-		const { code, document, stderr } = await server.json(...args);
-		assert.equal(code, 0, `${args.join(' ')}: ${stderr} ${JSON.stringify(document)}`);
-		return document;
-	};
+	const ok = succeeding(server);
 	return { server, far, mover, source, folder, ok };
 }
 

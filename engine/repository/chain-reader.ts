@@ -80,6 +80,14 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 		return undefined;
 	}
 
+	/** Begins to read what `readChunk` will need soon. @returns the chunk's bytes, 0 when the chain does not have it */
+	expect(hash: Uint8Array): number {
+		const found = this.locate(hash);
+		if (!found) return 0;
+		this.#record(found.fileNumber, found.location);
+		return found.location.rawBytes;
+	}
+
 	/** One copy after the other: a chunk is lost only when none of them is whole. */
 	async readChunk(hash: Uint8Array): Promise<Uint8Array> {
 		let failure: EngineError | null = null;

@@ -9,6 +9,7 @@ import { noShares, StorageGate } from '../mover/index.ts';
 import { openPlatform } from '../platform/index.ts';
 import { ChainReader, storageAt } from '../repository/index.ts';
 import { applyMetadata, removeExisting, targetError } from './file-writer.ts';
+import { LookAhead } from './look-ahead.ts';
 import type { FileSlice, RestoreReply, RestoreRequest, RestoreTimes, RestoreWorkerSetup, SliceFailure } from './protocol.ts';
 import { storageOver } from './storage-port.ts';
 
@@ -21,8 +22,33 @@ const platform = openPlatform();
 const times = { chunkMs: 0, writeMs: 0 };
 const reply = (message: RestoreReply): void => port.postMessage(message);
 
+/** Of the request; null where reading is not worth to be begun early. */
+let ahead: LookAhead | null = null;
+
+/** Chunks in the order in which the request needs them. What cannot be parsed fails where it is used. */
+function chunksOf(request: RestoreRequest): Uint8Array[] {
+	switch (request.type) {
+		case 'slices':
+			return request.slices.flatMap(({ extents }) => {
+				try {
+					return [...parseExtents(extents, 'the extents of a file')].flatMap((extent) => (extent.kind === 'data' ? [extent.hash] : []));
+				} catch {
+					return [];
+				}
+			});
+		case 'finish':
+			return [];
+		case 'chunks':
+		case 'blocks':
+			return Array.from({ length: request.hashes.byteLength / hashBytes }, (_, i) => request.hashes.subarray(i * hashBytes, (i + 1) * hashBytes)).filter(
+				(hash) => !isZeroHash(hash),
+			);
+	}
+}
+
 async function readChunk(hash: Uint8Array): Promise<Uint8Array> {
 	const start = performance.now();
+	ahead?.advance();
 	try {
 		return await reader.readChunk(hash);
 	} finally {
@@ -87,6 +113,7 @@ function finish(target: Buffer, temporary: Buffer, entry: TreeEntry): void {
 }
 
 async function serve(request: RestoreRequest): Promise<void> {
+	ahead = storage && new LookAhead(reader, chunksOf(request));
 	switch (request.type) {
 		case 'slices':
 			for (const slice of request.slices) {

@@ -6,8 +6,10 @@ import type { Storage, StorageFile, StorageProperties } from '../repository/inde
 
 type Question =
 	| { readonly id: number; readonly type: 'open'; readonly path: string }
-	| { readonly id: number; readonly type: 'read'; readonly file: number; readonly offset: number; readonly bytes: number };
-type Answer = { readonly id: number } & ({ readonly file: number } | { readonly bytes: Uint8Array } | { readonly failure: ErrorShape });
+	/** Into memory that both threads see: nothing is handed over, and nothing to be collected as garbage. */
+	| { readonly id: number; readonly type: 'read'; readonly file: number; readonly offset: number; readonly bytes: number; readonly into: SharedArrayBuffer };
+type Answer = { readonly id: number } & ({ readonly file: number } | { readonly count: number } | { readonly failure: ErrorShape });
+type Asked = { type: 'open'; path: string } | { type: 'read'; file: number; offset: number; bytes: number; into: SharedArrayBuffer };
 
 /** What a worker is given. */
 export type StoragePort = { readonly port: MessagePort; readonly properties: StorageProperties };
@@ -20,28 +22,30 @@ export function serveStorage(storage: Storage): StoragePort {
 		const { id } = question;
 		try {
 			if (question.type === 'open') return { id, file: files.push(await storage.open(question.path, 'read')) - 1 };
-			const bytes = new Uint8Array(question.bytes);
-			const count = await (files[question.file] as StorageFile).read(bytes, question.offset);
-			return { id, bytes: bytes.subarray(0, count) };
+			const target = new Uint8Array(question.into, 0, question.bytes);
+			return { id, count: await (files[question.file] as StorageFile).read(target, question.offset) };
 		} catch (error) {
 			return { id, failure: toErrorShape(error) };
 		}
 	};
-	port.on('message', (question: Question) => {
-		void answer(question).then((told) => port.postMessage(told, 'bytes' in told ? [told.bytes.buffer as ArrayBuffer] : []));
-	});
+	port.on('message', (question: Question) => void answer(question).then((told) => port.postMessage(told)));
 	return { port: port2, properties: storage.properties };
 }
+
+/** Of a record of the usual size. */
+const leastBufferBytes = 1024 * 1024;
 
 /** The worker's side: enough of a storage to read chunks. */
 export function storageOver({ port, properties }: StoragePort): Storage {
 	const waiting = new Map<number, PromiseWithResolvers<Answer>>();
+	/** For reads to come; as many as were ever under way at a time. */
+	const buffers: SharedArrayBuffer[] = [];
 	let nextId = 0;
 	port.on('message', (answer: Answer) => {
 		waiting.get(answer.id)?.resolve(answer);
 		waiting.delete(answer.id);
 	});
-	const ask = async (question: { type: 'open'; path: string } | { type: 'read'; file: number; offset: number; bytes: number }): Promise<Answer> => {
+	const ask = async (question: Asked): Promise<Answer> => {
 		const id = nextId++;
 		const told = Promise.withResolvers<Answer>();
 		waiting.set(id, told);
@@ -66,10 +70,17 @@ export function storageOver({ port, properties }: StoragePort): Storage {
 			return {
 				path,
 				async read(target, offset) {
-					const answer = await ask({ type: 'read', file, offset, bytes: target.byteLength });
-					if (!('bytes' in answer)) return onlyRead();
-					target.set(answer.bytes);
-					return answer.bytes.byteLength;
+					const bytes = target.byteLength;
+					const free = buffers.pop();
+					const into = free && free.byteLength >= bytes ? free : new SharedArrayBuffer(Math.max(bytes, leastBufferBytes));
+					try {
+						const answer = await ask({ type: 'read', file, offset, bytes, into });
+						if (!('count' in answer)) return onlyRead();
+						target.set(new Uint8Array(into, 0, answer.count));
+						return answer.count;
+					} finally {
+						buffers.push(into);
+					}
 				},
 				sizeBytes: onlyRead,
 				write: onlyRead,

@@ -113,3 +113,14 @@ export async function addJob(place: Pick<Place, 'run'>, source: string, ...optio
 	const { code, stderr } = await place.run('job', 'add', 'Web', '--source', source, '--repository', 'Main', ...options);
 	assert.equal(code, 0, stderr);
 }
+
+/** Runs a command that must succeed, and gives its document. */
+// biome-ignore lint/suspicious/noExplicitAny: a document of any command; the tests say what must be in it
+export type Succeed = (...args: string[]) => Promise<any>;
+export const succeeding =
+	(place: Pick<Place, 'json'>): Succeed =>
+	async (...args) => {
+		const { code, document, stderr } = await place.json(...args);
+		assert.equal(code, 0, `${args.join(' ')}: ${stderr} ${JSON.stringify(document)}`);
+		return document;
+	};

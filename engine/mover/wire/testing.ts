@@ -19,8 +19,16 @@ export type Trouble = {
 	readonly cutAfter?: (() => number) | undefined;
 	/** Flips a bit in a byte at about every so many bytes, once a connection has been greeted. */
 	readonly flipEvery?: number | undefined;
+	/** Each way takes this long. */
+	readonly delayMs?: number | undefined;
 	readonly random: Random;
 };
+
+/** Timers of the same length keep their order. */
+function late(to: Socket, part: Buffer, delayMs: number): true {
+	setTimeout(() => !to.destroyed && to.write(part), delayMs);
+	return true;
+}
 
 const listen = (server: Server): Promise<number> =>
 	new Promise((resolve) =>
@@ -59,6 +67,7 @@ export class BadProxy {
 	}
 
 	cutAll(): void {
+		if (this.#sockets.size > 0) this.cuts++;
 		for (const socket of this.#sockets) socket.destroy();
 	}
 
@@ -82,7 +91,8 @@ export class BadProxy {
 				if (passed > greetingBytes) this.#flip(part);
 				passed += bytes.byteLength;
 				left -= bytes.byteLength;
-				const hasRoom = to.write(part);
+				const { delayMs = 0 } = this.#trouble;
+				const hasRoom = delayMs === 0 ? to.write(part) : late(to, part, delayMs);
 				if (left < 0) {
 					if (!from.destroyed) this.cuts++;
 					close();
@@ -94,7 +104,7 @@ export class BadProxy {
 			from.on('error', close);
 			from.on('close', () => {
 				this.#sockets.delete(from);
-				close();
+				setTimeout(close, this.#trouble.delayMs ?? 0); // after what it has said
 			});
 		};
 		pass(near, far);
