@@ -2,6 +2,7 @@
  * The composition root: the only file that names concrete adapters. Whoever hosts an engine (desktop, server, command line)
  * opens it here and talks to it through the contract.
  */
+import { join } from 'node:path';
 import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { createApi } from './api/index.ts';
@@ -34,6 +35,12 @@ import { createChainStore, createDataPlane, createPlaces } from './places/index.
 import { openPlatform } from './platform/index.ts';
 import { Look } from './restore/index.ts';
 import { startServer } from './server/index.ts';
+import { type JournalEntry, Requestor, Snapshots, VolumeSlots, watchVolumes } from './snapshot/index.ts';
+import { BtrfsProvider } from './snapshot/providers/btrfs/index.ts';
+import { mariadbWriters } from './snapshot/writers/mariadb/writer.ts';
+import { postgresqlWriters } from './snapshot/writers/postgresql/writer.ts';
+import { scriptWriters } from './snapshot/writers/script.ts';
+import { sqliteWriters } from './snapshot/writers/sqlite.ts';
 import { openLibvirt } from './source/vm/adapters/libvirt/libvirt.ts';
 
 export { defaultDataFolder, startServer };
@@ -96,8 +103,18 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	const catalogue = createCatalogue({ ...config, cache: config.catalogue, chainStore, clock, bus, log });
 	const chainUse = createChainUse();
 	const slots = createTaskSlots();
+	const snapshots = new Snapshots({
+		requestor: new Requestor({ journal: config.snapshotJournal<JournalEntry>(), slots: new VolumeSlots(), clock, log }),
+		providers: [new BtrfsProvider()],
+		writers: [postgresqlWriters(join(folder.path, 'postgresql')), mariadbWriters, sqliteWriters, scriptWriters],
+		settings: config.volumeSettings,
+		mounts: () => platform.disks.mounts(),
+		clock,
+		log,
+	});
+	stack.use(watchVolumes({ snapshots, clock, log }));
 	const keys = createKeys(heldKeys, { config, catalogue, chainStore, chainUse, bus, clock, passwordCost: options.passwordCost });
-	const runner = createJobRunner({ config, sessions, catalogue, chainUse, slots, plane, chainStore, clock, log });
+	const runner = createJobRunner({ config, sessions, catalogue, chainUse, slots, snapshots, plane, chainStore, clock, log });
 	const reading = createReadingSessions({ sessions, plane, catalogue, chainUse, slots, verifications: config.verifications, health: config.health, clock });
 
 	const maintenance = createMaintenanceSessions({ sessions, plane, catalogue, chainUse, slots, cleanedUp: (jobId) => runner.cleanedUp(jobId) });
@@ -157,6 +174,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		limits,
 		machines,
 		openHypervisor: { libvirt: openLibvirt },
+		snapshots,
 		bus,
 		platform,
 		clock,

@@ -12,7 +12,11 @@ import type { ApiParts } from './parts.ts';
 type Findings = { readonly errors: Map<string, EngineError>; readonly warnings: Map<string, string> };
 
 /** Checks the fields that the draft has; what is not there yet is no error. `saved`: the job as it was before, whose sources may be away for a while. */
-export async function checkJobDraft(parts: Pick<ApiParts, 'config' | 'clock' | 'heldKeys'>, draft: JobDraft, saved?: JobSettings): Promise<Findings> {
+export async function checkJobDraft(
+	parts: Pick<ApiParts, 'config' | 'clock' | 'heldKeys' | 'snapshots'>,
+	draft: JobDraft,
+	saved?: JobSettings,
+): Promise<Findings> {
 	const findings: Findings = { errors: new Map(), warnings: new Map() };
 	checkShape(draft, findings);
 	await checkName(parts, draft, findings);
@@ -20,6 +24,7 @@ export async function checkJobDraft(parts: Pick<ApiParts, 'config' | 'clock' | '
 	const { encryptionKeyId } = draft;
 	if (encryptionKeyId) attempt(findings, 'encryptionKeyId', () => void parts.heldKeys.get(encryptionKeyId));
 	await checkSources(draft.sources ?? [], localRepository, saved, findings);
+	checkReading(parts, draft, findings);
 	for (const field of ['schedule', 'activeFull', 'syntheticFull'] as const) {
 		const value = draft[field];
 		if (value) attempt(findings, field, () => void parseSchedule(value, parts.clock.now()));
@@ -33,6 +38,17 @@ export async function checkJobDraft(parts: Pick<ApiParts, 'config' | 'clock' | '
 		findings.warnings.set('gfs', 'Without a schedule for fulls, a full is made only when the chain is renewed: weeks and months may have none to keep.');
 	if (draft.enabled === false && draft.schedule) findings.warnings.set('enabled', 'The job is switched off: its schedule does not start it.');
 	return findings;
+}
+
+function checkReading({ snapshots }: Pick<ApiParts, 'snapshots'>, { snapshot, writers = [], quiesce, requireConsistent }: JobDraft, findings: Findings): void {
+	if (snapshot !== undefined) attempt(findings, 'snapshot', () => snapshots.refuseUnknownMode(snapshot));
+	for (const [i, spec] of writers.entries()) attempt(findings, `writers.${i}`, () => void snapshots.writer(spec));
+	if (requireConsistent && quiesce === 'crash')
+		report(findings, 'requireConsistent', 'usage.conflict', 'A job that requires consistency cannot be crash-consistent.', 'Choose one of the two.');
+	if (requireConsistent && snapshot === 'none')
+		report(findings, 'requireConsistent', 'usage.conflict', 'What is read live is not consistent.', 'Choose a snapshot, or do not require consistency.');
+	if (writers.length > 0 && snapshot === 'none')
+		findings.warnings.set('writers', 'Applications hold still for a snapshot only: reading live, they are not asked to.');
 }
 
 /** Throws the first error: for saving. */

@@ -20,6 +20,7 @@ import type {
 	Sessions,
 } from '../jobs/index.ts';
 import type { Platform } from '../platform/index.ts';
+import type { Snapshots } from '../snapshot/index.ts';
 import type { OpenHypervisor } from '../source/index.ts';
 
 /** Everything that the use cases of the contract are made of. */
@@ -40,6 +41,7 @@ export type ApiParts = {
 	readonly limits: Limits;
 	readonly machines: Machines;
 	readonly openHypervisor: Readonly<Record<HostType, OpenHypervisor>>;
+	readonly snapshots: Snapshots;
 	readonly bus: EventBus;
 	readonly platform: Platform;
 	readonly clock: Clock;

@@ -17,7 +17,7 @@ test('SRV-05: the first repository goes to the volume with the most free space t
 		sizeBytes: 100,
 	});
 	const volumes: ReturnType<typeof volume>[] = [];
-	const site = await openApiSite(t, { disks: { volumes: async () => volumes, blockDevices: () => [] } });
+	const site = await openApiSite(t, { disks: { volumes: async () => volumes, mounts: () => [], blockDevices: () => [] } });
 	const big = join(site.root, 'big');
 	await mkdir(big);
 	volumes.push(volume(site.root, 10), volume(big, 50), volume(join(site.root, 'unmounted'), 90), volume('/', 80, true));

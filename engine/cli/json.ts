@@ -10,6 +10,7 @@ import {
 	type Repository,
 	type Session,
 	type SessionListItem,
+	type SnapshotUse,
 	type TaskCounters,
 } from '../contract/index.ts';
 import { isoTime, isoTimeOrNull } from './format.ts';
@@ -36,6 +37,8 @@ const durationOf = ({ startedAt, endedAt }: { startedAt: number | null; endedAt:
 	startedAt === null ? 0 : Math.max(0, (endedAt ?? nowMs) - startedAt);
 
 const leftOutJson = ({ leftOut }: TaskCounters) => (leftOut === undefined ? {} : { leftOutDeadBytes: leftOut.deadBytes, leftOutSwapBytes: leftOut.swapBytes });
+
+const snapshotJson = ({ createdAt, ...use }: SnapshotUse) => ({ ...use, createdAt: isoTimeOrNull(createdAt) });
 
 export const sessionItemJson = (session: SessionListItem | Session, nowMs: number) => ({
 	id: session.id,
@@ -71,6 +74,7 @@ export const sessionJson = (session: Session, nowMs: number) => ({
 		name: task.name,
 		state: task.state,
 		mode: task.mode,
+		snapshot: task.snapshot ? snapshotJson(task.snapshot) : null,
 		durationMs: durationOf(task, nowMs),
 		totalBytes: task.counters.totalBytes,
 		doneBytes: task.counters.doneBytes,
@@ -119,8 +123,9 @@ export const repositoryJson = (repository: Repository) => ({
 	fullAt: isoTimeOrNull(repository.fullAt),
 });
 
-export const pointJson = ({ jobId, chainId, repositoryId, sessionId, createdAt, verifiedAt, ...point }: Point) => ({
+export const pointJson = ({ jobId, chainId, repositoryId, sessionId, createdAt, verifiedAt, snapshot, ...point }: Point) => ({
 	...point,
+	snapshot: snapshot ? snapshotJson(snapshot) : null,
 	createdAt: isoTime(createdAt),
 	verifiedAt: isoTimeOrNull(verifiedAt),
 	chain: chainId,

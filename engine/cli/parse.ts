@@ -1,7 +1,7 @@
 /** Values of options and arguments. Every refusal names the option and shows how it is written. */
 import { resolve } from 'node:path';
 import { EngineError } from '../base/index.ts';
-import { type GfsCounts, gfsFlag, type SourceSpec } from '../contract/index.ts';
+import { type GfsCounts, gfsFlag, type SourceSpec, snapshotMode, writerSpec } from '../contract/index.ts';
 
 const invalid = (option: string, message: string, hint?: string): EngineError =>
 	new EngineError('usage.invalid', `${option}: ${message}`, { hint, data: { field: option } });
@@ -20,6 +20,20 @@ export function parseSource(text: string, cwd: string, option = '--source'): Sou
 	if (!path) throw invalid(option, `"${text}" has no path.`, hint);
 	if (kind === 'disk' && isUri(path)) return { kind, path };
 	return { kind, path: resolve(cwd, path) };
+}
+
+export function parseSnapshotMode(text: string): string {
+	const mode = snapshotMode.safeParse(text);
+	if (!mode.success)
+		throw invalid('--snapshot', `"${text}" is not a way to read.`, 'Write auto, none or the name of a provider: "holdfast volume list" shows them.');
+	return mode.data;
+}
+
+/** `KIND:SPEC`; only the engine knows the kinds. */
+export function parseWriter(text: string): string {
+	const spec = writerSpec.safeParse(text);
+	if (!spec.success) throw invalid('--writer', `"${text}" does not say what it is.`, 'Write KIND:SPEC, for example script:/etc/holdfast/app.sh');
+	return spec.data;
 }
 
 export function parseCount(option: string, text: string, { min, max }: { min: number; max: number }): number {

@@ -33,6 +33,7 @@ import {
 import { createKeyStore, type KeyStore } from './key-store.ts';
 import { createMachineStore, type MachineStore } from './machine-store.ts';
 import { createSessionStore, type SessionStore } from './session-store.ts';
+import { createSnapshotJournalStore, createVolumeSettingsStore, type SnapshotJournalStore, type VolumeSettingsStore } from './snapshot-store.ts';
 
 export type { CachedCatalogue, CatalogueProblem, CatalogueStore } from './catalogue-store.ts';
 export { type DataFolder, type DataFolderHolder, defaultDataFolder, openDataFolder } from './data-folder.ts';
@@ -44,6 +45,7 @@ export type { KeyStore, StoredKey } from './key-store.ts';
 export { type LogFile, openLogFile } from './log-file.ts';
 export type { MachineState, MachineStore, StoredAuthority, TokenClaim } from './machine-store.ts';
 export type { SessionOutcome, SessionQuery, SessionStore, StoredSession, StoredSessionItem } from './session-store.ts';
+export type { SnapshotJournalStore, StoredVolumeSettings, VolumeSettingsStore } from './snapshot-store.ts';
 
 export interface Configuration<Chain extends CachedChain> extends AsyncDisposable {
 	readonly jobs: EntityStore<JobSettings>;
@@ -60,6 +62,9 @@ export interface Configuration<Chain extends CachedChain> extends AsyncDisposabl
 	/** The same for the checks of repositories, by the repository's id. */
 	readonly checkSchedules: ScheduleStateStore;
 	readonly formerJobs: FormerJobStore;
+	readonly volumeSettings: VolumeSettingsStore;
+	/** The entries are as they were given: nobody else writes them. */
+	snapshotJournal<Entry extends { readonly id: string }>(): SnapshotJournalStore<Entry>;
 	readonly keys: KeyStore;
 	/** Managed machines, and what pairs them. */
 	readonly managed: MachineStore;
@@ -86,6 +91,8 @@ export async function openConfiguration<Chain extends CachedChain>(
 		schedules: createScheduleStateStore(db),
 		checkSchedules: createCheckStateStore(db),
 		formerJobs: createFormerJobStore(db),
+		volumeSettings: createVolumeSettingsStore(db),
+		snapshotJournal: () => createSnapshotJournalStore(db),
 		keys: createKeyStore(db, secretPath),
 		managed: createMachineStore(db, secretPath, now),
 		[Symbol.asyncDispose]: () => db.destroy(),

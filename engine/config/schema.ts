@@ -42,6 +42,8 @@ export type Tables = {
 	usage_samples: { repository_id: string; day_at: number; used_bytes: number };
 	former_jobs: { id: string; name: string; removed_at: number };
 	encryption_keys: { id: string; created_at: number; sealed_secret: Uint8Array; slots: string; recovery_confirmed_at: number | null };
+	snapshot_journal: { id: string; entry: string };
+	volume_settings: { volume_id: string; provider: string; max_snapshots: number };
 	chain_health: { repository_id: string; chain_id: string; health: string };
 	check_state: { repository_id: string; schedule: string; handled_at: number };
 	schedule_state: { job_id: string; schedule: string; handled_at: number; retry: string | null };

@@ -23,6 +23,7 @@ export * from './repositories.ts';
 export * from './router.ts';
 export * from './session-step.ts';
 export * from './sessions.ts';
+export * from './snapshots.ts';
 export * from './storage-report.ts';
 export * from './throttle.ts';
 export * from './throttle-window.ts';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { quiesceMode, snapshotMode, writerSpec } from './snapshots.ts';
 import { entityName, epochMs, errorShape, size } from './values.ts';
 
 export const sourceSpec = z.discriminatedUnion('kind', [
@@ -58,6 +59,13 @@ export const jobSettings = z.object({
 	connections: z.number().int().min(1).max(16).default(5),
 	/** Also store what the file systems on a disk mark free, and swap; otherwise that reads as zeros after a restore. */
 	storeUnused: z.boolean().default(false),
+	/** What the data is read from. */
+	snapshot: snapshotMode.default('auto'),
+	quiesce: quiesceMode.default('online'),
+	/** Fail rather than make a point that is less consistent than was asked for (QUIESCE-02). */
+	requireConsistent: z.boolean().default(false),
+	/** Applications that hold still while the snapshot is made, in the order in which they are frozen. */
+	writers: z.array(writerSpec).max(100).default([]),
 	/** Null: only when started by hand. */
 	schedule: schedule.nullable().default(null),
 	enabled: z.boolean().default(true),

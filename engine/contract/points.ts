@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { gfsFlag } from './jobs.ts';
 import { backupFileKind, origin } from './repositories.ts';
 import { runMode } from './sessions.ts';
+import { snapshotUse } from './snapshots.ts';
 import { epochMs, size } from './values.ts';
 
 export const point = z.object({
@@ -20,6 +21,8 @@ export const point = z.object({
 	kind: backupFileKind,
 	consistency: z.enum(['application', 'file-system', 'crash']),
 	mode: runMode,
+	/** What it was read from; absent: live, by a version that had no snapshots. */
+	snapshot: snapshotUse.optional(),
 	sessionId: z.string(),
 	/** Path of its backup file, relative to the repository. */
 	file: z.string(),

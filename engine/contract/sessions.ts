@@ -3,6 +3,7 @@ import { bottleneck } from './bottleneck.ts';
 import { errorCodes } from './errors.ts';
 import { sessionState } from './jobs.ts';
 import { sessionStep } from './session-step.ts';
+import { snapshotUse } from './snapshots.ts';
 import { epochMs, errorShape, size } from './values.ts';
 
 export const sessionKind = z.enum(['backup', 'restore-files', 'restore-disk', 'verify', 'check', 'health', 'repair', 'compact']);
@@ -48,6 +49,8 @@ export const sessionTask = z.object({
 	name: z.string(),
 	state: sessionState,
 	mode: runMode.nullable(),
+	/** Of a backup: what it is or was read from; absent while that is not known. */
+	snapshot: snapshotUse.optional(),
 	counters: taskCounters,
 	bottleneck: bottleneck.nullable(),
 	startedAt: epochMs.nullable(),

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { EngineError, sealNonceBytes } from '../base/index.ts';
-import { backupFileKind, chainMethod, runMode, sourceSpec } from '../contract/index.ts';
+import { backupFileKind, chainMethod, runMode, snapshotUse, sourceSpec } from '../contract/index.ts';
 import { ChainCipher } from './chain-cipher.ts';
 import { damaged } from './cursor.ts';
 import { type ChainLock, chainKeys, encodeLock, type KeyRing, keyFor, lockBytes, type MasterKey, newChainLock, parseLock } from './lock.ts';
@@ -26,6 +26,8 @@ export const pointManifest = z.object({
 	warningCount: count,
 	/** Of a disk that is a raw image file: device, inode, size and both times when it was read. The same stamp is the same content. */
 	sourceStamp: z.string().max(200).optional(),
+	/** What it was read from. Absent: live. */
+	snapshot: snapshotUse.optional(),
 });
 export type PointManifest = z.infer<typeof pointManifest>;
 

@@ -14,6 +14,7 @@ import type { LiveTask } from './live-task.ts';
 import { mendKnownDamage } from './mend-chains.ts';
 import type { BackupRun, ChainRecord, ChainStore, DataPlane } from './ports.ts';
 import { type TaskSlots, tasksOf } from './slots.ts';
+import { createSourceReading, type JobSnapshots, type SourceReading } from './source-reading.ts';
 import { checkRoom } from './space-check.ts';
 
 export type BackupParts = {
@@ -22,6 +23,7 @@ export type BackupParts = {
 	readonly catalogue: Catalogue;
 	readonly chainUse: ChainUse;
 	readonly slots: TaskSlots;
+	readonly snapshots: JobSnapshots;
 	readonly usage: UsageStore;
 	readonly health: HealthStore;
 	readonly clock: Clock;
@@ -57,6 +59,7 @@ export async function runBackup(parts: BackupParts, request: BackupRequest, sess
 	const jobChains = await cleanUp(parts, request, session);
 	await mendKnownDamage(parts, { repository, chains: jobChains }, seats, session);
 	const runs = await splitIntoRuns(request, session);
+	await using source = createSourceReading(parts.snapshots, request, session);
 
 	// The first trouble with the repository: what has not begun by then is not tried.
 	let repositoryError: ErrorShape | null = null;
@@ -74,7 +77,7 @@ export async function runBackup(parts: BackupParts, request: BackupRequest, sess
 				session.signal.throwIfAborted();
 				if (repositoryError !== null) return giveUp(run, repositoryError);
 				session.begin();
-				await performRun(parts, request, run, plan, session);
+				await performRun(parts, request, run, plan, session, source);
 			} catch (error) {
 				const shape = toErrorShape(error);
 				if (session.signal.aborted) return cancelAll(run);
@@ -84,6 +87,8 @@ export async function runBackup(parts: BackupParts, request: BackupRequest, sess
 			}
 		}),
 	);
+	const isAllRead = session.tasks.every(({ state }) => state === 'success' || state === 'warning');
+	await (isAllRead ? source.complete() : source[Symbol.asyncDispose]());
 	await tidyUp(parts, request, seats, session);
 }
 
@@ -176,7 +181,7 @@ function planRun({ clock }: BackupParts, request: BackupRequest, { objects }: Ru
 	return { current, mode, renewAfterPoints: singleFile && isPartial ? null : renewAfterPoints(settings, current, nowMs) };
 }
 
-async function performRun(parts: BackupParts, request: BackupRequest, run: Run, plan: RunPlan, session: LiveSession): Promise<void> {
+async function performRun(parts: BackupParts, request: BackupRequest, run: Run, plan: RunPlan, session: LiveSession, source: SourceReading): Promise<void> {
 	const { plane, chainStore } = parts;
 	const { job, repository } = request;
 	const { settings } = job;
@@ -188,6 +193,7 @@ async function performRun(parts: BackupParts, request: BackupRequest, run: Run, 
 	const warning = checkRoom({ freeBytes, requested: mode, chains: plan.current ? [plan.current] : [], repository: repository.settings });
 	if (warning !== null) session.note('warning', warning, 'repository.full');
 
+	const sources = await Promise.all(run.objects.map((object, i) => source.of(object, run.tasks[i] as LiveTask)));
 	const backupRun: BackupRun = {
 		repository: repository.settings,
 		keyId: keyIdFor(settings, repository.settings),
@@ -195,6 +201,7 @@ async function performRun(parts: BackupParts, request: BackupRequest, run: Run, 
 		sessionId: session.id,
 		objects: run.objects,
 		exclude: settings.exclude,
+		sources,
 		method: settings.method,
 		singleFile: repository.settings.singleFile,
 		differential: settings.differential,

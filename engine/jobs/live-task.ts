@@ -1,4 +1,15 @@
-import type { Bottleneck, ErrorShape, ItemWarning, LogEntry, RunMode, SessionState, SessionStep, SessionTask, TaskCounters } from '../contract/index.ts';
+import type {
+	Bottleneck,
+	ErrorShape,
+	ItemWarning,
+	LogEntry,
+	RunMode,
+	SessionState,
+	SessionStep,
+	SessionTask,
+	SnapshotUse,
+	TaskCounters,
+} from '../contract/index.ts';
 import { noCounters } from '../mover/index.ts';
 import type { ObjectOutcome, TaskObserver } from './ports.ts';
 
@@ -29,6 +40,7 @@ export class LiveTask implements TaskObserver {
 	#warningCount = 0;
 	#error: ErrorShape | null = null;
 	#pointId: string | null = null;
+	#snapshot: SnapshotUse | null = null;
 
 	constructor(object: string, name: string, listener: TaskListener) {
 		this.object = object;
@@ -73,6 +85,12 @@ export class LiveTask implements TaskObserver {
 	mode(mode: RunMode): void {
 		this.#mode = mode;
 		this.info([mode.actual === 'full' ? 'Full.' : 'Increment.', mode.reason].filter(Boolean).join(' '));
+		this.#listener.changed();
+	}
+
+	/** What it is read from. */
+	readsFrom(use: SnapshotUse): void {
+		this.#snapshot = use;
 		this.#listener.changed();
 	}
 
@@ -135,6 +153,7 @@ export class LiveTask implements TaskObserver {
 			warnings: [...this.#warnings],
 			error: this.#error,
 			pointId: this.#pointId,
+			...(this.#snapshot && { snapshot: this.#snapshot }),
 		};
 	}
 

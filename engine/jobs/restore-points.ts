@@ -43,6 +43,7 @@ export function toPoint({ view, chain, context }: LocatedChain, point: PointReco
 		kind: point.kind,
 		consistency: point.consistency,
 		mode: point.mode,
+		...(point.snapshot && { snapshot: point.snapshot }),
 		sessionId: point.sessionId,
 		file: point.file,
 		storedBytes: point.storedBytes,

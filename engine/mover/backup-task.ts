@@ -5,7 +5,7 @@ import type { ErrorCode, RunMode, SourceSpec } from '../contract/index.ts';
 import { hashText, type PointManifest, parseDiskMap } from '../format/index.ts';
 import { openPlatform } from '../platform/index.ts';
 import { type ChunkReader, folderPath } from '../repository/index.ts';
-import { compileExclusions } from '../source/index.ts';
+import { compileExclusions, Reading } from '../source/index.ts';
 import { efforts } from './effort.ts';
 import { Pipe } from './pipe.ts';
 import { protectDisk } from './protect-disk.ts';
@@ -28,7 +28,7 @@ export type RunOptions = ReachOptions & { readonly signal: AbortSignal };
 export async function runBackup(run: BackupRun, observers: readonly TaskObserver[], { signal, ...reach }: RunOptions): Promise<ObjectOutcome[]> {
 	const exclude = compileExclusions(run.exclude);
 	for (const object of run.objects) checkSource(object);
-	const { repositoryPath, shares = noShares, ...spec } = run;
+	const { repositoryPath, shares = noShares, sources = [], ...spec } = run;
 	const now = systemClock.now();
 	await using target = isRemotePlace(repositoryPath)
 		? await (await import('./wire/remote-run.ts')).RemoteRun.begin(repositoryPath, { ...spec, now }, { ...reach, shares, signal })
@@ -58,6 +58,8 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 	for (const [i, object] of run.objects.entries()) {
 		const observer = observers[i] as TaskObserver;
 		const previous = target.previous[i] ?? null;
+		const source = sources[i] ?? null;
+		const reading = new Reading(source?.views ?? [], platform);
 		const counters: MutableCounters = { ...noCounters };
 		const sentBefore = pipe.transferredBytes;
 		const progress: TaskObserver = {
@@ -84,6 +86,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 			({ root, stamp } = await protectDisk({
 				pipe,
 				path: object.path,
+				reading,
 				blockSizeBytes,
 				previous: before,
 				storeUnused: run.storeUnused,
@@ -94,6 +97,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 			const task = new FolderTask({
 				pipe,
 				path: object.path,
+				reading,
 				exclude,
 				platform,
 				previous: previous && base ? { root: Buffer.from(previous.root.hash, 'hex'), reader: base } : null,
@@ -121,13 +125,14 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 			createdAt,
 			sessionId: run.sessionId,
 			mode,
-			consistency: 'crash',
+			consistency: source?.consistency ?? 'crash',
 			root: { kind: object.kind, hash: hashText(root) },
 			sourceBytes: counters.doneBytes,
 			itemCount: counters.doneItems,
 			storedBytes: counters.storedBytes,
 			warningCount: counters.warningCount,
 			...(stamp !== null && { sourceStamp: stamp }),
+			...(source && { snapshot: source.snapshot }),
 		});
 		outcomes.push({ object, pointId, mode, counters, bottleneck: pipe.bottleneck(counters) });
 	}

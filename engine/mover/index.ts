@@ -10,7 +10,7 @@ import { runInThread } from './thread.ts';
 
 export type { MaintainTask } from './maintain.ts';
 export { backupWords, findBottleneck, LaneMeter, type StageTimes, type StageWords } from './meter.ts';
-export { type BackupRun, type MutableCounters, noCounters, type ObjectOutcome, type TaskObserver, type TaskOptions } from './task.ts';
+export { type BackupRun, type MutableCounters, noCounters, type ObjectOutcome, type ObjectSource, type TaskObserver, type TaskOptions } from './task.ts';
 export { tellRegularly } from './tell-regularly.ts';
 export { runInThread, serveTask } from './thread.ts';
 export * from './throttle/index.ts';

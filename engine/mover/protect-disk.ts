@@ -1,7 +1,8 @@
-import { EngineError } from '../base/index.ts';
+import * as fs from 'node:fs';
+import { bytesFromText, EngineError, textFromBytes } from '../base/index.ts';
 import { findBlank, openBlockSource } from '../block/index.ts';
 import { blockCount, blocksPerSegment, encodeDiskMap, hashBytes, isZeroHash, maxChunkBytes, zeroHash } from '../format/index.ts';
-import { BlankCursor, diskStamp, leaveOut, planBlockRuns } from '../source/index.ts';
+import { BlankCursor, diskStamp, leaveOut, planBlockRuns, type Reading } from '../source/index.ts';
 import type { Pipe } from './pipe.ts';
 import type { MutableCounters, TaskObserver } from './task.ts';
 
@@ -11,6 +12,8 @@ const runBytes = 8 * 1024 * 1024;
 export type DiskProtection = {
 	readonly pipe: Pipe;
 	readonly path: string;
+	/** Where it is read. */
+	readonly reading: Reading;
 	readonly blockSizeBytes: number;
 	/** The point before; null when the disk must be read whatever it looks like. */
 	readonly previous: { readonly root: Uint8Array; readonly stamp: string | null } | null;
@@ -28,20 +31,27 @@ export type DiskProtection = {
  */
 export async function protectDisk({
 	pipe,
-	path,
+	path: original,
+	reading,
 	blockSizeBytes,
 	previous,
 	storeUnused,
 	counters,
 	observer,
 }: DiskProtection): Promise<{ root: Uint8Array; stamp: string | null }> {
+	const { at, view } = reading.place(bytesFromText(original));
+	const path = textFromBytes(at);
 	using source = openBlockSource(path);
 	const { sizeBytes, format } = source;
-	const stampNow = (): string | null => markedStamp(diskStamp(path, format), storeUnused);
+	const stampNow = (): string | null => {
+		if (format !== 'raw') return null;
+		const stats = reading.correct(fs.statSync(at, { bigint: true }), at, view);
+		return markedStamp(diskStamp(stats, view?.instantNs ?? null), storeUnused);
+	};
 	const stamp = stampNow(); // before anything is looked at that a write could change
 	if (previous && stamp !== null && stamp === previous.stamp) {
 		Object.assign(counters, { totalBytes: sizeBytes, doneBytes: sizeBytes, totalItems: 1, doneItems: 1, unchangedItems: 1 });
-		observer.info(`${path} has not been written to since the point before.`);
+		observer.info(`${original} has not been written to since the point before.`);
 		return { root: previous.root, stamp };
 	}
 	const blank = storeUnused ? { extents: [], notes: [] } : findBlank(source);
@@ -49,7 +59,7 @@ export async function protectDisk({
 	const runs = [...planBlockRuns(extents, blockSizeBytes, Math.max(1, runBytes / blockSizeBytes))];
 	const blocks = blockCount({ sizeBytes, blockSizeBytes });
 	if ((blocks / blocksPerSegment) * hashBytes > maxChunkBytes / 2)
-		throw new EngineError('source.unsupported', `${path} is too large for blocks of ${blockSizeBytes} bytes.`, {
+		throw new EngineError('source.unsupported', `${original} is too large for blocks of ${blockSizeBytes} bytes.`, {
 			hint: 'Choose a larger block size for the job.',
 		});
 	const bytesOf = (block: number): number => Math.min(blockSizeBytes, sizeBytes - block * blockSizeBytes);
@@ -101,7 +111,7 @@ export async function protectDisk({
 	const blanks = new BlankCursor(blank.extents);
 	for (const run of runs) {
 		await pipe.room();
-		observer.activity(path);
+		observer.activity(original);
 		const from = run.firstBlock * blockSizeBytes;
 		pipe.give({ type: 'blocks', path, ...run, sizeBytes, blockSizeBytes, blank: blanks.within(from, from + run.blockCount * blockSizeBytes) });
 	}

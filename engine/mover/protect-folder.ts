@@ -5,7 +5,23 @@ import type { ErrorCode } from '../contract/index.ts';
 import { ByteWriter, PageWriter, packExtents, parsePage, type SubtreeTotals, type TreeEntry, writeEntry } from '../format/index.ts';
 import type { Platform } from '../platform/index.ts';
 import type { ChunkReader } from '../repository/index.ts';
-import { describeEntry, type Exclusion, type FoundEntry, isKernelFileSystem, isUnchanged, joinPath, scanFolder, sourceError, typeOf } from '../source/index.ts';
+import {
+	describeEntry,
+	type Exclusion,
+	type FoundEntry,
+	hiddenFolderName,
+	isKernelFileSystem,
+	isRacyAt,
+	isUnchanged,
+	joinPath,
+	type Placed,
+	type PlacedEntry,
+	type PlacedView,
+	type Reading,
+	scanFolder,
+	sourceError,
+	typeOf,
+} from '../source/index.ts';
 import type { Pipe } from './pipe.ts';
 import type { FileResult, FileWork } from './protocol.ts';
 import type { Doubts } from './target-run.ts';
@@ -22,6 +38,8 @@ export type FolderProtection = {
 	readonly pipe: Pipe;
 	readonly path: string;
 	readonly exclude: Exclusion | null;
+	/** Where it is read. */
+	readonly reading: Reading;
 	readonly platform: Platform;
 	/** The point before: hash of its root page, and where to read it. */
 	readonly previous: { readonly root: Uint8Array; readonly reader: ChunkReader } | null;
@@ -32,6 +50,11 @@ export type FolderProtection = {
 	readonly counters: MutableCounters;
 	readonly observer: TaskObserver;
 };
+
+const hiddenFolder = Buffer.from(hiddenFolderName);
+
+/** An entry, and the view by which it is read. */
+type Found = { readonly child: FoundEntry; readonly view: PlacedView | null };
 
 /** A directory whose entries are not all known yet. */
 type OpenFolder = {
@@ -53,6 +76,7 @@ type OpenFile = {
 	readonly folder: OpenFolder;
 	readonly slot: number;
 	readonly listedBytes: number;
+	readonly view: PlacedView | null;
 	/** By segment. */
 	readonly parts: (Extract<FileResult, { extents: Uint8Array }> | null)[];
 	missingParts: number;
@@ -68,6 +92,9 @@ type OpenFile = {
  */
 export class FolderTask {
 	readonly #options: FolderProtection;
+	/** Its path without links, and where that is read. */
+	readonly #rootPath: Buffer;
+	readonly #root: Placed;
 	readonly #rootDevice: bigint;
 	readonly #files = new Map<number, OpenFile>();
 	/** Inodes with several names: the first name's file while it is read, its entry afterwards. */
@@ -80,6 +107,8 @@ export class FolderTask {
 
 	constructor(options: FolderProtection) {
 		this.#options = options;
+		this.#rootPath = this.#realRoot();
+		this.#root = options.reading.place(this.#rootPath);
 		const root = this.#statRoot();
 		if (!root.isDirectory())
 			throw new EngineError('source.unsupported', `${options.path} is not a folder.`, {
@@ -88,10 +117,18 @@ export class FolderTask {
 		this.#rootDevice = root.dev;
 	}
 
-	#statRoot(): fs.BigIntStats {
-		const { path } = this.#options;
+	#realRoot(): Buffer {
 		try {
-			return fs.statSync(bytesFromText(path), { bigint: true });
+			return fs.realpathSync(bytesFromText(this.#options.path), { encoding: 'buffer' }) as Buffer;
+		} catch (error) {
+			throw this.#rootError(error);
+		}
+	}
+
+	#statRoot(): fs.BigIntStats {
+		const { at, view } = this.#root;
+		try {
+			return this.#options.reading.correct(fs.statSync(at, { bigint: true }), at, view);
 		} catch (error) {
 			throw this.#rootError(error);
 		}
@@ -109,15 +146,15 @@ export class FolderTask {
 
 	/** @returns the hash of the root page */
 	async run(): Promise<{ root: Uint8Array; totals: SubtreeTotals }> {
-		const { pipe, path, platform, previous } = this.#options;
+		const { pipe, platform, previous } = this.#options;
 		pipe.client = { onFiles: (results) => this.#takeResults(results) };
-		const rootPath = fs.realpathSync(bytesFromText(path), { encoding: 'buffer' }) as Buffer;
+		const { at: rootPath, view } = this.#root;
 		const stats = this.#statRoot();
 		const found: FoundEntry = { name: Buffer.from('root'), path: rootPath, type: typeOf(stats), stats };
 		const entry = describeEntry(found, platform, (what, error) => this.#metadataTrouble(rootPath, what, error));
 		this.#turnStartedAt = performance.now();
 		const before = previous ? await this.#previousRoot(previous) : null;
-		await this.#walk({ path: rootPath, relative: Buffer.alloc(0), entry, previous: before, parent: null, slot: 0 });
+		await this.#walk({ path: rootPath, view, relative: Buffer.alloc(0), entry, previous: before, parent: null, slot: 0 });
 		await this.#giveBatch();
 		const root = await pipe.orFailure(this.#finished.promise);
 		this.#checkRootIs(stats);
@@ -136,14 +173,18 @@ export class FolderTask {
 	}
 
 	async #walk(at: {
+		/** Where it is read, and by which view. */
 		readonly path: Buffer;
+		readonly view: PlacedView | null;
 		readonly relative: Buffer;
 		readonly entry: TreeEntry;
 		readonly previous: TreeEntry | null;
 		readonly parent: OpenFolder | null;
 		readonly slot: number;
 	}): Promise<void> {
-		const found = this.#list(at.path, at.parent === null);
+		const { reading } = this.#options;
+		const elsewhere = reading.below(at.path);
+		const found = this.#list(at.path, at.parent === null, elsewhere);
 		const stored = await this.#previousEntries(at.previous, at.path);
 		const before = stored ?? [];
 		const folder: OpenFolder = {
@@ -157,8 +198,10 @@ export class FolderTask {
 			while (beforeAt < before.length && Buffer.compare((before[beforeAt] as TreeEntry).name, child.name) < 0) beforeAt++;
 			const candidate = before[beforeAt];
 			const previous = candidate && Buffer.compare(candidate.name, child.name) === 0 ? candidate : null;
-			if (child.type === 'directory') await this.#enter(child, relative ?? child.name, previous, folder);
-			else await this.#protect(child, previous, folder);
+			const view = elsewhere.find(({ name }) => name.equals(child.name))?.view ?? at.view;
+			reading.correct(child.stats, child.path, view);
+			if (child.type === 'directory') await this.#enter({ child, view, relative: relative ?? child.name }, previous, folder);
+			else await this.#protect({ child, view }, previous, folder);
 			if (performance.now() - this.#turnStartedAt > turnMs) await this.#breathe(child.path);
 		}
 		folder.isListed = true;
@@ -169,7 +212,7 @@ export class FolderTask {
 	async #breathe(path: Buffer): Promise<void> {
 		const { pipe, observer, counters } = this.#options;
 		pipe.listMs += performance.now() - this.#turnStartedAt;
-		observer.activity(displayText(textFromBytes(path)));
+		observer.activity(this.#shown(path));
 		observer.counters({ ...counters });
 		pipe.check();
 		await pipe.storeRoom();
@@ -177,9 +220,9 @@ export class FolderTask {
 		this.#turnStartedAt = performance.now();
 	}
 
-	#list(path: Buffer, isRoot: boolean): Iterable<FoundEntry> {
+	#list(path: Buffer, isRoot: boolean, elsewhere: readonly PlacedEntry[]): Iterable<FoundEntry> {
 		try {
-			return scanFolder(path, ({ path: name, error }) => this.#trouble(name, error));
+			return scanFolder(path, ({ path: name, error }) => this.#trouble(name, error), elsewhere);
 		} catch (error) {
 			if (isRoot) throw this.#rootError(error);
 			this.#trouble(path, error);
@@ -201,7 +244,7 @@ export class FolderTask {
 	async #isHurt(path: Buffer, { extents }: TreeEntry): Promise<boolean> {
 		const { doubts, observer } = this.#options;
 		if (!doubts || !(await doubts.isHurt(extents))) return false;
-		observer.info(`${displayText(textFromBytes(path))} is read again, because what is stored of it is damaged.`);
+		observer.info(`${this.#shown(path)} is read again, because what is stored of it is damaged.`);
 		return true;
 	}
 
@@ -216,32 +259,33 @@ export class FolderTask {
 			return entries;
 		} catch (error) {
 			if (!isEngineError(error, 'repository.damaged')) throw error;
-			this.#options.observer.info(`${displayText(textFromBytes(path))}: the point before is damaged here, everything in it is read again. ${error.message}`);
+			this.#options.observer.info(`${this.#shown(path)}: the point before is damaged here, everything in it is read again. ${error.message}`);
 			return null;
 		}
 	}
 
-	async #enter(child: FoundEntry, relative: Buffer, previous: TreeEntry | null, folder: OpenFolder): Promise<void> {
+	async #enter({ child, view, relative }: Found & { readonly relative: Buffer }, previous: TreeEntry | null, folder: OpenFolder): Promise<void> {
+		if (child.name.equals(hiddenFolder)) return; // snapshots of ours, this one among them
 		const { skip, observer, counters } = this.#options;
 		const { dev, ino } = child.stats;
 		const isCovered = dev !== this.#rootDevice && isKernelFileSystem(child.path);
 		const isSkipped = skip.some((other) => other.device === dev && other.inode === ino);
-		if (isSkipped) return observer.info(`${displayText(textFromBytes(child.path))} was left out: it is the repository itself.`);
-		if (isCovered) observer.info(`${displayText(textFromBytes(child.path))} shows the kernel, not data: its content was left out.`);
+		if (isSkipped) return observer.info(`${this.#shown(child.path)} was left out: it is the repository itself.`);
+		if (isCovered) observer.info(`${this.#shown(child.path)} shows the kernel, not data: its content was left out.`);
 		const entry = previous && isUnchanged(child, previous) ? previous : this.#describe(child);
 		if (!entry) return;
 		const slot = folder.entries.push(null) - 1;
 		folder.pending++;
 		counters.doneItems++;
-		const next = { path: child.path, relative, entry: entry === previous ? previous : { ...entry, name: child.name }, previous, parent: folder, slot };
+		const next = { path: child.path, view, relative, entry: entry === previous ? previous : { ...entry, name: child.name }, previous, parent: folder, slot };
 		if (isCovered) return this.#closeIfDone({ entry: next.entry, parent: folder, slot, entries: [], before: null, pending: 0, isListed: true });
 		await this.#walk(next);
 	}
 
-	async #protect(child: FoundEntry, previous: TreeEntry | null, folder: OpenFolder): Promise<void> {
+	async #protect({ child, view }: Found, previous: TreeEntry | null, folder: OpenFolder): Promise<void> {
 		const { counters, observer } = this.#options;
 		if (child.type === 'socket' || child.type === 'unknown') {
-			observer.info(`${displayText(textFromBytes(child.path))} was left out: a socket has no content and is made anew by its program.`);
+			observer.info(`${this.#shown(child.path)} was left out: a socket has no content and is made anew by its program.`);
 			return;
 		}
 		if (previous && isUnchanged(child, previous) && !(this.#options.doubts && (await this.#isHurt(child.path, previous)))) {
@@ -266,15 +310,15 @@ export class FolderTask {
 		} else if (first) {
 			folder.entries[slot] = withContentOf(entry, first);
 			this.#done(entry);
-		} else await this.#read(child, entry, folder, slot, link);
+		} else await this.#read({ child, view }, entry, folder, slot, link);
 	}
 
-	async #read(child: FoundEntry, entry: TreeEntry, folder: OpenFolder, slot: number, link: string | null): Promise<void> {
+	async #read({ child, view }: Found, entry: TreeEntry, folder: OpenFolder, slot: number, link: string | null): Promise<void> {
 		const listedBytes = Number(child.stats.size);
 		const segmentCount = Math.max(1, Math.ceil(listedBytes / segmentBytes));
 		const id = this.#nextFile++;
 		const parts = Array.from({ length: segmentCount }, () => null);
-		const file: OpenFile = { entry, path: child.path, folder, slot, listedBytes, parts, missingParts: segmentCount, failure: null, otherNames: [] };
+		const file: OpenFile = { entry, path: child.path, folder, slot, listedBytes, view, parts, missingParts: segmentCount, failure: null, otherNames: [] };
 		this.#files.set(id, file);
 		if (link) this.#linked.set(link, file);
 		folder.pending++;
@@ -357,8 +401,10 @@ export class FolderTask {
 		const first = parts[0] as (typeof parts)[number];
 		const hasMoved = parts.some((part) => part.hasMoved || part.ctimeNs !== first.ctimeNs);
 		if (hasMoved) this.#warn('source.changed', file.path, 'it changed while it was read; the copy may mix old and new content');
-		const isDoubtful = hasMoved || parts.some((part) => part.isRacy);
-		const packed = packExtents(extents.view(), displayText(textFromBytes(file.path)), (chunk) => this.#options.pipe.store(chunk));
+		const instantNs = file.view?.instantNs ?? null;
+		const isRacy = instantNs === null ? parts.some((part) => part.isRacy) : isRacyAt(file.entry.ctimeNs, instantNs);
+		const isDoubtful = hasMoved || isRacy;
+		const packed = packExtents(extents.view(), this.#shown(file.path), (chunk) => this.#options.pipe.store(chunk));
 		// the time of the content; ctime stays that of the listing, so that metadata that changed in between is noticed at the next run
 		return { ...file.entry, sizeBytes, extents: packed, mtimeNs: first.mtimeNs, ctimeNs: isDoubtful ? 0n : file.entry.ctimeNs };
 	}
@@ -401,10 +447,15 @@ export class FolderTask {
 		return { ...entry, ...writer.end() };
 	}
 
+	/** For people: the original path of a place where something is read. */
+	#shown(at: Buffer): string {
+		return displayText(textFromBytes(this.#options.reading.original(at)));
+	}
+
 	#trouble(path: Buffer, error: unknown): void {
 		const isDefect = systemErrorCode(error) === undefined && !isEngineError(error);
 		if (isDefect) this.#options.pipe.fail(error);
-		const { code, message } = sourceError(path, error);
+		const { code, message } = sourceError(this.#options.reading.original(path), error);
 		this.#report(code, message, path);
 	}
 
@@ -414,12 +465,12 @@ export class FolderTask {
 	}
 
 	#warn(code: ErrorCode, path: Buffer, what: string): void {
-		this.#report(code, `${displayText(textFromBytes(path))}: ${what}.`, path);
+		this.#report(code, `${this.#shown(path)}: ${what}.`, path);
 	}
 
 	#report(code: ErrorCode, message: string, path: Buffer): void {
 		this.#options.counters.warningCount++;
-		this.#options.observer.warning({ code, message, path: textFromBytes(path) });
+		this.#options.observer.warning({ code, message, path: textFromBytes(this.#options.reading.original(path)) });
 	}
 }
 

@@ -8,7 +8,7 @@ import { openPlatform } from '../platform/index.ts';
 import { LocalFolder, prepareRepository, type Storage } from '../repository/index.ts';
 import { memoryFolder } from '../repository/testing/memory-folder.ts';
 import { seededRandom } from '../repository/testing/random.ts';
-import { compileExclusions } from '../source/index.ts';
+import { compileExclusions, Reading } from '../source/index.ts';
 import { Pipe } from './pipe.ts';
 import { FolderTask } from './protect-folder.ts';
 import { LocalRun } from './target-run.ts';
@@ -55,7 +55,8 @@ async function runPipe(t: TestContext, slowness: Slowness, opened: Root | null =
 	const counters = { ...noCounters };
 	const skip = [{ device: -1n, inode: -1n }];
 	const platform = openPlatform();
-	await new FolderTask({ pipe, path: source, exclude: compileExclusions([]), platform, previous: null, doubts: null, skip, counters, observer }).run();
+	const reading = new Reading([], platform);
+	await new FolderTask({ pipe, path: source, reading, exclude: compileExclusions([]), platform, previous: null, doubts: null, skip, counters, observer }).run();
 	await pipe.flush();
 	assert.equal(counters.readBytes, fileCount * fileBytes);
 	return pipe.bottleneck(counters);

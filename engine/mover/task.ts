@@ -1,5 +1,6 @@
-import type { Bottleneck, ChainMethod, Compression, ItemWarning, RunMode, SessionStep, SourceSpec, TaskCounters } from '../contract/index.ts';
+import type { Bottleneck, ChainMethod, Compression, ItemWarning, RunMode, SessionStep, SnapshotUse, SourceSpec, TaskCounters } from '../contract/index.ts';
 import type { RepositoryFolder, Suspect } from '../repository/index.ts';
+import type { ReadView } from '../source/index.ts';
 import type { TaskShares } from './throttle/index.ts';
 import type { RemotePlace } from './wire/place.ts';
 
@@ -20,6 +21,13 @@ export interface TaskObserver {
 
 export type TaskOptions = { readonly signal?: AbortSignal | undefined };
 
+/** An object that is read from snapshots, wholly or in part. */
+export type ObjectSource = {
+	readonly views: readonly ReadView[];
+	readonly consistency: 'application' | 'file-system' | 'crash';
+	readonly snapshot: SnapshotUse;
+};
+
 /** One run into one chain: one object, or all objects of the job where the repository keeps single-file chains. */
 export type BackupRun = {
 	readonly repositoryPath: RepositoryFolder | RemotePlace;
@@ -29,6 +37,8 @@ export type BackupRun = {
 	readonly sessionId: string;
 	readonly objects: readonly SourceSpec[];
 	readonly exclude: readonly string[];
+	/** Where each of the objects is read, and what their points say of that; null: live. Absent: all live. */
+	readonly sources?: readonly (ObjectSource | null)[] | undefined;
 	readonly method: ChainMethod;
 	readonly singleFile: boolean;
 	readonly blockSizeBytes: number;

@@ -17,6 +17,7 @@ export type {
 	FilePort,
 	LockPort,
 	MetadataPort,
+	MountPoint,
 	Platform,
 	SocketAddress,
 	SocketPort,

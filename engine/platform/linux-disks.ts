@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { stat, statfs } from 'node:fs/promises';
 import { textFromBytes } from '../base/index.ts';
-import type { BlockDevice, Volume, VolumePort } from './port.ts';
+import type { BlockDevice, MountPoint, Volume, VolumePort } from './port.ts';
 
 /** File systems without a device of their own that keep what is written to them. Everything else without one is the kernel's furniture. */
 const lastingWithoutDevice = new Set(
@@ -54,17 +54,19 @@ const fromOctal = (field: string): Buffer =>
 
 /** The mounts that can hold backup files, one per file system: the one that shows most of it, writable before read-only. */
 export function selectVolumes(mounts: readonly Mount[]): readonly Mount[] {
-	// a later mount hides an earlier one at the same place
-	const visible = new Map(mounts.map((mount) => [mount.mountPoint.toString('latin1'), mount]));
 	const chosen = new Map<string, Mount>();
-	for (const mount of visible.values()) {
-		const hasDevice = mount.device.startsWith('/dev/') && mount.device !== '/dev/fuse';
-		if (images.has(mount.fileSystem) || !(hasDevice || lastingWithoutDevice.has(mount.fileSystem))) continue;
+	for (const mount of visibleOf(mounts)) {
+		if (images.has(mount.fileSystem) || !isLasting(mount)) continue;
 		const rival = chosen.get(mount.deviceId);
 		if (rival === undefined || rank(mount) < rank(rival)) chosen.set(mount.deviceId, mount);
 	}
 	return [...chosen.values()];
 }
+
+/** A later mount hides an earlier one at the same place. */
+const visibleOf = (mounts: readonly Mount[]): Iterable<Mount> => new Map(mounts.map((mount) => [mount.mountPoint.toString('latin1'), mount])).values();
+
+const isLasting = ({ device, fileSystem }: Mount): boolean => (device.startsWith('/dev/') && device !== '/dev/fuse') || lastingWithoutDevice.has(fileSystem);
 
 const rank = (mount: Mount): number => (mount.readOnly ? 1_000_000 : 0) + mount.root.length * 5000 + mount.mountPoint.length;
 
@@ -128,6 +130,17 @@ export class LinuxDisks implements VolumePort {
 			clearTimeout(timer);
 		}
 		return found.filter((volume) => volume !== null);
+	}
+
+	mounts(): readonly MountPoint[] {
+		return [...visibleOf(this.#readMounts())].map((mount) => ({
+			mountPoint: textFromBytes(mount.mountPoint),
+			root: textFromBytes(mount.root),
+			fileSystem: mount.fileSystem,
+			device: mount.device,
+			readOnly: mount.readOnly,
+			isLasting: isLasting(mount),
+		}));
 	}
 
 	blockDevices(): readonly BlockDevice[] {

@@ -125,6 +125,19 @@ export type Volume = {
 	readonly readOnly: boolean;
 };
 
+/** A place where a file system can be reached. */
+export type MountPoint = {
+	readonly mountPoint: string;
+	/** Which directory of the file system is mounted there: `/`, that of a subvolume, that of a bind mount. */
+	readonly root: string;
+	/** Empty where the system does not tell. */
+	readonly fileSystem: string;
+	readonly device: string;
+	readonly readOnly: boolean;
+	/** It can keep data: not the kernel's furniture, nor memory. */
+	readonly isLasting: boolean;
+};
+
 export type BlockDevice = {
 	readonly path: string;
 	readonly sizeBytes: number;
@@ -137,6 +150,8 @@ export type BlockDevice = {
 export interface VolumePort {
 	/** Mounted volumes that can hold backup files, each once however often it is mounted. A network file system that does not answer soon is left out. */
 	volumes(): Promise<readonly Volume[]>;
+	/** Everything that is mounted now and not hidden by a later mount; asks no file system, so that none can make it wait. Empty where the system does not tell. */
+	mounts(): readonly MountPoint[];
 	/** Disks and partitions with a size; empty where the system does not tell. */
 	blockDevices(): readonly BlockDevice[];
 }

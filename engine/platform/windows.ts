@@ -1,8 +1,8 @@
-import { lutimesSync, openSync, statfsSync } from 'node:fs';
+import { existsSync, lutimesSync, openSync, statfsSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import koffi from 'koffi';
 import { noSockets, noSocketsLimit } from './no-sockets.ts';
-import type { BlockDevice, DataExtent, FilePort, LockPort, MetadataPort, Platform, Volume, VolumePort, Xattr } from './port.ts';
+import type { BlockDevice, DataExtent, FilePort, LockPort, MetadataPort, MountPoint, Platform, Volume, VolumePort, Xattr } from './port.ts';
 import { systemError, unsupported } from './system-error.ts';
 
 // Written from Microsoft's documentation and not yet run on Windows: `isProven` says so.
@@ -105,9 +105,11 @@ function lockRange(): Buffer {
 	return overlapped;
 }
 
+const letters = [...'CDEFGHIJKLMNOPQRSTUVWXYZ'];
+
 const windowsDisks: VolumePort = {
 	volumes: async (): Promise<readonly Volume[]> =>
-		[...'CDEFGHIJKLMNOPQRSTUVWXYZ'].flatMap((letter) => {
+		letters.flatMap((letter) => {
 			const mountPoint = `${letter}:\\`;
 			try {
 				const { bsize, blocks, bavail } = statfsSync(mountPoint);
@@ -116,5 +118,9 @@ const windowsDisks: VolumePort = {
 				return []; // no such drive, or a drive with nothing in it
 			}
 		}),
+	mounts: (): readonly MountPoint[] =>
+		letters
+			.filter((letter) => existsSync(`${letter}:\\`))
+			.map((letter) => ({ mountPoint: `${letter}:\\`, root: '/', fileSystem: '', device: `${letter}:`, readOnly: false, isLasting: true })),
 	blockDevices: (): readonly BlockDevice[] => [],
 };

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import { EngineError, isEngineError, toErrorShape } from '../base/index.ts';
-import type { BackupFileKind, ChainMethod, ErrorShape, RunMode, SourceSpec } from '../contract/index.ts';
+import type { BackupFileKind, ChainMethod, ErrorShape, RunMode, SnapshotUse, SourceSpec } from '../contract/index.ts';
 import {
 	type ChainHead,
 	type ChainMetadata,
@@ -35,6 +35,8 @@ export type PointRecord = {
 	readonly kind: BackupFileKind;
 	readonly consistency: 'application' | 'file-system' | 'crash';
 	readonly mode: RunMode;
+	/** Absent: read live by a version that had no snapshots. */
+	readonly snapshot?: SnapshotUse | undefined;
 	readonly sessionId: string;
 	/** Path of its backup file, relative to the repository. */
 	readonly file: string;
@@ -286,6 +288,7 @@ const describePoint = (point: PointManifest, chainId: string, kind: BackupFileKi
 	kind,
 	consistency: point.consistency,
 	mode: point.mode,
+	snapshot: point.snapshot,
 	sessionId: point.sessionId,
 	file,
 	storedBytes: point.storedBytes,

@@ -5,7 +5,9 @@
  * until it is; a party that does not answer is given up at its deadline.
  * Does not: know jobs, read data, or decide what a job does without a snapshot.
  */
+export { hiddenFolderName } from './hidden-folder.ts';
 export type { JournalEntry, SnapshotJournal } from './journal.ts';
+export { encodeOrigin, originAttribute, parseOrigin } from './origin.ts';
 export type {
 	BlockAccess,
 	Lease,
@@ -15,6 +17,7 @@ export type {
 	SnapshotProvider,
 	VolumeRequest,
 } from './provider.ts';
+export { planQuiescence, type Quiescence, type QuiesceRule } from './quiesce.ts';
 export { type CleanUpReport, type Parties, Requestor } from './requestor.ts';
 export {
 	type Deadlines,
@@ -26,8 +29,16 @@ export {
 	usualDeadlines,
 	type VolumeWish,
 } from './snapshot-set.ts';
+export {
+	type ObjectReading,
+	type OpenReading,
+	type ReadWish,
+	Snapshots,
+	type SnapshotsParts,
+	type VolumeSettings,
+	type VolumeSettingsStore,
+} from './snapshots.ts';
 export { isWithin, type View, type Volume } from './volume.ts';
 export { VolumeSlots } from './volume-slots.ts';
+export { watchVolumes } from './watch-volumes.ts';
 export type { SnapshotWriter, WriterFactory, WriterIdentity, WriterOptions } from './writer.ts';
-export { mariadbWriters } from './writers/mariadb/writer.ts';
-export { postgresqlWriters } from './writers/postgresql/writer.ts';

@@ -53,7 +53,7 @@ export type BlockAccess = { readonly kind: 'path'; readonly path: string } | { r
 
 export type Snapshot = {
 	readonly leaseId: string;
-	/** Epoch milliseconds: nothing that happened later is in it. Never later than the call's return, never earlier than its instant. */
+	/** Epoch milliseconds, not later than its instant: what changed after it may be in the snapshot or not. */
 	readonly createdAt: number;
 	/** Where folders and files of the volume are read; empty where only blocks are given. */
 	readonly views: readonly View[];
@@ -62,11 +62,6 @@ export type Snapshot = {
 	readonly details: unknown;
 	/** What an administrator should know of this snapshot, e.g. that something below the volume is not in it. */
 	readonly notes: readonly string[];
-	/**
-	 * How entries of `views` keep their identity: `same` when device aside, inode and times are the originals'; `origin` when
-	 * `originAttribute` holds them.
-	 */
-	readonly identity: 'same' | 'origin';
 };
 
 /**

@@ -20,4 +20,9 @@ export const isWithin = (path: string, folder: string): boolean =>
 	path === folder || path.startsWith(folder.endsWith('/') || folder.endsWith('\\') ? folder : `${folder}${folder.includes('\\') ? '\\' : '/'}`);
 
 /** What stands at `path` for applications is read at `at`; null: it is left out. The longest path that fits decides. */
-export type View = { readonly path: string; readonly at: string | null };
+export type View = {
+	readonly path: string;
+	readonly at: string | null;
+	/** Entries below `at` are copies that say in an attribute what they are copies of (origin.ts). Absent: device aside, they are the originals. */
+	readonly hasOrigins?: boolean;
+};

@@ -10,5 +10,6 @@ export * from './folder/entry.ts';
 export * from './folder/exclusions.ts';
 export * from './folder/file.ts';
 export * from './folder/measure.ts';
+export * from './folder/reading.ts';
 export * from './folder/scan.ts';
 export type * from './vm/hypervisor.ts';

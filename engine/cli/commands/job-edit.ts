@@ -21,6 +21,8 @@ export function addJobEdit(group: Command, line: CommandLine): void {
 		),
 	)
 		.option('--no-exclude', 'leave nothing out')
+		.option('--no-writer', 'no applications hold still')
+		.option('--no-require-consistent', 'take what can be had')
 		.option('--no-schedule', 'run only by hand')
 		.option('--no-active-full', 'no active fulls by schedule')
 		.option('--no-synthetic-full', 'no synthetic fulls by schedule')

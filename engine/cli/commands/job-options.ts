@@ -7,13 +7,15 @@ import {
 	chainMethod,
 	compression,
 	type JobSettings,
+	type QuiesceMode,
+	quiesceMode,
 	type Repository,
 	type Schedule,
 } from '../../contract/index.ts';
 import type { Client } from '../connection.ts';
 import { addLaterOptions } from '../later.ts';
 import { findRepository } from '../lookup.ts';
-import { localTimeZone, parseCount, parseDuration, parseGfs, parseSource, parseTimeZone } from '../parse.ts';
+import { localTimeZone, parseCount, parseDuration, parseGfs, parseSnapshotMode, parseSource, parseTimeZone, parseWriter } from '../parse.ts';
 import { addEncryptionOptions, type EncryptionOptions } from './encryption-options.ts';
 
 export type JobOptions = EncryptionOptions & {
@@ -29,6 +31,11 @@ export type JobOptions = EncryptionOptions & {
 	readonly connections?: string;
 	/** False when an edit removes them all. */
 	readonly exclude?: readonly string[] | false;
+	readonly snapshot?: string;
+	/** False when an edit removes them all. */
+	readonly writer?: readonly string[] | false;
+	readonly quiesce?: QuiesceMode;
+	readonly requireConsistent?: boolean;
 	/** False when an edit removes it. */
 	readonly schedule?: string | false;
 	readonly activeFull?: string | false;
@@ -56,6 +63,10 @@ export function addJobOptions(command: Command): Command {
 		.option('--store-unused', 'also store what the file systems on a disk mark free, and swap (default: restored as zeros)')
 		.option('--connections <n>', 'to a repository on another machine (1 to 16, default: 5)')
 		.option('--exclude <glob...>', 'leave out what matches, below the source; a pattern without a slash matches at any depth')
+		.option('--snapshot <provider>', 'what to read from: auto (the best of each volume, else live), none (live) or a provider that "volume list" shows')
+		.option('--writer <spec...>', 'applications that hold still meanwhile, KIND:SPEC, e.g. script:/etc/holdfast/app.sh or sqlite:/var/lib/app/app.db')
+		.addOption(new Option('--quiesce <mode>', 'how applications and machines are made consistent (default: online)').choices(quiesceMode.options))
+		.option('--require-consistent', 'fail rather than make a point that is less consistent than was asked for')
 		.option('--schedule <cron>', 'when to run: five cron fields, e.g. "0 22 * * mon-fri" (default: only by hand)')
 		.option('--active-full <cron>', 'when to begin a new chain with a full')
 		.option('--synthetic-full <cron>', 'forward only: when to begin a new chain with a full that is put together from the present chain')
@@ -64,15 +75,7 @@ export function addJobOptions(command: Command): Command {
 		.option('--retry-wait <minutes>', 'pause before each of them (default: 10)')
 		.option('--objective <hours>', 'age at which the newest point counts as too old (default: from the schedule)');
 	addEncryptionOptions(command);
-	addLaterOptions(command, [
-		'--proxy <machine>',
-		'--mode <mode>',
-		'--snapshot <provider>',
-		'--quiesce <mode>',
-		'--require-consistent',
-		'--writer <spec...>',
-		'--exclude-disk <name...>',
-	]);
+	addLaterOptions(command, ['--proxy <machine>', '--mode <mode>', '--exclude-disk <name...>']);
 	return command;
 }
 
@@ -106,6 +109,10 @@ export async function jobChanges(
 		...(options.storeUnused !== undefined && { storeUnused: options.storeUnused }),
 		...(options.connections !== undefined && { connections: parseCount('--connections', options.connections, { min: 1, max: 16 }) }),
 		...(options.exclude !== undefined && { exclude: options.exclude === false ? [] : [...options.exclude] }),
+		...(options.snapshot !== undefined && { snapshot: parseSnapshotMode(options.snapshot) }),
+		...(options.writer !== undefined && { writers: options.writer === false ? [] : options.writer.map(parseWriter) }),
+		...(options.quiesce !== undefined && { quiesce: options.quiesce }),
+		...(options.requireConsistent !== undefined && { requireConsistent: options.requireConsistent }),
 		...(schedule !== undefined && { schedule }),
 		...(activeFull !== undefined && { activeFull }),
 		...(syntheticFull !== undefined && { syntheticFull }),

@@ -41,6 +41,12 @@ export function jobLines(
 		...(settings.description ? ([['Description', settings.description]] as const) : []),
 		...settings.sources.map(({ kind, path }, index) => [index === 0 ? 'Sources' : '', `${kind}:${path}`] as const),
 		...(settings.exclude.length > 0 ? ([['Left out', settings.exclude.join('  ')]] as const) : []),
+		[
+			'Read from',
+			settings.snapshot === 'auto' ? 'the best snapshot of each volume' : settings.snapshot === 'none' ? 'live files' : `snapshots by ${settings.snapshot}`,
+		],
+		...settings.writers.map((writer, index) => [index === 0 ? 'Applications' : '', writer] as const),
+		...(settings.requireConsistent ? ([['Consistency', 'required']] as const) : []),
 		['Repository', repositoryName],
 		['Chain', `${settings.method}${settings.differential ? ' (differential)' : ''}, blocks of ${settings.blockSize}, compression ${settings.compression}`],
 		...(settings.storeUnused ? ([['Unused blocks', 'stored']] as const) : []),

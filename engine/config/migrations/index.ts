@@ -7,6 +7,7 @@ import { health } from './0004-health.ts';
 import { throttleRules } from './0005-throttle-rules.ts';
 import { machines } from './0006-machines.ts';
 import { hosts } from './0007-hosts.ts';
+import { snapshots } from './0008-snapshots.ts';
 
 export const migrations: Readonly<Record<string, Migration>> = {
 	'0001-first': first,
@@ -16,4 +17,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
 	'0005-throttle-rules': throttleRules,
 	'0006-machines': machines,
 	'0007-hosts': hosts,
+	'0008-snapshots': snapshots,
 };

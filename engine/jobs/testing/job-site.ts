@@ -16,6 +16,7 @@ import {
 } from '../../contract/index.ts';
 import { testPasswordCost } from '../../format/index.ts';
 import { Bandwidth } from '../../mover/index.ts';
+import { type JournalEntry, Requestor, Snapshots, VolumeSlots } from '../../snapshot/index.ts';
 import { createCatalogue } from '../catalogue.ts';
 import { createChainUse } from '../chain-use.ts';
 import { createEventBus } from '../events.ts';
@@ -49,7 +50,26 @@ export async function openJobSite(t: TestContext, options: { readonly clock?: Fa
 	const bus = createEventBus();
 	const sessions = createSessions({ store: config.sessions, clock, bus, log: silentLog });
 	const catalogue = createCatalogue({ ...config, cache: config.catalogue, chainStore: plane, clock, bus, log: silentLog });
-	const parts = { plane, chainStore: plane, catalogue, chainUse: createChainUse(), slots: createTaskSlots(), clock, log: silentLog, sessions };
+	const snapshots = new Snapshots({
+		requestor: new Requestor({ journal: config.snapshotJournal<JournalEntry>(), slots: new VolumeSlots(), clock, log: silentLog }),
+		providers: [],
+		writers: [],
+		settings: config.volumeSettings,
+		mounts: () => [],
+		clock,
+		log: silentLog,
+	});
+	const parts = {
+		plane,
+		chainStore: plane,
+		catalogue,
+		chainUse: createChainUse(),
+		snapshots,
+		slots: createTaskSlots(),
+		clock,
+		log: silentLog,
+		sessions,
+	};
 	const heldKeys = new HeldKeys();
 	const keys = createKeys(heldKeys, { ...parts, config, bus, passwordCost: testPasswordCost });
 	const runner = createJobRunner({ ...parts, config });

@@ -104,7 +104,6 @@ export class UnrulyProvider implements SnapshotProvider {
 			device: null,
 			details: { place: lease.id },
 			notes: [],
-			identity: 'same',
 		}));
 	}
 

@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import { bytesFromText, EngineError, systemErrorCode } from '../../base/index.ts';
 import { type ExtendedAttribute, nearestTime, noContent, type TreeEntry } from '../../format/index.ts';
 import type { Platform } from '../../platform/index.ts';
+import { originAttribute } from '../../snapshot/index.ts';
 import type { FoundEntry } from './scan.ts';
 
 const permissionBits = 0o7777n;
@@ -46,7 +47,9 @@ const noAttributes: readonly ExtendedAttribute[] = [];
 function readAttributes(path: Buffer, platform: Platform, onTrouble: (what: string, error: unknown) => void): readonly ExtendedAttribute[] {
 	if (!platform.capabilities.xattrs.available) return noAttributes;
 	try {
-		const attributes = platform.metadata.listXattrs(path, (name, error) => onTrouble(`attribute ${name}`, error));
+		const attributes = platform.metadata
+			.listXattrs(path, (name, error) => onTrouble(`attribute ${name}`, error))
+			.filter(({ name }) => name !== originAttribute);
 		return attributes.length === 0 ? noAttributes : attributes.map(({ name, value }) => ({ name: bytesFromText(name), value }));
 	} catch (error) {
 		if (systemErrorCode(error) === 'ENOENT') throw error; // all of it is gone, not its attributes alone

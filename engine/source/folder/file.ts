@@ -8,6 +8,9 @@ const isSame = (a: Stamp, b: Stamp): boolean => a.size === b.size && a.mtimeNs =
 /** A clock tick of the file system may pass between two writes without moving its times: what is younger than this is read again next time. */
 const racyNs = 50_000_000n;
 
+/** Changed so shortly before the content was fixed that its times cannot prove it unchanged at the next run. */
+export const isRacyAt = (ctimeNs: bigint, fixedAtNs: bigint): boolean => ctimeNs + racyNs > fixedAtNs;
+
 /** Smaller than one page, a file is data or a hole as a whole, and not worth the question. */
 const smallestWithHole = 4096;
 
@@ -59,7 +62,7 @@ export class SourceFile implements Disposable {
 
 	/** Written so shortly before that its times cannot prove it unchanged at the next run. */
 	get isRacy(): boolean {
-		return this.stats.ctimeNs + racyNs > this.#openedAtNs;
+		return isRacyAt(this.stats.ctimeNs, this.#openedAtNs);
 	}
 
 	[Symbol.dispose](): void {

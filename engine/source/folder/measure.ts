@@ -1,7 +1,9 @@
 import * as fs from 'node:fs';
 import { bytesFromText, textFromBytes } from '../../base/index.ts';
 import type { Exclusion } from './exclusions.ts';
-import { isKernelFileSystem, joinPath, scanFolder } from './scan.ts';
+import { hiddenFolderName, isKernelFileSystem, joinPath, scanFolder } from './scan.ts';
+
+const hidden = Buffer.from(hiddenFolderName);
 
 export type Measure = { readonly bytes: number; readonly items: number; readonly complete: boolean };
 
@@ -22,7 +24,7 @@ export function measureFolder(root: string, exclude: Exclusion | null, shouldSto
 		}
 		for (const entry of entries) {
 			const relative = folder.relative.length === 0 ? entry.name : joinPath(folder.relative, entry.name);
-			if (exclude?.(textFromBytes(relative))) continue;
+			if (entry.name.equals(hidden) || exclude?.(textFromBytes(relative))) continue;
 			items++;
 			if (entry.type === 'file') bytes += Number(entry.stats.size);
 			else if (entry.type === 'directory' && !(entry.stats.dev !== rootDevice && isKernelFileSystem(entry.path))) pending.push({ path: entry.path, relative });

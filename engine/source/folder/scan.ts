@@ -5,8 +5,13 @@ import type { EntryType } from '../../format/index.ts';
 /** One name in a folder, as the file system describes it. Paths are bytes: not every name is UTF-8. */
 export type FoundEntry = { readonly name: Buffer; readonly path: Buffer; readonly type: EntryType | 'socket' | 'unknown'; readonly stats: fs.BigIntStats };
 
+/** An entry of a folder that is read at another place, whether the folder lists it or not; null: that is left out. */
+export type Elsewhere = { readonly name: Buffer; readonly at: Buffer | null };
+
 /** Trouble with one name; the rest of the folder goes on. */
 export type ScanTrouble = { readonly path: Buffer; readonly error: unknown };
+
+export { hiddenFolderName } from '../../snapshot/index.ts';
 
 const slash = Buffer.from('/');
 const backslash = 0x5c;
@@ -32,14 +37,18 @@ export function typeOf(stats: fs.BigIntStats): FoundEntry['type'] {
  * Trouble with a name is reported and the name left out; one that vanished before too, since it may be there under a name that was not listed.
  * @throws the system's error, at once, when the folder itself cannot be listed
  */
-export function scanFolder(path: Buffer, onTrouble: (trouble: ScanTrouble) => void): Iterable<FoundEntry> {
-	const names = fs.readdirSync(path, { encoding: 'buffer' }) as Buffer[];
-	return lookAt(path, names.sort(Buffer.compare), onTrouble);
+export function scanFolder(path: Buffer, onTrouble: (trouble: ScanTrouble) => void, elsewhere: readonly Elsewhere[] = []): Iterable<FoundEntry> {
+	const listed = fs.readdirSync(path, { encoding: 'buffer' }) as Buffer[];
+	const others = elsewhere.filter(({ name }) => !listed.some((other) => other.equals(name)));
+	const names = [...listed, ...others.map(({ name }) => name)].sort(Buffer.compare);
+	return lookAt(path, names, onTrouble, elsewhere);
 }
 
-function* lookAt(path: Buffer, names: readonly Buffer[], onTrouble: (trouble: ScanTrouble) => void): Generator<FoundEntry> {
+function* lookAt(path: Buffer, names: readonly Buffer[], onTrouble: (trouble: ScanTrouble) => void, elsewhere: readonly Elsewhere[]): Generator<FoundEntry> {
 	for (const name of names) {
-		const full = joinPath(path, name);
+		const other = elsewhere.find((each) => each.name.equals(name));
+		if (other?.at === null) continue;
+		const full = other?.at ?? joinPath(path, name);
 		let stats: fs.BigIntStats;
 		try {
 			stats = fs.lstatSync(full, { bigint: true });

@@ -11,6 +11,10 @@ const titles: Record<keyof Draft, string> = {
 	description: 'Description',
 	sources: 'What',
 	exclude: 'Leave out',
+	snapshot: 'Read from',
+	quiesce: 'Consistency',
+	requireConsistent: 'Consistency required',
+	writers: 'Applications that hold still',
 	repositoryId: 'Repository',
 	blockSize: 'Block size',
 	compression: 'Compression',
@@ -47,6 +51,10 @@ function show(settings: JobSettings, field: keyof Draft, repositoryName: (id: st
 			return settings.retainDays === null ? 'any age' : `${settings.retainDays} days`;
 		case 'gfs':
 			return settings.gfs ? `${settings.gfs.weekly} weekly, ${settings.gfs.monthly} monthly, ${settings.gfs.yearly} yearly` : 'none';
+		case 'writers':
+			return settings.writers.join('\n') || 'none';
+		case 'requireConsistent':
+			return settings.requireConsistent ? 'yes' : 'no';
 		case 'differential':
 			return settings.differential ? 'yes' : 'no';
 		case 'storeUnused':

@@ -1,0 +1,275 @@
+/** The one door for jobs: what a selection lies on, who makes snapshots of it, and what is read where. */
+import { realpath } from 'node:fs/promises';
+import { type Clock, EngineError, isEngineError, type Log, toErrorShape } from '../base/index.ts';
+import type { QuiesceMode, SourceSpec, VolumeChange, Volume as VolumeFacts } from '../contract/index.ts';
+import type { MountPoint } from '../platform/index.ts';
+import { type Choice, chooseProvider, type Offer, rankOffers } from './choose-provider.ts';
+import { describeReading, type Held, type ObjectReading } from './object-reading.ts';
+import type { SnapshotProvider } from './provider.ts';
+import { planQuiescence } from './quiesce.ts';
+import type { CleanUpReport, Requestor } from './requestor.ts';
+import type { SnapshotSet } from './snapshot-set.ts';
+import type { Volume } from './volume.ts';
+import { blockVolume, type PlacedSource, placePath, volumeAt } from './volume-map.ts';
+import type { SnapshotWriter, WriterFactory } from './writer.ts';
+
+export type { ObjectReading } from './object-reading.ts';
+
+export type VolumeSettings = { readonly provider: string; readonly maxSnapshots: number };
+
+/** What an administrator chose, by the ids of volumes. */
+export interface VolumeSettingsStore {
+	all(): Promise<ReadonlyMap<string, VolumeSettings>>;
+	put(volumeId: string, settings: VolumeSettings): Promise<void>;
+}
+
+/** SNAP-07. */
+export const usualVolumeSettings: VolumeSettings = { provider: 'auto', maxSnapshots: 4 };
+
+export type SnapshotsParts = {
+	readonly requestor: Requestor;
+	/** In the order of preference, all else being equal. */
+	readonly providers: readonly SnapshotProvider[];
+	readonly writers: readonly WriterFactory[];
+	readonly settings: VolumeSettingsStore;
+	readonly mounts: () => readonly MountPoint[];
+	readonly clock: Clock;
+	readonly log: Log;
+};
+
+export type ReadWish = {
+	readonly sessionId: string;
+	readonly sources: readonly SourceSpec[];
+	/** `auto`, `none`, or the name of a provider. */
+	readonly mode: string;
+	readonly quiesce: QuiesceMode;
+	readonly requireConsistent: boolean;
+	/** `KIND:SPEC`. */
+	readonly writers: readonly string[];
+};
+
+export type ReadOptions = { readonly signal: AbortSignal; readonly onNote: (message: string, isWarning: boolean) => void };
+
+/** Where the sources of a session are read. Disposing releases the snapshots; `complete` tells writers first that all was read. */
+export interface OpenReading extends AsyncDisposable {
+	/** In the order of the sources. */
+	readonly sources: readonly ObjectReading[];
+	complete(): Promise<void>;
+}
+
+/** A provider answers within so long whether it can protect a volume. */
+const offerMs = 10_000;
+
+export class Snapshots {
+	readonly #parts: SnapshotsParts;
+	#known: Promise<readonly VolumeFacts[]> | null = null;
+
+	constructor(parts: SnapshotsParts) {
+		this.#parts = parts;
+	}
+
+	/** Volumes of this machine, as of the last scan. */
+	volumes(): Promise<readonly VolumeFacts[]> {
+		return this.#known ?? this.rescan();
+	}
+
+	/** Asks every provider about every volume (SNAP-06). */
+	rescan(): Promise<readonly VolumeFacts[]> {
+		const scan = this.#scan();
+		this.#known = scan;
+		scan.catch(() => {
+			if (this.#known === scan) this.#known = null;
+		});
+		return scan;
+	}
+
+	/** @throws `not-found.volume`, `usage.invalid` */
+	async change({ id, provider, maxSnapshots }: VolumeChange): Promise<VolumeFacts> {
+		const volume = (await this.rescan()).find((each) => each.id === id);
+		if (volume === undefined)
+			throw new EngineError('not-found.volume', `There is no volume ${id}.`, { hint: 'See "holdfast volume list".', data: { field: 'id' } });
+		if (provider !== undefined && provider !== 'auto' && provider !== 'none') this.#refuseUnfit(volume, provider);
+		const present = (await this.#parts.settings.all()).get(id) ?? usualVolumeSettings;
+		await this.#parts.settings.put(id, { provider: provider ?? present.provider, maxSnapshots: maxSnapshots ?? present.maxSnapshots });
+		return (await this.rescan()).find((each) => each.id === id) ?? volume;
+	}
+
+	/** @throws `usage.invalid` when nobody knows the kind, or the writer does not understand what follows */
+	writer(spec: string): SnapshotWriter {
+		const [kind = '', rest = ''] = splitOnce(spec);
+		const factory = this.#parts.writers.find((each) => each.kind === kind);
+		if (factory !== undefined) return factory.open(rest);
+		const known = this.#parts.writers.map((each) => `${each.kind}:SPEC (${each.usage})`).join('; ');
+		throw new EngineError('usage.invalid', `There is no writer of the kind “${kind}”.`, { hint: `There are ${known}.`, data: { field: 'writers' } });
+	}
+
+	/** @throws `usage.invalid` for a mode that is no provider's name */
+	refuseUnknownMode(mode: string): void {
+		if (mode === 'auto' || mode === 'none' || this.#parts.providers.some(({ name }) => name === mode)) return;
+		const names = ['auto', 'none', ...this.#parts.providers.map(({ name }) => name)].join(', ');
+		throw new EngineError('usage.invalid', `There is no snapshot provider “${mode}”.`, { hint: `Choose one of ${names}.`, data: { field: 'snapshot' } });
+	}
+
+	/** What an engine that died left; snapshots of this process are not touched. */
+	async cleanUp(): Promise<CleanUpReport> {
+		const { providers, requestor } = this.#parts;
+		return requestor.cleanUp({
+			provider: (name) => providers.find((each) => each.name === name),
+			writer: (spec) => {
+				try {
+					return this.writer(spec);
+				} catch {
+					return undefined; // of a kind that this version does not have: said by who asks
+				}
+			},
+		});
+	}
+
+	/**
+	 * Makes the snapshots from which sources are read. Live is no failure, unless a provider was asked for by its name, or consistency is required; then
+	 * it says why.
+	 * @throws `snapshot.*`, `usage.invalid`, the signal's reason
+	 */
+	async open(wish: ReadWish, options: ReadOptions): Promise<OpenReading> {
+		this.refuseUnknownMode(wish.mode);
+		const writers = wish.writers.map((spec) => this.writer(spec));
+		const placed = await this.#place(wish.sources);
+		const choices = await this.#choose(placed.flat(), wish.mode, options.signal);
+		for (const [volumeId, choice] of choices) {
+			if (choice.provider !== null || wish.mode === 'auto' || wish.mode === 'none') continue;
+			throw new EngineError('snapshot.unsupported', choice.reason, {
+				hint: 'Choose another provider for the job, or auto.',
+				data: { volume: volumeId, provider: wish.mode },
+			});
+		}
+		const { set, held, reason } = await this.#takeSet(wish, writers, placed.flat(), choices, options);
+		const sources = placed.map((parts) => describeReading({ requested: wish.mode, parts, choices, held, reason }));
+		const live = wish.requireConsistent ? sources.find(({ snapshot }) => snapshot.instant === 'live') : undefined;
+		if (live !== undefined) {
+			await set?.[Symbol.asyncDispose]();
+			throw new EngineError('snapshot.unsupported', `A consistent point is required, and this can be read live only: ${live.snapshot.reason}`, {
+				hint: 'Put the data on a volume that a provider can make snapshots of, or do not require consistency.',
+			});
+		}
+		return { sources, complete: async () => set?.complete(), [Symbol.asyncDispose]: async () => set?.[Symbol.asyncDispose]() };
+	}
+
+	#refuseUnfit(volume: VolumeFacts, provider: string): void {
+		const offer = volume.providers.find(({ name }) => name === provider);
+		if (offer?.reason === null) return;
+		const message = offer === undefined ? `There is no snapshot provider “${provider}”.` : `${provider} cannot make snapshots of ${volume.id}: ${offer.reason}`;
+		const can = volume.providers.filter(({ reason }) => reason === null).map(({ name }) => name);
+		throw new EngineError('usage.invalid', message, { hint: `Choose ${['auto', 'none', ...can].join(' or ')}.`, data: { field: 'provider' } });
+	}
+
+	async #scan(): Promise<readonly VolumeFacts[]> {
+		const { mounts, settings, clock } = this.#parts;
+		const chosen = await settings.all();
+		const lasting = mounts().filter((mount) => mount.isLasting);
+		return Promise.all(
+			lasting.map(async (mount) => {
+				const volume = volumeAt(mount);
+				const offers = rankOffers(await this.#offers(volume));
+				const own = chosen.get(volume.id) ?? usualVolumeSettings;
+				return {
+					id: volume.id,
+					fileSystem: volume.fileSystem,
+					device: volume.device,
+					sizeBytes: volume.sizeBytes,
+					isReadOnly: volume.isReadOnly,
+					providers: offers.map(({ provider: { name, capabilities }, protectable }) => ({
+						name,
+						reason: protectable.can ? null : protectable.reason,
+						instant: capabilities.instant,
+						isHardware: capabilities.isHardware,
+						isTransportable: capabilities.isTransportable,
+					})),
+					choice: own.provider,
+					provider: chooseProvider(volume.id, offers, own.provider).provider?.name ?? null,
+					maxSnapshots: own.maxSnapshots,
+					scannedAt: clock.now(),
+				};
+			}),
+		);
+	}
+
+	#offers(volume: Volume, signal = AbortSignal.timeout(offerMs)): Promise<readonly Offer[]> {
+		return Promise.all(this.#parts.providers.map(async (provider) => ({ provider, protectable: await provider.canProtect(volume, { signal }) })));
+	}
+
+	async #place(sources: readonly SourceSpec[]): Promise<readonly (readonly PlacedSource[])[]> {
+		const mounts = this.#parts.mounts();
+		return Promise.all(
+			sources.map(async ({ kind, path }) => {
+				const real = await realpath(path).catch(() => path); // what is not there is said by who reads it
+				if (kind === 'disk' && real.startsWith('/dev/')) return [{ path: real, volume: blockVolume(real), isLasting: true }];
+				return placePath(mounts, real);
+			}),
+		);
+	}
+
+	/** Per volume. What cannot keep data has no choice. */
+	async #choose(parts: readonly PlacedSource[], mode: string, signal: AbortSignal): Promise<ReadonlyMap<string, Choice>> {
+		const chosen = await this.#parts.settings.all();
+		const volumes = new Map(parts.filter(({ isLasting }) => isLasting).map(({ volume }) => [volume.id, volume]));
+		const bounded = AbortSignal.any([signal, AbortSignal.timeout(offerMs)]);
+		const choices = new Map<string, Choice>();
+		for (const volume of volumes.values()) {
+			const wanted = mode === 'auto' ? (chosen.get(volume.id)?.provider ?? 'auto') : mode;
+			choices.set(volume.id, chooseProvider(volume.id, wanted === 'none' ? [] : await this.#offers(volume, bounded), wanted));
+		}
+		return choices;
+	}
+
+	/** Tries what the rules of quiescence allow, one after the other. */
+	async #takeSet(
+		wish: ReadWish,
+		writers: readonly SnapshotWriter[],
+		parts: readonly PlacedSource[],
+		choices: ReadonlyMap<string, Choice>,
+		{ signal, onNote }: ReadOptions,
+	): Promise<{ set: SnapshotSet | null; held: Held; reason: string }> {
+		const settings = await this.#parts.settings.all();
+		const volumes = [...choices].flatMap(([id, { provider }]) => {
+			const own = parts.filter(({ volume }) => volume.id === id);
+			const [first] = own;
+			if (provider === null || first === undefined) return [];
+			return [
+				{ volume: first.volume, provider, paths: own.map(({ path }) => path), limit: settings.get(id)?.maxSnapshots ?? usualVolumeSettings.maxSnapshots },
+			];
+		});
+		const none: Held = { snapshots: new Map(), writers: [], writerViews: [] };
+		if (volumes.length === 0) {
+			if (writers.length > 0) onNote('Applications were not asked to hold still: nothing of the job can be read from a snapshot.', true);
+			return { set: null, held: none, reason: '' };
+		}
+		const rule = { mode: wish.quiesce, requireConsistent: wish.requireConsistent, can: { online: writers.length > 0, offline: false } };
+		const steps = writers.length === 0 ? (['crash'] as const) : planQuiescence(rule);
+		let reason = '';
+		for (const [i, step] of steps.entries()) {
+			const asked = step === 'online' ? writers : [];
+			try {
+				const set = await this.#parts.requestor.createSet(
+					{ sessionId: wish.sessionId, volumes, writers: asked },
+					{ signal, onNote: (message) => onNote(message, false) },
+				);
+				const snapshots = new Map(volumes.map(({ volume }, at) => [volume.id, set.snapshots[at] as SnapshotSet['snapshots'][number]]));
+				return { set, held: { snapshots, writers: set.writers.map(({ title }) => title), writerViews: set.writerViews }, reason };
+			} catch (error) {
+				if (signal.aborted || !isEngineError(error)) throw error;
+				reason = toErrorShape(error).message;
+				if (i + 1 < steps.length) onNote(`${reason} The snapshot is made without the applications: it is crash-consistent.`, true);
+				else if (wish.mode !== 'auto' || wish.requireConsistent) throw error;
+			}
+		}
+		if (steps.length === 0)
+			throw new EngineError('usage.conflict', 'A job that requires consistency cannot be crash-consistent.', { data: { field: 'requireConsistent' } });
+		onNote(`${reason} It is read live.`, true);
+		return { set: null, held: none, reason };
+	}
+}
+
+function splitOnce(spec: string): readonly [string, string] {
+	const at = spec.indexOf(':');
+	return at < 0 ? [spec, ''] : [spec.slice(0, at), spec.slice(at + 1)];
+}

@@ -1,0 +1,2 @@
+/** For tests of other modules only. */
+export { assertOneInstant, assertOneInstantPerFile, NumberedWriter } from './testing/numbered-writer.ts';
