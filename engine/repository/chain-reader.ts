@@ -4,6 +4,7 @@ import {
 	type ChainKeys,
 	type ChunkLocation,
 	cipherOf,
+	directoryBytes,
 	FileIndex,
 	hashText,
 	maxStoredBytes,
@@ -30,7 +31,7 @@ export interface ChunkReader {
 	readChunk(hash: Uint8Array): Promise<Uint8Array>;
 }
 
-/** Decoded records that are kept for the next chunk of the same record. */
+/** Decoded records that are kept for the next chunk of the same record; one that holds a single chunk is not. */
 const cacheBytes = 24 * 1024 * 1024;
 /** A block of the usual size, or a group. */
 const leastScratchBytes = 1024 * 1024;
@@ -54,8 +55,11 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 	readonly #storage: Storage;
 	readonly #cipher: ChainCipher | null;
 	readonly #open = new Map<number, Promise<StorageFile>>();
+	/** That are being read, or kept. */
 	readonly #records = new Map<string, Promise<Uint8Array>>();
-	#cachedBytes = 0;
+	/** How much each of those takes that are kept, the one used last at the end. */
+	readonly #kept = new Map<string, number>();
+	#keptBytes = 0;
 	/** What records are read into, one at a time: a new buffer for each would be most of what the collector of garbage has to do. */
 	#scratch: Uint8Array | null = null;
 	/** Bytes read from storage so far. */
@@ -119,28 +123,38 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 
 	#record(fileNumber: number, location: ChunkLocation): Promise<Uint8Array> {
 		const key = `${fileNumber}:${location.recordOffset}`;
-		const cached = this.#records.get(key);
-		if (cached) {
-			this.#records.delete(key); // to the young end
-			this.#records.set(key, cached);
-			return cached;
+		const known = this.#records.get(key);
+		if (known) {
+			const bytes = this.#kept.get(key);
+			if (bytes !== undefined) {
+				this.#kept.delete(key);
+				this.#kept.set(key, bytes);
+			}
+			return known;
 		}
 		const reading = this.#file(fileNumber).then(async (file) => {
 			const scratch = this.#takeScratch(location.recordBytes);
 			const { raw } = await readRecord(file, { offset: location.recordOffset, bytes: location.recordBytes }, this.#cipher, scratch);
 			if (raw.buffer !== scratch.buffer) this.#scratch = scratch;
 			this.readBytes += location.recordBytes;
-			this.#cachedBytes += raw.byteLength;
-			for (const [oldest, value] of this.#records) {
-				if (this.#cachedBytes <= cacheBytes || oldest === key) break;
-				this.#records.delete(oldest);
-				this.#cachedBytes -= (await value).byteLength;
-			}
+			if (raw.byteLength > location.rawBytes + directoryBytes(1)) this.#keep(key, raw.byteLength);
+			else this.#records.delete(key);
 			return raw;
 		});
 		this.#records.set(key, reading);
 		reading.catch(() => this.#records.delete(key)); // the caller sees the failure; the next one tries again
 		return reading;
+	}
+
+	#keep(key: string, bytes: number): void {
+		this.#kept.set(key, bytes);
+		this.#keptBytes += bytes;
+		for (const [oldest, size] of this.#kept) {
+			if (this.#keptBytes <= cacheBytes || oldest === key) break;
+			this.#kept.delete(oldest);
+			this.#records.delete(oldest);
+			this.#keptBytes -= size;
+		}
 	}
 
 	/** It is the caller's until it is put back. What the index says is not trusted: `readRecord` refuses what is larger than any record. */
