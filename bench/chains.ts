@@ -3,7 +3,7 @@
  * room a forever forward chain takes over its live data after 30 days.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ChainMethod, SessionStep, SourceSpec, StepPart } from '../engine/contract/index.ts';
@@ -160,7 +160,7 @@ export class ChainsBench {
 		const observer: TaskObserver = {
 			counters: () => undefined,
 			activity(text) {
-				if (text === 'committing') measured = settle();
+				if (text === 'committing') measured = settle(fullIn(repositoryPath));
 			},
 			warning: ({ message }) => console.error(message),
 			mode: () => undefined,
@@ -175,7 +175,7 @@ export class ChainsBench {
 	async #step(repositoryPath: RepositoryFolder, step: ChainStep): Promise<StepSample> {
 		const chainId = (await listChains(repositoryPath)).chains.at(-1)?.id ?? '';
 		const counter = new PartCounter();
-		const measured = settle();
+		const measured = settle(fullIn(repositoryPath));
 		await runChainStep(repositoryPath, chainId, step, { signal: this.#signal, progress: new StepMeter((state) => counter.take(state)) });
 		return { ...measured(), movedBytes: counter.bytes };
 	}
@@ -202,15 +202,15 @@ export class ChainsBench {
 	/** Copies so many bytes of the full, durably: with cp, and with a loop of our own. */
 	async #copy(lengthBytes: number): Promise<CopySample> {
 		const [source, target] = [join(this.#scratch, 'copied-from'), join(this.#scratch, 'copied-to')];
-		const folder = join(this.#scratch, 'chains', 'forever', job.name);
-		const full = join(folder, (await fs.readdir(folder)).find((name) => name.endsWith('.hbk')) ?? '');
+		const full = fullIn(join(this.#scratch, 'chains', 'forever'));
+		if (full === null) throw new Error('There is no full to copy from.');
 		await copyLoop(full, source, lengthBytes);
-		let measured = settle();
+		let measured = settle(source);
 		execFileSync('cp', ['--reflink=never', source, target]);
 		execFileSync('sync', [target]);
 		const { seconds: cpSeconds } = measured();
 		rmSync(target);
-		measured = settle();
+		measured = settle(source);
 		await copyLoop(source, target, lengthBytes);
 		const { seconds: loopSeconds, processorSeconds: loopProcessorSeconds } = measured();
 		rmSync(target);
@@ -255,11 +255,24 @@ class PartCounter {
 	}
 }
 
+/** The newest full of the job; null before its first run. */
+function fullIn(repository: RepositoryFolder): string | null {
+	const folder = join(folderPath(repository), job.name);
+	const fulls = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.hbk')) : [];
+	const newest = fulls.sort().at(-1);
+	return newest === undefined ? null : join(folder, newest);
+}
+
 type Timing = { readonly seconds: number; readonly processorSeconds: number };
 
-/** What was written before must not slow down what is measured now. @returns what tells how long it took since then */
-function settle(): () => Timing {
+/**
+ * What was written before must not slow down what is measured now, and of two that are compared neither must be the one that first makes the machine find the
+ * memory: a copy of a file about as large as what will be written is made, and removed. @returns what tells how long it took since then
+ */
+function settle(alike: string | null): () => Timing {
+	if (alike !== null) copyFileSync(alike, `${alike}.warm`);
 	execFileSync('sync');
+	if (alike !== null) rmSync(`${alike}.warm`);
 	const [beganAt, usage] = [performance.now(), process.cpuUsage()];
 	return () => {
 		const { user, system } = process.cpuUsage(usage);
