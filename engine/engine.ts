@@ -10,7 +10,7 @@ import { type Clock, type Log, systemClock } from './base/index.ts';
 import { type DataFolder, defaultDataFolder, type LogFile, openConfiguration, openDataFolder, openLogFile, type SessionStore } from './config/index.ts';
 import type { Downloads, EngineApi, RouterContext } from './contract/index.ts';
 import type { PasswordCost } from './format/index.ts';
-import { createMachines, watchMachines } from './infra/index.ts';
+import { createDevices, createMachines, watchMachines } from './infra/index.ts';
 import {
 	type ChainRecord,
 	type ChainStore,
@@ -37,6 +37,7 @@ import { Look } from './restore/index.ts';
 import { startServer } from './server/index.ts';
 import { type JournalEntry, Requestor, Snapshots, VolumeSlots, watchVolumes } from './snapshot/index.ts';
 import { BtrfsProvider } from './snapshot/providers/btrfs/index.ts';
+import { CowProvider, ServedDevices } from './snapshot/providers/cow/index.ts';
 import { mariadbWriters } from './snapshot/writers/mariadb/writer.ts';
 import { postgresqlWriters } from './snapshot/writers/postgresql/writer.ts';
 import { scriptWriters } from './snapshot/writers/script.ts';
@@ -99,13 +100,18 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	const plane = options.plane ?? createDataPlane(places, stack.use(new Look()), bandwidth);
 	const chainStore = options.chainStore ?? createChainStore(places, machines);
 
+	const serving = stack.use(new ServedDevices(folder.path));
+	const devices = createDevices({ store: config.devices, serving, log });
+	if (options.runSchedules !== false) await devices.serveAll();
+
 	const sessions = createSessions({ store: config.sessions, clock, bus, log });
 	const catalogue = createCatalogue({ ...config, cache: config.catalogue, chainStore, clock, bus, log });
 	const chainUse = createChainUse();
 	const slots = createTaskSlots();
 	const snapshots = new Snapshots({
 		requestor: new Requestor({ journal: config.snapshotJournal<JournalEntry>(), slots: new VolumeSlots(), clock, log }),
-		providers: [new BtrfsProvider()],
+		providers: [new BtrfsProvider(), new CowProvider(serving)],
+		isDevice: (path) => serving.find(path) !== undefined,
 		writers: [postgresqlWriters(join(folder.path, 'postgresql')), mariadbWriters, sqliteWriters, scriptWriters],
 		settings: config.volumeSettings,
 		mounts: () => platform.disks.mounts(),
@@ -173,6 +179,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		heldKeys,
 		limits,
 		machines,
+		devices,
 		openHypervisor: { libvirt: openLibvirt },
 		snapshots,
 		bus,

@@ -16,6 +16,7 @@ import {
 	type SessionListItem,
 } from '../../engine/contract/index.ts';
 import { healthOf, previewOf } from './chains.ts';
+import { createFakeDevices } from './devices.ts';
 import { FakeState } from './fake-state.ts';
 import { browseFolder, findEntry, listPlaces } from './folders.ts';
 import { logOf, makeSession } from './history.ts';
@@ -448,6 +449,7 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 			},
 		),
 		throttles: createFakeThrottles(scenario, () => state.emit('throttle', null)),
+		devices: createFakeDevices(),
 		hosts: createFakeHosts(scenario === 'empty'),
 		machines: createFakeMachines(scenario === 'empty', ({ kind, id }) => state.emit(kind, id)),
 		places: {
@@ -505,6 +507,7 @@ function broken(api: EngineApi): EngineApi {
 		points: group(api.points),
 		restore: group(api.restore),
 		throttles: group(api.throttles),
+		devices: group(api.devices),
 		hosts: group(api.hosts),
 		machines: group(api.machines),
 		places: group(api.places),

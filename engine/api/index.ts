@@ -6,6 +6,7 @@
  * Does not: know transports, users or where a call comes from.
  */
 import type { Downloads, EngineApi } from '../contract/index.ts';
+import { createDevicesApi } from './devices-api.ts';
 import { createHostsApi } from './hosts-api.ts';
 import { createJobsApi } from './jobs-api.ts';
 import { createKeysApi } from './keys-api.ts';
@@ -31,6 +32,7 @@ export function createApi(parts: ApiParts): EngineApi & Downloads {
 		repositories,
 		keys: createKeysApi(parts, repositories),
 		throttles: createThrottlesApi(parts),
+		devices: createDevicesApi(parts),
 		hosts: createHostsApi(parts),
 		machines: createMachinesApi(parts),
 		places: createPlacesApi(parts),

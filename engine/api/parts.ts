@@ -1,7 +1,7 @@
 import type { Clock, Log } from '../base/index.ts';
 import type { Configuration } from '../config/index.ts';
 import type { HostType } from '../contract/index.ts';
-import type { Machines } from '../infra/index.ts';
+import type { Devices, Machines } from '../infra/index.ts';
 import type {
 	Catalogue,
 	ChainRecord,
@@ -40,6 +40,7 @@ export type ApiParts = {
 	readonly heldKeys: Pick<HeldKeys, 'get'>;
 	readonly limits: Limits;
 	readonly machines: Machines;
+	readonly devices: Devices;
 	readonly openHypervisor: Readonly<Record<HostType, OpenHypervisor>>;
 	readonly snapshots: Snapshots;
 	readonly bus: EventBus;

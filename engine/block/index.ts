@@ -1,9 +1,11 @@
 /**
  * Block devices as algebra: a disk to be read, whatever stores or exports it, and a disk to be written.
  * Guarantees: images are hostile input and end in data or a coded error, with bounded memory; what is outside of the extents reads as zeros.
- * Does not: snapshot, lock, or notice that somebody writes to the disk meanwhile; write qcow2.
+ * Snapshots are those of devices that are written through here (`cow/`).
+ * Does not: notice that somebody writes to a disk beside it; write qcow2.
  */
 export type { BlockExtent, BlockSource } from './block-source.ts';
+export { CowDevice, CowSnapshot } from './cow/index.ts';
 export { diskName } from './disk-name.ts';
 export { type DiskTarget, type OpenDiskTargetOptions, openDiskTarget } from './disk-target.ts';
 export { attachDiskWriter, type DiskTargetHandle, type DiskWriter } from './disk-writer.ts';
@@ -12,6 +14,8 @@ export {
 	formatNbdUri,
 	isNbdUri,
 	type NbdAddress,
+	type NbdDevice,
+	NbdServer,
 	NbdSource,
 	type NbdTransport,
 	type OpenNbdSourceOptions,

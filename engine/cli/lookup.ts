@@ -1,6 +1,6 @@
 /** From the names that people use to what the contract asks for. Names win over ids, since they are what was typed. */
 import { EngineError, isEngineError } from '../base/index.ts';
-import type { Host, JobSummary, Machine, Repository, ThrottleRule } from '../contract/index.ts';
+import type { Device, Host, JobSummary, Machine, Repository, ThrottleRule } from '../contract/index.ts';
 import type { Client } from './connection.ts';
 import { printable } from './format.ts';
 import type { Output } from './output.ts';
@@ -65,6 +65,20 @@ export async function findThrottle(client: Client, name: string): Promise<Thrott
 		});
 	}
 	return rule;
+}
+
+export async function findDevice(client: Client, name: string): Promise<Device> {
+	const devices = await client.devices.list.query();
+	const device = pick(devices, ({ settings }) => settings.name, name);
+	if (device === undefined) {
+		throw new EngineError('not-found.device', `There is no device "${name}".`, {
+			hint: known(
+				devices.map(({ settings }) => settings.name),
+				'Add one: see "holdfast device add --help".',
+			),
+		});
+	}
+	return device;
 }
 
 export async function findHost(client: Client, name: string): Promise<Host> {

@@ -6,6 +6,7 @@ import { addChainCompact } from './commands/chain-compact.ts';
 import { addChainList } from './commands/chain-list.ts';
 import { addChainRemove } from './commands/chain-remove.ts';
 import { addChainRepair } from './commands/chain-repair.ts';
+import { addDeviceCommands } from './commands/device.ts';
 import { addHostCommands } from './commands/host.ts';
 import { addJobAdd } from './commands/job-add.ts';
 import { addJobCancel } from './commands/job-cancel.ts';
@@ -125,6 +126,7 @@ function createProgram(line: CommandLine, version: string): Command {
 	addChainCompact(chain, line);
 	addChainRemove(chain, line);
 
+	addDeviceCommands(group('device', 'Raw images and block devices that are written through Holdfast.'), line);
 	addHostCommands(group('host', 'Hypervisor hosts and their virtual machines.'), line);
 	addMachineCommands(group('machine', 'Machines that are managed from here.'), line);
 	addMoverStart(group('mover', 'The data mover of a managed machine.'), line);

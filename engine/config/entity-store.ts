@@ -23,7 +23,11 @@ export interface EntityStore<Settings> {
 
 const nameKey = (name: string): string => name.normalize('NFC').toLowerCase();
 
-type EntityWords = { readonly table: 'jobs' | 'repositories' | 'throttle_rules' | 'machines' | 'hosts'; readonly noun: string; readonly notFound: ErrorCode };
+type EntityWords = {
+	readonly table: 'jobs' | 'repositories' | 'throttle_rules' | 'machines' | 'devices' | 'hosts';
+	readonly noun: string;
+	readonly notFound: ErrorCode;
+};
 type Row = { id: string; revision: number; created_at: number; settings: string };
 
 export function createEntityStore<Settings extends { readonly name: string }>(

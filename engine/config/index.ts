@@ -8,6 +8,8 @@
 import { dirname, join } from 'node:path';
 import { type Clock, systemClock } from '../base/index.ts';
 import {
+	type DeviceSettings,
+	deviceSettings,
 	type HostSettings,
 	hostSettings,
 	type JobSettings,
@@ -51,6 +53,8 @@ export interface Configuration<Chain extends CachedChain> extends AsyncDisposabl
 	readonly jobs: EntityStore<JobSettings>;
 	readonly repositories: EntityStore<RepositorySettings>;
 	readonly throttleRules: EntityStore<ThrottleSettings>;
+	/** Raw images and block devices that are written through Holdfast. */
+	readonly devices: EntityStore<DeviceSettings>;
 	/** Hypervisor hosts. */
 	readonly hosts: EntityStore<HostSettings>;
 	readonly sessions: SessionStore;
@@ -82,6 +86,7 @@ export async function openConfiguration<Chain extends CachedChain>(
 		jobs: createEntityStore(db, jobSettings, { table: 'jobs', noun: 'job', notFound: 'not-found.job' }, now),
 		repositories: createEntityStore(db, repositorySettings, { table: 'repositories', noun: 'repository', notFound: 'not-found.repository' }, now),
 		throttleRules: createEntityStore(db, throttleSettings, { table: 'throttle_rules', noun: 'throttling rule', notFound: 'not-found.throttle' }, now),
+		devices: createEntityStore(db, deviceSettings, { table: 'devices', noun: 'device', notFound: 'not-found.device' }, now),
 		hosts: createEntityStore(db, hostSettings, { table: 'hosts', noun: 'host', notFound: 'not-found.host' }, now),
 		sessions: createSessionStore(db),
 		catalogue: createCatalogueStore(db),

@@ -9,6 +9,7 @@ export type Tables = {
 	jobs: EntityTable;
 	throttle_rules: EntityTable;
 	machines: EntityTable;
+	devices: EntityTable;
 	hosts: EntityTable;
 	machine_states: { machine_id: string; seen_at: number | null; status: string | null; problem: string | null };
 	pairing_tokens: { id: string; secret_hash: string; expires_at: number; used_at: number | null };

@@ -23,6 +23,7 @@ export const errorCodes = [
 	'not-found.path',
 	'not-found.disk',
 	'not-found.host',
+	'not-found.device',
 	'exists.name', // a job, repository or throttling rule of that name exists
 	'exists.target', // the place to restore to is not empty and overwriting was not allowed
 	'stale.revision', // somebody saved first; data.current holds the newer state

@@ -9,6 +9,7 @@
 export * from './address-range.ts';
 export * from './bottleneck.ts';
 export * from './desktop.ts';
+export * from './devices.ts';
 export * from './download-query.ts';
 export * from './encryption.ts';
 export * from './errors.ts';

@@ -4,6 +4,7 @@
  */
 import { initTRPC, TRPCError } from '@trpc/server';
 import { z } from 'zod';
+import { type Device, type DeviceSettings, deviceSettings } from './devices.ts';
 import { type EncryptionKey, newPassword, type Relocking, secret } from './encryption.ts';
 import type { ErrorShape } from './errors.ts';
 import type { ChainHealth, CheckResult } from './health.ts';
@@ -214,6 +215,14 @@ export interface EngineApi {
 		update(input: { id: string; revision: number; settings: ThrottleSettings }, options: CallOptions): Promise<ThrottleRule>;
 		remove(input: { id: string; revision: number }, options: CallOptions): Promise<void>;
 	};
+	/** Raw images and block devices that are written through Holdfast, and so can be snapshotted. */
+	devices: {
+		list(options: CallOptions): Promise<Device[]>;
+		/** Only one that can be served is added. `exists.name`, `usage.conflict`, `source.*`, `busy.device`. */
+		add(input: DeviceSettings, options: CallOptions): Promise<Device>;
+		/** `stale.revision`, `busy.device` while a snapshot of it is read. */
+		remove(input: { id: string; revision: number }, options: CallOptions): Promise<void>;
+	};
 	/** Hypervisor hosts. What they say is asked when it is wanted, and never kept. */
 	hosts: {
 		/** One that does not answer within ten seconds is offline. */
@@ -381,6 +390,11 @@ export const appRouter = t.router({
 		add: call.input(throttleSettings).mutation(({ ctx, input, signal }) => ctx.api.throttles.add(input, { signal })),
 		update: call.input(revision.extend({ settings: throttleSettings })).mutation(({ ctx, input, signal }) => ctx.api.throttles.update(input, { signal })),
 		remove: call.input(revision).mutation(({ ctx, input, signal }) => ctx.api.throttles.remove(input, { signal })),
+	}),
+	devices: t.router({
+		list: call.query(({ ctx, signal }) => ctx.api.devices.list({ signal })),
+		add: call.input(deviceSettings).mutation(({ ctx, input, signal }) => ctx.api.devices.add(input, { signal })),
+		remove: call.input(revision).mutation(({ ctx, input, signal }) => ctx.api.devices.remove(input, { signal })),
 	}),
 	hosts: t.router({
 		list: call.query(({ ctx, signal }) => ctx.api.hosts.list({ signal })),

@@ -1,5 +1,5 @@
 /**
- * Managed machines, and which of them does what.
+ * Managed machines, and which of them does what; devices that are served.
  *
  * Guarantees: a machine belongs to one backup server, with which it was paired by a token that is good once; from then on both sides know each
  * other by certificates that the server makes and renews, and nobody else is answered. A mover keeps nothing but its certificate. The rules by which
@@ -10,6 +10,7 @@ export type { Candidate } from './candidate.ts';
 export { chooseGateways, type GatewayRequest, type GatewayWork, type WanAccelerators } from './choose-gateway.ts';
 export { chooseGuestProxies, type Guest, type GuestCandidate, type GuestProcessing, type GuestProxyRequest } from './choose-guest-proxy.ts';
 export { chooseProxies, type ProxyRequest, type ProxyWork } from './choose-proxy.ts';
+export { createDevices, type DeviceServing, type Devices } from './devices.ts';
 export { listPlaces, requireAbsolute } from './list-places.ts';
 export { createMachines, type DataAddress, type Machines, watchMachines } from './machines.ts';
 export { type Membership, type MoverFolder, openMoverFolder } from './mover-folder.ts';

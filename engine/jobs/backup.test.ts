@@ -280,20 +280,6 @@ test('a repository that cannot be reached fails the session, and the job runs ag
 	assert.equal((await runToEnd(site, job.id)).state, 'success');
 });
 
-test('when the data mover that holds the repository is gone, what has not begun is not tried', async (t) => {
-	const site = await openJobSite(t);
-	const job = await addJob(site, (await addRepository(site, { maxTasks: 1 })).id, { sources: [documents, pictures] });
-	site.plane.failNext(new EngineError('connection.lost', 'The connection to Vault was lost.'));
-	const { tasks } = await runToEnd(site, job.id);
-	assert.deepEqual(
-		tasks.map(({ error }) => [error?.code, /Not tried/.test(error?.message ?? '')]),
-		[
-			['connection.lost', false],
-			['connection.lost', true],
-		],
-	);
-});
-
 test('a defect of the data plane is an internal failure of the session, not of the engine', async (t) => {
 	const site = await openJobSite(t);
 	const job = await addJob(site, (await addRepository(site)).id);

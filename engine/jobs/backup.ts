@@ -48,8 +48,7 @@ const startWords: Readonly<Record<LiveSession['spec']['trigger'], string>> = {
 	'make-up': 'Started to make up for a run that was missed.',
 };
 
-/** The repository itself, or the data mover that holds it: the next run would wait for it in vain, too. */
-const isRepositoryError = ({ code }: ErrorShape): boolean => ['repository.', 'connection.', 'auth.'].some((side) => code.startsWith(side));
+const isRepositoryError = (error: ErrorShape): boolean => error.code.startsWith('repository.');
 
 export async function runBackup(parts: BackupParts, request: BackupRequest, session: LiveSession): Promise<void> {
 	const { job, repository } = request;

@@ -78,12 +78,14 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 		const createdAt = systemClock.now();
 		let root: Uint8Array;
 		let stamp: string | null = null;
+		let objectMode = mode;
 		if (object.kind === 'disk') {
 			const isHurt = previous && doubts ? await doubts.isDiskHurt(Buffer.from(previous.root.hash, 'hex')) : false;
 			if (isHurt) observer.info(`${object.path} is read again, because what is stored of it is damaged.`);
-			const before = previous && base && !isHurt ? { root: Buffer.from(previous.root.hash, 'hex'), stamp: previous.sourceStamp ?? null } : null;
+			const before = previous && base && !isHurt ? { root: Buffer.from(previous.root.hash, 'hex'), stamp: previous.sourceStamp ?? null, reader: base } : null;
 			const blockSizeBytes = diskBlockSizes[i] ?? run.blockSizeBytes;
-			({ root, stamp } = await protectDisk({
+			let reason = '';
+			({ root, stamp, reason } = await protectDisk({
 				pipe,
 				path: object.path,
 				reading,
@@ -93,6 +95,11 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 				counters,
 				observer: progress,
 			}));
+			if (reason !== '') {
+				observer.info(reason);
+				objectMode = { ...mode, reason: [mode.reason, reason].filter(Boolean).join(' ') };
+				observer.mode(objectMode);
+			}
 		} else {
 			const task = new FolderTask({
 				pipe,
@@ -124,7 +131,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 			object,
 			createdAt,
 			sessionId: run.sessionId,
-			mode,
+			mode: objectMode,
 			consistency: source?.consistency ?? 'crash',
 			root: { kind: object.kind, hash: hashText(root) },
 			sourceBytes: counters.doneBytes,
@@ -134,7 +141,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 			...(stamp !== null && { sourceStamp: stamp }),
 			...(source && { snapshot: source.snapshot }),
 		});
-		outcomes.push({ object, pointId, mode, counters, bottleneck: pipe.bottleneck(counters) });
+		outcomes.push({ object, pointId, mode: objectMode, counters, bottleneck: pipe.bottleneck(counters) });
 	}
 	signal.throwIfAborted();
 	for (const observer of observers) observer.activity('committing');

@@ -1,10 +1,12 @@
 import * as fs from 'node:fs';
 import { bytesFromText, EngineError, textFromBytes } from '../base/index.ts';
-import { findBlank, openBlockSource } from '../block/index.ts';
+import { findBlank, NbdSource, openBlockSource } from '../block/index.ts';
 import { blockCount, blocksPerSegment, encodeDiskMap, hashBytes, isZeroHash, maxChunkBytes, zeroHash } from '../format/index.ts';
-import { BlankCursor, diskStamp, leaveOut, planBlockRuns, type Reading } from '../source/index.ts';
+import type { ChunkReader } from '../repository/index.ts';
+import { BlankCursor, diskStamp, leaveOut, NbdChangeTracker, planBlockRuns, type Reading } from '../source/index.ts';
 import type { Pipe } from './pipe.ts';
 import type { MutableCounters, TaskObserver } from './task.ts';
+import { findUnchanged, trackedStamp } from './tracked-blocks.ts';
 
 /** Blocks that a worker is given at a time. */
 const runBytes = 8 * 1024 * 1024;
@@ -16,7 +18,7 @@ export type DiskProtection = {
 	readonly reading: Reading;
 	readonly blockSizeBytes: number;
 	/** The point before; null when the disk must be read whatever it looks like. */
-	readonly previous: { readonly root: Uint8Array; readonly stamp: string | null } | null;
+	readonly previous: { readonly root: Uint8Array; readonly stamp: string | null; readonly reader: ChunkReader } | null;
 	/** Also what its file systems mark free, and swap. */
 	readonly storeUnused: boolean;
 	readonly counters: MutableCounters;
@@ -26,7 +28,8 @@ export type DiskProtection = {
 /**
  * Reads a disk by its allocated extents and stores its map. Blocks that the chain holds are recognised by their hash.
  * A raw image file that has not been written to since the point before is not read at all.
- * @returns the hash of the map's root, and what the disk can be recognised by next time
+ * Of a disk whose changes are tracked only those are read.
+ * @returns the hash of the map's root, what the disk can be recognised by next time, and why all of it was read although its changes are tracked (or nothing)
  * @throws `source.*`, `repository.*`
  */
 export async function protectDisk({
@@ -38,12 +41,14 @@ export async function protectDisk({
 	storeUnused,
 	counters,
 	observer,
-}: DiskProtection): Promise<{ root: Uint8Array; stamp: string | null }> {
+}: DiskProtection): Promise<{ root: Uint8Array; stamp: string | null; reason: string }> {
 	const { at, view } = reading.place(bytesFromText(original));
 	const path = textFromBytes(at);
 	using source = openBlockSource(path);
 	const { sizeBytes, format } = source;
+	const tracker = source instanceof NbdSource && source.instant !== null ? new NbdChangeTracker(path, source) : null;
 	const stampNow = (): string | null => {
+		if (tracker) return trackedStamp(tracker.token());
 		if (format !== 'raw') return null;
 		const stats = reading.correct(fs.statSync(at, { bigint: true }), at, view);
 		return markedStamp(diskStamp(stats, view?.instantNs ?? null), storeUnused);
@@ -52,10 +57,13 @@ export async function protectDisk({
 	if (previous && stamp !== null && stamp === previous.stamp) {
 		Object.assign(counters, { totalBytes: sizeBytes, doneBytes: sizeBytes, totalItems: 1, doneItems: 1, unchangedItems: 1 });
 		observer.info(`${original} has not been written to since the point before.`);
-		return { root: previous.root, stamp };
+		return { root: previous.root, stamp, reason: '' };
 	}
-	const blank = storeUnused ? { extents: [], notes: [] } : findBlank(source);
-	const { extents, deadBytes, swapBytes } = leaveOut(source.extents(), blank.extents);
+	const tracked = tracker ? await findUnchanged({ tracker, sizeBytes, blockSizeBytes, previous }) : '';
+	const unchanged = typeof tracked === 'string' ? null : tracked;
+	// What was left out once and is in use now need not have been written to in between: it would be missing
+	const blank = storeUnused || tracker ? { extents: [], notes: [] } : findBlank(source);
+	const { extents, deadBytes, swapBytes } = leaveOut(unchanged?.changed ?? source.extents(), blank.extents);
 	const runs = [...planBlockRuns(extents, blockSizeBytes, Math.max(1, runBytes / blockSizeBytes))];
 	const blocks = blockCount({ sizeBytes, blockSizeBytes });
 	if ((blocks / blocksPerSegment) * hashBytes > maxChunkBytes / 2)
@@ -64,7 +72,7 @@ export async function protectDisk({
 		});
 	const bytesOf = (block: number): number => Math.min(blockSizeBytes, sizeBytes - block * blockSizeBytes);
 	const segmentCount = Math.ceil(blocks / blocksPerSegment);
-	const segments = Array.from({ length: segmentCount }, () => zeroHash);
+	const segments = Array.from({ length: segmentCount }, (_, index) => unchanged?.map.segments[index] ?? zeroHash);
 	/** Blocks that each segment still waits for, and the hashes of segments that have begun: few at a time, whatever the disk measures. */
 	const missing = new Uint16Array(segmentCount);
 	const begun = new Map<number, Uint8Array>();
@@ -77,7 +85,7 @@ export async function protectDisk({
 		}
 	}
 	let open = missing.filter((count) => count > 0).length;
-	if (!storeUnused) {
+	if (!storeUnused && !tracker) {
 		counters.leftOut = { deadBytes, swapBytes };
 		for (const note of blank.notes) observer.info(note);
 		if (deadBytes + swapBytes > 0) observer.info(`${deadBytes} bytes that its file systems mark free and ${swapBytes} bytes of swap are left out.`);
@@ -94,7 +102,8 @@ export async function protectDisk({
 			for (let i = 0; i < hashes.byteLength / hashBytes; i++) {
 				const block = firstBlock + i;
 				const segment = Math.floor(block / blocksPerSegment);
-				const segmentHashes = begun.get(segment) ?? new Uint8Array(Math.min(blocksPerSegment, blocks - segment * blocksPerSegment) * hashBytes);
+				const segmentHashes =
+					begun.get(segment) ?? unchanged?.segments.get(segment) ?? new Uint8Array(Math.min(blocksPerSegment, blocks - segment * blocksPerSegment) * hashBytes);
 				begun.set(segment, segmentHashes);
 				segmentHashes.set(hashes.subarray(i * hashBytes, (i + 1) * hashBytes), (block % blocksPerSegment) * hashBytes);
 				counters.readBytes += bytesOf(block);
@@ -102,7 +111,7 @@ export async function protectDisk({
 				missing[segment] = (missing[segment] as number) - 1;
 				if (missing[segment] !== 0) continue;
 				begun.delete(segment);
-				if (!isAllZero(segmentHashes)) segments[segment] = pipe.store(segmentHashes);
+				segments[segment] = isAllZero(segmentHashes) ? zeroHash : pipe.store(segmentHashes);
 				if (--open === 0) finished.resolve();
 			}
 			observer.counters({ ...counters });
@@ -118,7 +127,7 @@ export async function protectDisk({
 	await pipe.orFailure(finished.promise);
 	counters.doneItems = 1;
 	const root = pipe.store(encodeDiskMap({ sizeBytes, blockSizeBytes, segments }));
-	return { root, stamp: stamp !== null && stamp === stampNow() ? stamp : null };
+	return { root, stamp: stamp !== null && stamp === stampNow() ? stamp : null, reason: unchanged === null ? (tracked as string) : '' };
 }
 
 /** A point that leaves unused blocks out is no base for one that stores them, nor the other way round, however unchanged the disk is. */

@@ -1,4 +1,3 @@
-import { closeSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import koffi from 'koffi';
 import type { SocketAddress, SocketPort } from './port.ts';
@@ -30,6 +29,7 @@ type AddressInfo = {
 export class LinuxSockets implements SocketPort {
 	readonly #socket: (family: number, type: number, protocol: number) => number;
 	readonly #connect: (fd: number, address: unknown, length: number) => number;
+	readonly #close: (fd: number) => number;
 	readonly #setOption: (fd: number, level: number, option: number, value: Buffer, length: number) => number;
 	readonly #getAddressInfo: (host: string, service: string, hints: Buffer, result: [unknown]) => number;
 	readonly #freeAddressInfo: (result: unknown) => void;
@@ -48,6 +48,7 @@ export class LinuxSockets implements SocketPort {
 	constructor(c: Library) {
 		this.#socket = c.func('int socket(int family, int type, int protocol)');
 		this.#connect = c.func('int connect(int fd, void *address, uint32_t length)');
+		this.#close = c.func('int close(int fd)');
 		this.#setOption = c.func('int setsockopt(int fd, int level, int option, void *value, uint32_t length)');
 		this.#getAddressInfo = c.func('int getaddrinfo(const char *host, const char *service, void *hints, _Out_ void **result)');
 		this.#freeAddressInfo = c.func('void freeaddrinfo(void *result)');
@@ -56,6 +57,10 @@ export class LinuxSockets implements SocketPort {
 
 	connect(address: SocketAddress, waitMs: number, connectMs: number): number {
 		return address.kind === 'unix' ? this.#connectUnix(address.path, waitMs, connectMs) : this.#connectTcp(address, waitMs, connectMs);
+	}
+
+	close(fd: number): void {
+		this.#close(fd);
 	}
 
 	#connectUnix(path: Buffer, waitMs: number, connectMs: number): number {
@@ -110,7 +115,7 @@ export class LinuxSockets implements SocketPort {
 			if (info.protocol === protocolTcp) this.#set(fd, protocolTcp, tcpNoDelay, int32(1));
 			return fd;
 		} catch (error) {
-			closeSync(fd);
+			this.close(fd);
 			throw error;
 		}
 	}

@@ -6,6 +6,7 @@ export const noSockets: SocketPort = {
 	connect() {
 		throw unsupported({ syscall: 'connect' });
 	},
+	close: () => undefined,
 };
 
 export const noSocketsLimit = (system: string): Capability => ({

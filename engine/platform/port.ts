@@ -109,10 +109,12 @@ export type SocketAddress = { readonly kind: 'unix'; readonly path: Buffer } | {
 export interface SocketPort {
 	/**
 	 * Connects a stream socket, trying every address that a name stands for, and gives its descriptor: to be used with `fs.readSync` and `fs.writeSync`, which wait for
-	 * at most `waitMs` and then fail with `EAGAIN`, and closed with `fs.closeSync`. Children do not inherit it.
+	 * at most `waitMs` and then fail with `EAGAIN`. Children do not inherit it.
 	 * Fails with `ENOTFOUND` for a name that nobody knows and `ETIMEDOUT` after `connectMs` per address.
 	 */
 	connect(address: SocketAddress, waitMs: number, connectMs: number): number;
+	/** Of what `connect` gave: `fs.closeSync` warns in worker threads about descriptors that `fs` has not opened. Never fails. */
+	close(fd: number): void;
 }
 
 export type Volume = {

@@ -63,10 +63,11 @@ export function describeReading({ requested, parts, choices, held, reason }: Rea
 	const isHeld = held.writers.length > 0 && createdAt !== null;
 	if (isHeld) views.push(...held.writerViews.map(({ path, at }) => ({ path, at, instantAt: createdAt, hasOrigins: false })));
 	const instant = instants.findLast((each) => instantsMet.includes(each)) ?? 'live';
+	const isFileSystem = parts.every(({ volume }) => volume.kind === 'file-system'); // nobody asks what lies on a block device to write down what it holds
 	const isHeldWholly = isHeld && instant !== 'live';
 	return {
 		views: createdAt === null ? [] : views,
-		consistency: isHeldWholly ? 'application' : instant === 'set' || instant === 'volume' ? 'file-system' : 'crash',
+		consistency: isHeldWholly ? 'application' : isFileSystem && (instant === 'set' || instant === 'volume') ? 'file-system' : 'crash',
 		snapshot: {
 			requested,
 			actual: [...names].join(', '),

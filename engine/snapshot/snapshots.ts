@@ -1,6 +1,7 @@
 /** The one door for jobs: what a selection lies on, who makes snapshots of it, and what is read where. */
 import { realpath } from 'node:fs/promises';
 import { type Clock, EngineError, isEngineError, type Log, toErrorShape } from '../base/index.ts';
+import { isNbdUri } from '../block/index.ts';
 import type { QuiesceMode, SourceSpec, VolumeChange, Volume as VolumeFacts } from '../contract/index.ts';
 import type { MountPoint } from '../platform/index.ts';
 import { type Choice, chooseProvider, type Offer, rankOffers } from './choose-provider.ts';
@@ -33,6 +34,8 @@ export type SnapshotsParts = {
 	readonly writers: readonly WriterFactory[];
 	readonly settings: VolumeSettingsStore;
 	readonly mounts: () => readonly MountPoint[];
+	/** Whether an image file is written through Holdfast, and so is a volume by itself. */
+	readonly isDevice: (path: string) => boolean;
 	readonly clock: Clock;
 	readonly log: Log;
 };
@@ -199,10 +202,12 @@ export class Snapshots {
 
 	async #place(sources: readonly SourceSpec[]): Promise<readonly (readonly PlacedSource[])[]> {
 		const mounts = this.#parts.mounts();
+		const { isDevice } = this.#parts;
 		return Promise.all(
 			sources.map(async ({ kind, path }) => {
 				const real = await realpath(path).catch(() => path); // what is not there is said by who reads it
-				if (kind === 'disk' && real.startsWith('/dev/')) return [{ path: real, volume: blockVolume(real), isLasting: true }];
+				if (kind === 'disk' && (real.startsWith('/dev/') || isNbdUri(path) || isDevice(real)))
+					return [{ path: real, volume: blockVolume(real), isLasting: true }];
 				return placePath(mounts, real);
 			}),
 		);

@@ -4,7 +4,9 @@
  * Not here: cutting into chunks and storing (mover), point-in-time views (snapshot).
  */
 export * from './disk/blocks.ts';
+export * from './disk/change-tracker.ts';
 export * from './disk/leave-out.ts';
+export * from './disk/nbd-change-tracker.ts';
 export * from './disk/stamp.ts';
 export * from './folder/entry.ts';
 export * from './folder/exclusions.ts';

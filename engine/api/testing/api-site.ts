@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import { EngineError, silentLog } from '../../base/index.ts';
 import type { EngineApi, JobSettingsInput, JobSummary, Repository, RepositorySettingsInput, Session, SourceSpec } from '../../contract/index.ts';
 import { isFinal, jobSettings, repositorySettings } from '../../contract/index.ts';
-import { createMachines } from '../../infra/index.ts';
+import { createDevices, createMachines, type DeviceServing } from '../../infra/index.ts';
 import { startScheduler } from '../../jobs/index.ts';
 import { openJobSite } from '../../jobs/testing/job-site.ts';
 import { openPlatform, type Platform, type VolumePort } from '../../platform/index.ts';
@@ -25,6 +25,7 @@ const noHypervisor: Hypervisor = {
 	checkpoints: unreachable,
 	holdStill: unreachable,
 };
+const nobodyServes: DeviceServing = { serve: async () => undefined, stop: async () => undefined, states: async () => [], uri: (name) => `nbd+unix:///${name}` };
 
 export async function openApiSite(t: TestContext, options: { readonly disks?: VolumePort; readonly hypervisor?: Hypervisor } = {}) {
 	const root = await mkdtemp(join(tmpdir(), 'holdfast-api-'));
@@ -47,6 +48,7 @@ export async function openApiSite(t: TestContext, options: { readonly disks?: Vo
 	const api = createApi({
 		...site,
 		machines,
+		devices: createDevices({ store: site.config.devices, serving: nobodyServes, log: silentLog }),
 		openHypervisor: { libvirt: () => options.hypervisor ?? noHypervisor },
 		scheduler,
 		platform,

@@ -1,7 +1,7 @@
 import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { EngineError, isZero, systemErrorCode } from '../../base/index.ts';
 import type { BlockExtent } from '../block-source.ts';
-import { allocationFlag, baseAllocation, dirtyBitmapPrefix, dirtyFlag, type NbdDevice, type StatusExtent } from '../nbd/index.ts';
+import { allocationFlag, baseAllocation, dirtyBitmapPrefix, dirtyFlag, instantPrefix, type NbdDevice, type StatusExtent } from '../nbd/index.ts';
 import { BlockMap, cowBlockBytes } from './block-map.ts';
 
 /** Copied at a time before an overwrite: sixteen blocks. */
@@ -48,6 +48,7 @@ export class CowSnapshot implements NbdDevice {
 		this.#kept = new BlockMap(input.sizeBytes);
 		this.contexts = new Map([
 			[baseAllocation, (offset, length) => describe(input.extents, offset, offset + length, 0, allocationFlag.hole | allocationFlag.zero)],
+			[instantPrefix + input.token, () => [{ lengthBytes: input.sizeBytes, flags: 0 }]],
 			...[...input.changes].map(([token, changes]) => {
 				let map: BlockMap | undefined;
 				return [

@@ -44,7 +44,7 @@ async function serveDevice(t: test.TestContext) {
 		await server[Symbol.asyncDispose]();
 		device.close();
 	};
-	return { device, socket, uri, copyOfSnapshot, end };
+	return { folder, device, socket, uri, copyOfSnapshot, end };
 }
 
 test('COW-02 COW-04: while numbered blocks are written, each of 20 snapshots in a row is one instant', async (t) => {
@@ -70,26 +70,30 @@ test('COW-02 COW-04: while numbered blocks are written, each of 20 snapshots in 
 		newest.push(last);
 	}
 	writer.postMessage('stop');
-	await once(writer, 'message');
+	await once(writer, 'exit');
 	await end();
 });
 
 test('COW-02: fio and qemu-io as writers do not reach into a snapshot', async (t) => {
 	if (!requireTool(t, 'fio', 'nbdcopy', 'qemu-img', 'qemu-io')) return;
-	const { device, uri, copyOfSnapshot, end } = await serveDevice(t);
-	const fio = run('fio', [
-		'--name=load',
-		'--ioengine=nbd',
-		`--uri=${uri('live')}`,
-		'--rw=randwrite',
-		'--bssplit=4k/50:64k/50',
-		'--iodepth=8',
-		`--size=${sizeBytes}`,
-		'--io_size=96M',
-		'--verify=crc32c',
-		'--do_verify=0',
-		'--randrepeat=1',
-	]);
+	const { folder, device, uri, copyOfSnapshot, end } = await serveDevice(t);
+	const fio = run(
+		'fio',
+		[
+			'--name=load',
+			'--ioengine=nbd',
+			`--uri=${uri('live')}`,
+			'--rw=randwrite',
+			'--bssplit=4k/50:64k/50',
+			'--iodepth=8',
+			`--size=${sizeBytes}`,
+			'--io_size=96M',
+			'--verify=crc32c',
+			'--do_verify=0',
+			'--randrepeat=1',
+		],
+		{ cwd: folder },
+	);
 	let isWriting = true;
 	fio
 		.finally(() => {

@@ -5,7 +5,7 @@
  */
 export { NbdSource, type OpenNbdSourceOptions, openNbdSource } from './client/nbd-source.ts';
 export { probeNbd } from './probe.ts';
-export { allocationFlag, baseAllocation, dirtyBitmapPrefix, dirtyFlag, type StatusExtent } from './protocol.ts';
+export { allocationFlag, baseAllocation, dirtyBitmapPrefix, dirtyFlag, instantPrefix, type StatusExtent } from './protocol.ts';
 export type { NbdDevice, WritableDevice } from './server/device.ts';
 export { NbdServer, type NbdServerOptions } from './server/nbd-server.ts';
 export { formatNbdUri, isNbdUri, type NbdAddress, type NbdTransport, parseNbdUri } from './uri.ts';

@@ -71,6 +71,8 @@ export const allocationFlag = { hole: 1, zero: 2 } as const;
 /** QEMU's contexts of dirty bitmaps, and their one flag. */
 export const dirtyBitmapPrefix = 'qemu:dirty-bitmap:';
 export const dirtyFlag = 1;
+/** Of ours: the rest of the name is the token of the instant that an export shows. Names that begin with `x-` are free. */
+export const instantPrefix = 'x-holdfast:instant:';
 
 export const defaultPort = 10809;
 export const maxNameBytes = 4096;

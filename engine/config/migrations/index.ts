@@ -8,6 +8,7 @@ import { throttleRules } from './0005-throttle-rules.ts';
 import { machines } from './0006-machines.ts';
 import { hosts } from './0007-hosts.ts';
 import { snapshots } from './0008-snapshots.ts';
+import { devices } from './0009-devices.ts';
 
 export const migrations: Readonly<Record<string, Migration>> = {
 	'0001-first': first,
@@ -18,4 +19,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
 	'0006-machines': machines,
 	'0007-hosts': hosts,
 	'0008-snapshots': snapshots,
+	'0009-devices': devices,
 };

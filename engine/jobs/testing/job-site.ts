@@ -56,6 +56,7 @@ export async function openJobSite(t: TestContext, options: { readonly clock?: Fa
 		writers: [],
 		settings: config.volumeSettings,
 		mounts: () => [],
+		isDevice: () => false,
 		clock,
 		log: silentLog,
 	});

@@ -7,27 +7,15 @@ import { EngineError, isEngineError } from '../../base/index.ts';
 import { LocalFolder, markRepository } from '../../repository/index.ts';
 import { storageSuite } from '../../repository/storage/storage-suite.ts';
 import { seededRandom } from '../../repository/testing/random.ts';
-import type { TaskObserver } from '../task.ts';
-import { createShare, rateOf, setShare } from '../throttle/index.ts';
 import { methods } from './calls.ts';
 import { openSession } from './client.ts';
 import type { RemotePlace } from './place.ts';
 import { RemoteRepository } from './remote-repository.ts';
 import { RemoteRun } from './remote-run.ts';
-import { workOnHost } from './remote-work.ts';
 import { RepositoryHost } from './repository-host.ts';
 import { connectTo, hostOn, hostRepositories } from './testing.ts';
 
 const mover = { name: 'the far machine', host: '127.0.0.1', port: 0, certificate: '', key: '', authority: '', peerId: 'far' };
-
-const silentObserver: TaskObserver = {
-	mode: () => undefined,
-	counters: () => undefined,
-	activity: () => undefined,
-	warning: () => undefined,
-	info: () => undefined,
-	bottleneck: () => undefined,
-};
 
 async function openRepository(t: TestContext, { marked = true } = {}): Promise<RemotePlace> {
 	const path = fs.mkdtempSync(join(tmpdir(), 'holdfast-wire-'));
@@ -100,7 +88,7 @@ test('whatever is asked, the host answers or ends the session, and goes on servi
 			head.writeUInt32LE(text.byteLength, 12);
 			return Buffer.concat([head, text, bytes]);
 		};
-		const messages = [question(methods.place, 0, json({ path: place.path, keys: [], clientId: 'tester' }), Buffer.alloc(0))];
+		const messages = [question(methods.place, 0, json({ path: place.path, keys: [] }), Buffer.alloc(0))];
 		for (let i = 1; i < 20; i++) {
 			const odd = random.pick<unknown>([
 				{},
@@ -122,69 +110,4 @@ test('whatever is asked, the host answers or ends the session, and goes on servi
 	await using repository = await RemoteRepository.reach(place, { connect: connectTo(port) });
 	assert((await repository.storage.list('')).length > 0, `seed ${seed}`);
 	assert(host.sessions.length >= 1);
-});
-
-test('work is done by the host: news and outcome come back, limits are followed, and cancelling ends it there', async (t) => {
-	const place = await openRepository(t);
-	const pace = Promise.withResolvers<number | null>();
-	const outcome = { chain: 'c', readBytes: 5, damaged: [{ file: 'a.hbk', point: null, path: null, reason: 'a byte is wrong' }], unreadable: [] };
-	const repositories = new RepositoryHost({
-		admit: (_, path) => path,
-		async work(work, { path }, observer, { signal, shares }) {
-			assert.equal(path, place.path);
-			observer.activity('reading');
-			if (work.kind === 'check') return { ...outcome, secret: 'stays there' };
-			const share = shares.read;
-			assert(share, 'there is a limit to follow');
-			for (let last = rateOf(share); ; last = rateOf(share)) {
-				if (last === 1000) pace.resolve(last);
-				if (signal.aborted) throw new EngineError('cancelled', 'ended there');
-				await new Promise((resolve) => setImmediate(resolve));
-			}
-		},
-	});
-	const { port } = await hostOn(t, { serve: (peer, session) => repositories.serve(peer, session) });
-	const connect = connectTo(port);
-	const heard: string[] = [];
-	const observer = { ...silentObserver, activity: (text: string) => void heard.push(text) };
-	assert.deepEqual(await workOnHost(place, { kind: 'check', chainId: 'c', part: null }, observer, { connect }), outcome);
-	assert.deepEqual(heard, ['reading']);
-
-	const read = createShare(5000);
-	const controller = new AbortController();
-	const stepping = workOnHost(place, { kind: 'step', chainId: 'c', step: { kind: 'compact' } }, observer, {
-		connect,
-		shares: { read, write: null },
-		signal: controller.signal,
-	});
-	stepping.catch(() => undefined);
-	setShare(read, 1000);
-	assert.equal(await pace.promise, 1000);
-	controller.abort(new EngineError('cancelled', 'by the test'));
-	await assert.rejects(stepping, (error) => isEngineError(error, 'cancelled'));
-});
-
-test('a process that was started anew ends first what the one before has left at the host', async (t) => {
-	const place = await openRepository(t);
-	const ended = Promise.withResolvers<void>();
-	const begun = Promise.withResolvers<void>();
-	const repositories = new RepositoryHost({
-		admit: (_, path) => path,
-		work: async (_work, _place, _observer, { signal }) => {
-			begun.resolve();
-			await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-			ended.resolve();
-			throw signal.reason;
-		},
-	});
-	const { port } = await hostOn(t, { serve: (peer, session) => repositories.serve(peer, session) });
-	const connect = connectTo(port);
-	const left = workOnHost(place, { kind: 'verify', pointId: 'p' }, silentObserver, { connect });
-	left.catch(() => undefined);
-	await begun.promise;
-	await using same = await RemoteRepository.reach(place, { connect });
-	assert.ok(await same.storage.space(), 'other sessions of the same process leave it alone');
-	await using _later = await RemoteRepository.reach({ ...place, clientId: 'started anew' }, { connect });
-	await ended.promise;
-	await assert.rejects(left, (error) => isEngineError(error, 'connection.lost'));
 });

@@ -1,6 +1,6 @@
 /**
  * For tests only: a thread that writes blocks 0, 1, 2 … of a disk over and over, one after the other has been acknowledged, each filled with a number that grows by
- * one. At any instant the disk holds an unbroken row of numbers; torn between two instants it does not.
+ * one; says so after each round. At any instant the disk holds an unbroken row of numbers; torn between two instants it does not.
  */
 import { once } from 'node:events';
 import net from 'node:net';
@@ -44,8 +44,7 @@ for (; !isStopping; number++) {
 	for (let at = 28; at < request.length; at += 4) request.writeUInt32BE(number, at);
 	socket.write(request);
 	if ((await take(16)).readUInt32BE(4) !== 0) throw new Error('a write failed');
-	if (number === blocks) port.postMessage('round');
+	if (number > 0 && number % blocks === 0) port.postMessage('round');
 }
 socket.destroy();
-port.postMessage(number);
 port.close();

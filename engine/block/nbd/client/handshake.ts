@@ -7,6 +7,7 @@ import {
 	handshakeFlag,
 	infoType,
 	initMagic,
+	instantPrefix,
 	maxNameBytes,
 	option,
 	optionMagic,
@@ -23,6 +24,8 @@ export type NbdExport = {
 	readonly hasStructuredReplies: boolean;
 	/** Metadata contexts that the server has, by name, with the number that its replies carry. */
 	readonly contexts: ReadonlyMap<string, number>;
+	/** The token of the instant that it shows, if it is one of ours. */
+	readonly instant: string | null;
 	/** Requests begin and end at multiples of it. */
 	readonly minBlockBytes: number;
 	readonly maxPayloadBytes: number;
@@ -52,7 +55,8 @@ export function negotiate(stream: NbdStream, exportName: string, contexts: reado
 			if (contexts.includes(name)) known.set(name, data.readUInt32BE(0));
 		});
 	}
-	const facts = { hasStructuredReplies, contexts: known, minBlockBytes: 1, maxPayloadBytes: defaultMaxPayloadBytes };
+	const instant = hasStructuredReplies ? askForInstant(options, exportName) : null;
+	const facts = { hasStructuredReplies, contexts: known, instant, minBlockBytes: 1, maxPayloadBytes: defaultMaxPayloadBytes };
 	let described: Pick<NbdExport, 'sizeBytes' | 'isReadOnly'> | null = null;
 	let sizes: Pick<NbdExport, 'minBlockBytes' | 'maxPayloadBytes'> = facts;
 	const wanted = Buffer.concat([text(exportName), uint16(1), uint16(infoType.blockSize)]);
@@ -106,6 +110,15 @@ class Options {
 		}
 		throw brokenProtocol(this.#stream.uri, `its answer to option ${number} does not end`);
 	}
+}
+
+function askForInstant(options: Options, exportName: string): string | null {
+	let instant: string | null = null;
+	options.ask(option.listMetaContext, Buffer.concat([text(exportName), uint32(1), text(instantPrefix)]), ({ type, data }) => {
+		const name = data.toString('utf8', 4);
+		if (type === optionReply.metaContext && name.startsWith(instantPrefix)) instant = name.slice(instantPrefix.length);
+	});
+	return instant;
 }
 
 function listExports(options: Options): readonly string[] {

@@ -40,6 +40,8 @@ export function openNbdSource(address: NbdAddress, { dirtyBitmap, silenceMs, pla
 export class NbdSource implements BlockSource {
 	readonly format = 'nbd';
 	readonly sizeBytes: number;
+	/** The token of the instant that the export shows; null where it does not say. */
+	readonly instant: string | null;
 	readonly #connection: NbdConnection;
 	readonly #bitmapContext: string | null;
 
@@ -47,6 +49,7 @@ export class NbdSource implements BlockSource {
 		this.#connection = connection;
 		this.#bitmapContext = bitmapContext;
 		this.sizeBytes = connection.facts.sizeBytes;
+		this.instant = connection.facts.instant;
 	}
 
 	extents(): readonly BlockExtent[] {

@@ -1,4 +1,4 @@
-import { closeSync, readSync, writeSync } from 'node:fs';
+import { readSync, writeSync } from 'node:fs';
 import { systemErrorCode } from '../../../base/index.ts';
 import type { Platform } from '../../../platform/index.ts';
 import { connectError, connectionLost } from '../nbd-error.ts';
@@ -12,12 +12,14 @@ const connectMs = 10_000;
 export class NbdStream {
 	readonly uri: string;
 	readonly #silenceMs: number;
+	readonly #platform: Platform;
 	#fd: number | null;
 
 	/** @param silenceMs a server that says nothing for so long is lost */
 	constructor(address: NbdAddress, platform: Platform, silenceMs: number) {
 		this.uri = formatNbdUri(address);
 		this.#silenceMs = silenceMs;
+		this.#platform = platform;
 		const { transport } = address;
 		try {
 			this.#fd = platform.sockets.connect(transport.kind === 'unix' ? { kind: 'unix', path: Buffer.from(transport.path) } : transport, waitMs, connectMs);
@@ -61,6 +63,6 @@ export class NbdStream {
 	close(): void {
 		const fd = this.#fd;
 		this.#fd = null;
-		if (fd !== null) closeSync(fd);
+		if (fd !== null) this.#platform.sockets.close(fd);
 	}
 }

@@ -163,3 +163,48 @@ test('whatever a client says, the server answers or hangs up, and serves the nex
 	assert.ok(less > rounds / 10, `${less} of ${rounds} were cut short`);
 	assert.equal(await say(session), whole, 'serves the next one');
 });
+
+/** Certificates of a server and of clients, in the file names that libnbd looks for. */
+async function makeCertificates(folder: string): Promise<{ certificate: string; key: string; authority: string }> {
+	const at = (name: string): string => join(folder, name);
+	const openssl = (...args: string[]): Promise<string> => runBeside('openssl', ...args);
+	const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+	await openssl('req', '-x509', ...newKey, '-subj', '/CN=authority', '-days', '2', '-keyout', at('ca-key.pem'), '-out', at('ca-cert.pem'));
+	for (const [name, subject] of [
+		['server', 'localhost'],
+		['client', 'proxy'],
+	] as const) {
+		await openssl(
+			'req',
+			...newKey,
+			'-subj',
+			`/CN=${subject}`,
+			'-addext',
+			`subjectAltName=DNS:${subject}`,
+			'-keyout',
+			at(`${name}-key.pem`),
+			'-out',
+			at(`${name}.csr`),
+		);
+		const signing = ['-CA', at('ca-cert.pem'), '-CAkey', at('ca-key.pem'), '-CAcreateserial', '-copy_extensions', 'copy', '-days', '2'];
+		await openssl('x509', '-req', '-in', at(`${name}.csr`), ...signing, '-out', at(`${name}-cert.pem`));
+	}
+	const read = (name: string): string => readFileSync(at(name), 'utf8');
+	return { certificate: read('server-cert.pem'), key: read('server-key.pem'), authority: read('ca-cert.pem') };
+}
+
+test('with TLS only clients that hold a certificate of the authority learn anything', async (t) => {
+	if (!requireTool(t, 'nbdinfo', 'nbdcopy', 'openssl')) return;
+	const [folder, strangers] = [temporaryFolder(t), temporaryFolder(t)];
+	const disk = makeDisk();
+	await using server = new NbdServer(new Map([['d', disk]]), { tls: await makeCertificates(folder) });
+	await makeCertificates(strangers);
+	const { port } = (await server.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 })) as Extract<NbdTransport, { kind: 'tcp' }>;
+	const uri = (certificates: string): string => `nbds://localhost:${port}/d?tls-certificates=${certificates}`;
+	const copy = join(temporaryFolder(t), 'copy');
+	await runBeside('nbdcopy', uri(folder), copy);
+	assert.ok(readFileSync(copy).equals(disk.bytes));
+	await assert.rejects(runBeside('nbdinfo', uri(strangers)));
+	await assert.rejects(runBeside('nbdinfo', `nbd://localhost:${port}/d`));
+	await assert.rejects(runBeside('nbdinfo', '--list', `nbd://localhost:${port}`));
+});
