@@ -17,3 +17,13 @@ export { type Membership, type MoverFolder, openMoverFolder } from './mover-fold
 export { type MoverHost, type MoverOptions, startMover } from './mover-host.ts';
 export { parsePairingToken } from './pairing-token.ts';
 export { isInside, realPathOf } from './paths.ts';
+export {
+	type OffHostApplication,
+	type OffHostMachine,
+	type OffHostPlan,
+	type OffHostRequest,
+	type OffHostStep,
+	type OffHostVolume,
+	planOffHost,
+	refuseOffHost,
+} from './plan-off-host.ts';
