@@ -76,7 +76,13 @@ export function createFakeMachines(isEmpty: boolean, emit: (event: EngineEvent) 
 			return put({ ...before, settings, revision: before.revision + 1 });
 		},
 		async remove({ id }) {
-			const { state } = get(id);
+			const { state, settings } = get(id);
+			if (id === 'm-vault')
+				throw new EngineError(
+					'busy.machine',
+					`Something depends on “${settings.name}”: it holds the repositories “Vault”, which the jobs “Mail server”, “Web server” use.`,
+					{ hint: 'Give these jobs another repository and remove these ones first. Their files stay.' },
+				);
 			machines.delete(id);
 			emit({ kind: 'machine', id });
 			return { isTold: state === 'online' };

@@ -200,6 +200,15 @@ const shots: readonly Shot[] = [
 		act: (page) => page.getByRole('button', { name: 'Remove…' }).click(),
 	},
 	{
+		name: 'machine-in-use',
+		place: '/infrastructure/machines/m-vault',
+		act: async (page) => {
+			await page.getByRole('button', { name: 'Remove…' }).click();
+			await page.getByRole('dialog').getByRole('button', { name: 'Remove it' }).click();
+			await page.getByText(/depends on/).waitFor();
+		},
+	},
+	{
 		name: 'repository-on-machine',
 		place: '/repositories',
 		act: async (page) => {

@@ -124,6 +124,9 @@ test('VAL-29 CONSOLE-09: who may hold a repository, and what depends on a machin
 	assert.match(removal.message, /“Far”.*“Web”/);
 	assert.equal((await refusal('machine', 'set', 'Vault', '--role', 'gateway')).code, 'busy.machine');
 
+	const moved = await ok('repository', 'edit', 'Far', '--no-on', '--path', 'near');
+	assert.deepEqual([moved.repository.machine, moved.repository.path], [null, join(server.root, 'near')]);
+	await ok('repository', 'edit', 'Far', '--on', 'Vault', '--path', folder);
 	mover.child.kill('SIGKILL');
 	await mover.ended;
 	const offline = (await server.json('job', 'run', 'Web')).document.session.error;

@@ -16,6 +16,7 @@ export function addRepositoryEdit(group: Command, line: CommandLine): void {
 				.argument('<NAME>', 'name or id')
 				.option('--name <new>', 'a new name')
 				.option('--path <dir>', 'where the folder lies now; its files are not moved')
+				.option('--no-on', 'the machine of the backup server holds the folder now')
 				.option('--no-single-file', 'one chain per object')
 				.option('--no-encrypt', 'chains of jobs without a key of their own are not encrypted from now on'),
 			'repository edit Main --max-tasks 8 --write-limit 0',

@@ -9,7 +9,8 @@ import { addEncryptionOptions, type EncryptionOptions } from './encryption-optio
 
 export type RepositoryOptions = EncryptionOptions & {
 	readonly path?: string;
-	readonly on?: string;
+	/** False when an edit brings it back to the machine of the backup server. */
+	readonly on?: string | false;
 	readonly singleFile?: boolean;
 	readonly maxTasks?: string;
 	readonly readLimit?: string;
@@ -39,7 +40,7 @@ export async function locationChange(
 	{ path, on }: RepositoryOptions,
 	{ workingFolder, present }: { workingFolder: string; present?: RepositorySettings },
 ): Promise<Partial<Pick<RepositorySettings, 'path' | 'machineId'>>> {
-	const machineId = on === undefined ? (present?.machineId ?? null) : (await findMachine(client, on)).id;
+	const machineId = on === undefined ? (present?.machineId ?? null) : on === false ? null : (await findMachine(client, on)).id;
 	if (path !== undefined && machineId !== null && !isAbsolute(path) && !win32.isAbsolute(path))
 		throw new EngineError('usage.invalid', `--path: "${path}" is not an absolute path.`, { hint: 'Write the path from the root of that machine.' });
 	return {

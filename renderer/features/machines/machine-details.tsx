@@ -1,9 +1,9 @@
 import { ActionIcon, Button, Group } from '@mantine/core';
 import { IconPencil, IconRefresh, IconTrash, IconX } from '@tabler/icons-react';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import type { Machine } from '../../../engine/contract/index.ts';
-import { navigate } from '../../app/router.tsx';
+import { Link, navigate } from '../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../client.ts';
 import { Bytes, ConfirmDialog, ErrorPanel, Facts, formatBytes, notifyDone, notifyFailure, Section, TimeAgo } from '../../ui/index.ts';
 import { EditMachineDialog } from './machine-dialogs.tsx';
@@ -17,6 +17,8 @@ export function MachineDetails({ machine }: { readonly machine: Machine }): Reac
 	const { settings, status, problem } = machine;
 	const trpc = useTRPC();
 	const queryClient = useQueryClient();
+	const repositories = useQuery(trpc.repositories.list.queryOptions());
+	const held = (repositories.data ?? []).filter((repository) => repository.settings.machineId === machine.id);
 	const [dialog, setDialog] = useState<'edit' | 'remove' | null>(null);
 	const stale = (): void => void queryClient.invalidateQueries(trpc.machines.pathFilter());
 	const rescan = useMutation(
@@ -76,6 +78,18 @@ export function MachineDetails({ machine }: { readonly machine: Machine }): Reac
 						]}
 					/>
 				</Section>
+				{held.length > 0 ? (
+					<Section title="Repositories">
+						<ul className={classes.volumes}>
+							{held.map(({ id, settings: { name, path } }) => (
+								<li key={id}>
+									<Link to={`/repositories/${encodeURIComponent(id)}`}>{name}</Link>
+									<code>{path}</code>
+								</li>
+							))}
+						</ul>
+					</Section>
+				) : null}
 				{status && status.volumes.length > 0 ? (
 					<Section title="Volumes">
 						<ul className={classes.volumes}>
@@ -99,12 +113,14 @@ export function MachineDetails({ machine }: { readonly machine: Machine }): Reac
 				isBusy={remove.isPending}
 				failure={remove.error ? errorShapeOf(remove.error) : null}
 				losses={[
-					'No repository and no job uses it.',
 					'Nothing is deleted there. To manage it again it must be paired with a new token.',
 					...(machine.state === 'offline' ? ['It is offline, and will not know: remove the folder of its data mover there.'] : []),
 				]}
 				onConfirm={() => remove.mutate({ id: machine.id, revision: machine.revision })}
-				onClose={() => setDialog(null)}
+				onClose={() => {
+					setDialog(null);
+					remove.reset();
+				}}
 			>
 				Its data mover belongs to nobody then, and ends.
 			</ConfirmDialog>
