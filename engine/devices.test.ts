@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -95,4 +95,5 @@ test('SNAP-01 COW-04 PIPE-04: a job reads a device from its own snapshot while i
 	assert.deepEqual([served?.state, served?.snapshots, served?.clients], ['served', [], 0]);
 	await engine.api.devices.remove({ id: served?.id ?? '', revision: served?.revision ?? 0 }, none);
 	assert.deepEqual(await engine.api.devices.list(none), []);
+	assert.deepEqual(readdirSync(join(place, 'data', 'devices')), [], 'nothing of it is left');
 });

@@ -1,4 +1,5 @@
 /** What the engine's main thread and the thread that serves devices say to each other. */
+import { join } from 'node:path';
 import type { ErrorShape } from '../../../contract/index.ts';
 
 export type ServeSetup = {
@@ -18,6 +19,8 @@ export type DeviceToServe = {
 	/** Per snapshot; null: a fifth of the device, 256 MiB at least. */
 	readonly cacheLimitBytes: number | null;
 };
+
+export const changeLogPath = (folder: string, deviceId: string): string => join(folder, `changes-${deviceId}`);
 
 export type SnapshotToTake = { readonly leaseId: string; readonly deviceId: string };
 export type TakenSnapshot = { readonly exportName: string; readonly token: string; readonly createdAt: number };

@@ -8,7 +8,17 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { assert, assertNever, EngineError, systemClock, toErrorShape } from '../../../base/index.ts';
 import { CowDevice, type CowSnapshot, type NbdDevice, NbdServer } from '../../../block/index.ts';
 import { openPlatform } from '../../../platform/index.ts';
-import type { DeviceState, DeviceToServe, ServeAnswer, ServeMessage, ServeRequest, ServeSetup, SnapshotToTake, TakenSnapshot } from './protocol.ts';
+import {
+	changeLogPath,
+	type DeviceState,
+	type DeviceToServe,
+	type ServeAnswer,
+	type ServeMessage,
+	type ServeRequest,
+	type ServeSetup,
+	type SnapshotToTake,
+	type TakenSnapshot,
+} from './protocol.ts';
 
 assert(parentPort, 'this file is a worker thread');
 const port: MessagePort = parentPort;
@@ -39,7 +49,7 @@ function serve(settings: DeviceToServe): void {
 	const cacheFolder = settings.cacheFolder ?? folder;
 	mkdirSync(cacheFolder, { recursive: true, mode: 0o700 });
 	removeCaches(cacheFolder);
-	const device = new CowDevice({ path: settings.path, changeLogPath: join(folder, `changes-${settings.id}`), platform });
+	const device = new CowDevice({ path: settings.path, changeLogPath: changeLogPath(folder, settings.id), platform });
 	served.set(settings.id, { settings, device, snapshots: new Map() });
 	exports.set(settings.name, device);
 }

@@ -1,9 +1,19 @@
-import { realpath } from 'node:fs/promises';
+import { realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { EngineError, startThread } from '../../../base/index.ts';
 import { formatNbdUri } from '../../../block/index.ts';
-import type { DeviceState, DeviceToServe, ServeAnswer, ServeMessage, ServeRequest, ServeSetup, SnapshotToTake, TakenSnapshot } from './protocol.ts';
+import {
+	changeLogPath,
+	type DeviceState,
+	type DeviceToServe,
+	type ServeAnswer,
+	type ServeMessage,
+	type ServeRequest,
+	type ServeSetup,
+	type SnapshotToTake,
+	type TakenSnapshot,
+} from './protocol.ts';
 
 type Waiting = { readonly resolve: (result: unknown) => void; readonly reject: (error: unknown) => void };
 
@@ -44,10 +54,10 @@ export class ServedDevices implements AsyncDisposable {
 		this.#served.set(device.id, { ...device, realPath: await realpath(device.path) });
 	}
 
-	/** Snapshots of it are lost. One that is not served is no error. */
+	/** For good: snapshots of it are lost, and what has changed is forgotten. One that is not served is no error. */
 	async stop(deviceId: string): Promise<void> {
-		if (!this.#served.delete(deviceId)) return;
-		await this.#ask({ kind: 'stop', deviceId });
+		if (this.#served.delete(deviceId)) await this.#ask({ kind: 'stop', deviceId });
+		await rm(changeLogPath(this.#setup.folder, deviceId), { force: true });
 	}
 
 	/** All at one instant, or none. @throws `snapshot.failed` and what a full disk says */
