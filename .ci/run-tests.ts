@@ -22,6 +22,8 @@ const longest = [
 	'engine/cli/cli.test.ts',
 	'engine/repository/crash.test.ts',
 	'engine/cli/chains.test.ts',
+	'engine/cli/remote-repository.test.ts',
+	'engine/cli/remote-network.test.ts',
 	'engine/restore/disks.test.ts',
 	'engine/restore/everything.test.ts',
 	'engine/restore/repair.test.ts',
