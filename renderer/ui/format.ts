@@ -19,6 +19,14 @@ export function formatBytes(bytes: number): string {
 
 export const formatRate = (bytesPerSec: number): string => `${formatBytes(bytesPerSec)}/s`;
 
+const megabyte = 1e6;
+const figure = new Intl.NumberFormat(undefined, { maximumFractionDigits: 3 });
+
+/** Lines are sold in millions: limits are the one place of the console where a megabyte has 10⁶ bytes, as on the command line. */
+export const formatLimit = (bytesPerSec: number): string => `${figure.format(bytesPerSec / megabyte)} MB/s`;
+export const bytesPerSecOf = (megabytesPerSec: number): number => Math.round(megabytesPerSec * megabyte);
+export const megabytesPerSecOf = (bytesPerSec: number): number => bytesPerSec / megabyte;
+
 /** `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
 export function formatDuration(ms: number): string {
 	if (ms < 950) return `${digits[1]?.format(ms / 1000)} s`;

@@ -4,6 +4,7 @@
  */
 export { ConfirmDialog, type ConfirmDialogProps } from './confirm-dialog.tsx';
 export {
+	bytesPerSecOf,
 	formatBytes,
 	formatDate,
 	formatDateTime,
@@ -11,11 +12,13 @@ export {
 	formatDuration,
 	formatFull,
 	formatHour,
+	formatLimit,
 	formatNumber,
 	formatRate,
 	formatTime,
 	formatTimeAgo,
 	formatWeekdayTime,
+	megabytesPerSecOf,
 	plural,
 } from './format.ts';
 export { notifyDone, notifyFailure } from './notify.tsx';

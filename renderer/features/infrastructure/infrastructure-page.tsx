@@ -6,9 +6,20 @@ import type { ThrottleRule } from '../../../engine/contract/index.ts';
 import type { PageProps } from '../../app/pages.tsx';
 import { navigate, useQueryParam } from '../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../client.ts';
-import { ConfirmDialog, EmptyState, ErrorPanel, notifyFailure, PageHeader, plural, StatusBadge, type TableColumn, VirtualTable } from '../../ui/index.ts';
+import {
+	ConfirmDialog,
+	EmptyState,
+	ErrorPanel,
+	formatLimit,
+	notifyFailure,
+	PageHeader,
+	plural,
+	StatusBadge,
+	type TableColumn,
+	VirtualTable,
+} from '../../ui/index.ts';
 import classes from './infrastructure.module.css';
-import { rateText, stateOf, windowsText } from './rule-words.ts';
+import { stateOf, windowsText } from './rule-words.ts';
 import { ThrottleDialog } from './throttle-dialog.tsx';
 
 /** How many transfers a rule holds changes without any event. */
@@ -102,7 +113,7 @@ const shown: readonly TableColumn<ThrottleRule>[] = [
 		header: 'Limit',
 		width: '96px',
 		align: 'end',
-		cell: ({ settings }) => rateText(settings.bytesPerSec),
+		cell: ({ settings }) => formatLimit(settings.bytesPerSec),
 		sortBy: ({ settings }) => settings.bytesPerSec,
 	},
 	{
@@ -174,7 +185,7 @@ function RemoveDialog({ rule: { id, revision, settings, transferCount }, onClose
 			onConfirm={() => remove.mutate({ id, revision })}
 			onClose={onClose}
 		>
-			Traffic between {settings.from} and {settings.to} is no longer held to {rateText(settings.bytesPerSec)}. To keep the rule for later, switch it off
+			Traffic between {settings.from} and {settings.to} is no longer held to {formatLimit(settings.bytesPerSec)}. To keep the rule for later, switch it off
 			instead.
 		</ConfirmDialog>
 	);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { parseThrottleWindow, type ThrottleWindow } from '../../../engine/contract/index.ts';
-import { bytesPerSecOf, minuteOf, rateText, stateOf, windowsText } from './rule-words.ts';
+import { bytesPerSecOf, formatLimit } from '../../ui/format.ts';
+import { minuteOf, stateOf, windowsText } from './rule-words.ts';
 
 const windows = (...texts: string[]): ThrottleWindow[] => texts.map((text) => parseThrottleWindow(text) as ThrottleWindow);
 
@@ -11,7 +12,7 @@ test('times of a rule are told as people write them', () => {
 });
 
 test('a rate is told in the unit in which it is given', () => {
-	assert.equal(rateText(bytesPerSecOf(12.5)), `${(12.5).toLocaleString()} MB/s`);
+	assert.equal(formatLimit(bytesPerSecOf(12.5)), `${(12.5).toLocaleString()} MB/s`);
 	assert.equal(bytesPerSecOf(0.75), 750_000);
 });
 

@@ -1,14 +1,6 @@
 import { formatThrottleWindow, minutesPerDay, type ThrottleRule, type ThrottleWindow, weekdays } from '../../../engine/contract/index.ts';
 import type { Status } from '../../ui/index.ts';
 
-const megabyte = 1e6;
-const figure = new Intl.NumberFormat(undefined, { maximumFractionDigits: 3 });
-
-/** Lines are sold in millions: the one place of the console where a megabyte has 10⁶ bytes, as on the command line. */
-export const rateText = (bytesPerSec: number): string => `${figure.format(bytesPerSec / megabyte)} MB/s`;
-export const bytesPerSecOf = (megabytesPerSec: number): number => Math.round(megabytesPerSec * megabyte);
-export const megabytesPerSecOf = (bytesPerSec: number): number => bytesPerSec / megabyte;
-
 const dayNames: Readonly<Record<string, string>> = { mon: 'Mon', tue: 'Tue', wed: 'Wed', thu: 'Thu', fri: 'Fri', sat: 'Sat', sun: 'Sun' };
 export const days = weekdays.map((value) => ({ value, label: dayNames[value] ?? value }));
 

@@ -3,9 +3,9 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import type { ErrorShape, ThrottleRule, ThrottleSettings } from '../../../engine/contract/index.ts';
 import { errorShapeOf, useTRPC } from '../../client.ts';
-import { type Conflict, ErrorPanel, type SettingRow, StaleRevision } from '../../ui/index.ts';
+import { bytesPerSecOf, type Conflict, ErrorPanel, formatLimit, megabytesPerSecOf, type SettingRow, StaleRevision } from '../../ui/index.ts';
 import classes from './infrastructure.module.css';
-import { bytesPerSecOf, megabytesPerSecOf, rateText, windowsText } from './rule-words.ts';
+import { windowsText } from './rule-words.ts';
 import { type DraftWindow, draftOf, officeHours, WindowFields, windowsOf } from './window-fields.tsx';
 
 /** Adds a rule, or changes one. What the server says of a field stands beside it. */
@@ -186,7 +186,7 @@ const rows: readonly SettingRow<ThrottleSettings>[] = [
 	{ label: 'Name', text: ({ name }) => name },
 	{ label: 'Between', text: ({ from }) => from },
 	{ label: 'and', text: ({ to }) => to },
-	{ label: 'Limit', text: ({ bytesPerSec }) => rateText(bytesPerSec) },
+	{ label: 'Limit', text: ({ bytesPerSec }) => formatLimit(bytesPerSec) },
 	{ label: 'When', text: ({ windows }) => windowsText(windows) },
 	{ label: 'Applied', text: ({ enabled }) => (enabled ? 'yes' : 'no') },
 ];

@@ -3,15 +3,13 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import type { ErrorShape, Repository, RepositorySettings } from '../../../engine/contract/index.ts';
 import { errorShapeOf, useTRPC } from '../../client.ts';
-import { type Conflict, ErrorPanel, formatBytes, plural, StaleRevision } from '../../ui/index.ts';
+import { bytesPerSecOf, type Conflict, ErrorPanel, formatBytes, megabytesPerSecOf, plural, StaleRevision } from '../../ui/index.ts';
 import { aNewKey, choiceErrors, choiceOf, chosenKeyId, EncryptionPart, type MadeKey, RecoveryKeyDialog, useEncryptedSave } from '../keys/index.ts';
 import { PlacePicker } from '../places/index.ts';
 import { CheckSettings, usualChecks } from './check-settings.tsx';
 import classes from './repository-dialog.module.css';
 import { type Field, fieldOf } from './repository-fields.ts';
 import { settingRows } from './setting-rows.ts';
-
-const MiB = 2 ** 20;
 
 /** Adds a repository, or changes one. The server tries the folder out before it trusts it; what it says stands beside the field. */
 export function RepositoryDialog({
@@ -257,11 +255,13 @@ function LimitInput({
 		<NumberInput
 			label={label}
 			placeholder="none"
-			min={1}
-			suffix=" MiB/s"
+			min={0.001}
+			decimalScale={3}
+			suffix=" MB/s"
 			thousandSeparator
-			value={value === null ? '' : Math.round(value / MiB)}
-			onChange={(next) => onChange(typeof next === 'number' && next > 0 ? next * MiB : null)}
+			hideControls
+			value={value === null ? '' : megabytesPerSecOf(value)}
+			onChange={(next) => onChange(typeof next === 'number' && next > 0 ? bytesPerSecOf(next) : null)}
 			error={error}
 		/>
 	);

@@ -10,8 +10,8 @@ import {
 	ConfirmDialog,
 	ErrorPanel,
 	formatBytes,
+	formatLimit,
 	formatNumber,
-	formatRate,
 	notifyDone,
 	notifyFailure,
 	PageHeader,
@@ -97,8 +97,8 @@ function RepositoryView({ repository }: { readonly repository: Repository }): Re
 							<small>
 								{' '}
 								{[
-									settings.readLimit !== null && `read ≤ ${formatRate(settings.readLimit)}`,
-									settings.writeLimit !== null && `write ≤ ${formatRate(settings.writeLimit)}`,
+									settings.readLimit !== null && `read ≤ ${formatLimit(settings.readLimit)}`,
+									settings.writeLimit !== null && `write ≤ ${formatLimit(settings.writeLimit)}`,
 								]
 									.filter(Boolean)
 									.join(', ')}

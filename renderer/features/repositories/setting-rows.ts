@@ -1,8 +1,8 @@
 import type { RepositorySettings } from '../../../engine/contract/index.ts';
-import { formatRate, type SettingRow } from '../../ui/index.ts';
+import { formatLimit, type SettingRow } from '../../ui/index.ts';
 import { aNewKey } from '../keys/index.ts';
 
-const rate = (value: number | null): string => (value === null ? 'none' : formatRate(value));
+const rate = (value: number | null): string => (value === null ? 'none' : formatLimit(value));
 /** What a person compares when somebody saved first. */
 export const settingRows: readonly SettingRow<RepositorySettings>[] = [
 	{ label: 'Name', text: ({ name }) => name },
