@@ -1,32 +1,16 @@
 /** Devices from the command line, each command with an engine of its own. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { silentLog, systemClock } from '../base/index.ts';
-import { openEngine } from '../engine.ts';
-import { runCommandLine } from './index.ts';
-import { Collected } from './testing.ts';
+import { makePlaceInProcess } from './testing/program.ts';
 
 test('a device is added when it can be served, listed, and removed; what is wrong names the option', async (t) => {
-	const root = await mkdtemp(join(tmpdir(), 'holdfast-device-'));
-	t.after(() => rm(root, { recursive: true, force: true }));
+	const place = await makePlaceInProcess(t);
+	const { root } = place;
 	const run = async (...args: string[]) => {
-		const [stdout, stderr] = [new Collected(), new Collected()];
-		const surroundings = {
-			stdout,
-			stderr,
-			environment: { HOLDFAST_DATA: join(root, 'data') },
-			workingFolder: root,
-			clock: systemClock,
-			rendererFolder: join(root, 'no-console'),
-			program: join(root, 'no-program'),
-			announce: () => undefined,
-			openEngine: (options: Parameters<typeof openEngine>[0]) => openEngine({ ...options, logger: silentLog }),
-		};
-		const code = await runCommandLine([...args, '--json'], surroundings, '1.2.3');
-		return { code, ...JSON.parse(stdout.text) };
+		const { code, document } = await place.json(...args);
+		return { code, ...document };
 	};
 	await writeFile(join(root, 'db.img'), '');
 	await truncate(join(root, 'db.img'), 1 << 20);

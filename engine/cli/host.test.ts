@@ -1,39 +1,17 @@
 /** Hypervisor hosts from the command line, on a real engine and a real libvirtd. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { silentLog, systemClock } from '../base/index.ts';
 import { requireTool } from '../base/testing.ts';
-import { openEngine } from '../engine.ts';
 import { isRootOnLinux } from '../platform/testbed.ts';
 import { LibvirtHost } from '../source/vm/testing/libvirt-host.ts';
-import { runCommandLine } from './index.ts';
-import { Collected } from './testing.ts';
+import { makePlaceInProcess } from './testing/program.ts';
 
 test('SRV-07: a host is added when it answers, its machines are listed, and it is forgotten', { timeout: 240_000 }, async (t) => {
 	if (!isRootOnLinux(t) || !requireTool(t, 'libvirtd', 'virsh', 'qemu-img')) return;
-	const root = await mkdtemp(join(tmpdir(), 'holdfast-hosts-'));
-	t.after(() => rm(root, { recursive: true, force: true }));
+	const place = await makePlaceInProcess(t);
 	const run = async (...args: string[]) => {
-		const [stdout, stderr] = [new Collected(), new Collected()];
-		const code = await runCommandLine(
-			[...args, '--json'],
-			{
-				stdout,
-				stderr,
-				environment: { HOLDFAST_DATA: join(root, 'data') },
-				workingFolder: root,
-				clock: systemClock,
-				rendererFolder: join(root, 'no-console'),
-				program: join(root, 'no-program'),
-				announce: () => undefined,
-				openEngine: (options) => openEngine({ ...options, logger: silentLog }),
-			},
-			'1.2.3',
-		);
-		return { code, ...JSON.parse(stdout.text) };
+		const { code, document } = await place.json(...args);
+		return { code, ...document };
 	};
 	await using libvirt = await LibvirtHost.start();
 	await libvirt.define('ledger', { disks: { vda: '1G' } });

@@ -1,6 +1,6 @@
 /** From the names that people use to what the contract asks for. Names win over ids, since they are what was typed. */
 import { EngineError, isEngineError } from '../base/index.ts';
-import type { Device, Host, JobSummary, Machine, Repository, ThrottleRule } from '../contract/index.ts';
+import type { Device, ErrorCode, Host, JobSummary, Machine, Repository, ThrottleRule } from '../contract/index.ts';
 import type { Client } from './connection.ts';
 import { printable } from './format.ts';
 import type { Output } from './output.ts';
@@ -13,22 +13,34 @@ function pick<Item extends { readonly id: string }>(items: readonly Item[], name
 	);
 }
 
-const known = (names: readonly string[], none: string): string =>
-	names.length === 0 ? none : `There is: ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''}.`;
+type Named = { readonly id: string; readonly settings: { readonly name: string } };
 
-export async function findJob(client: Client, name: string): Promise<JobSummary> {
-	const jobs = await client.jobs.list.query();
-	const job = pick(jobs, ({ settings }) => settings.name, name);
-	if (job === undefined) {
-		throw new EngineError('not-found.job', `There is no job "${name}".`, {
-			hint: known(
-				jobs.map(({ settings }) => settings.name),
-				'Create one with "holdfast job add".',
-			),
-		});
-	}
-	return job;
+/** @param none what to do where there is nothing of the kind @throws EngineError `not-found.*` that names what there is */
+function pickNamed<Item extends Named>(items: readonly Item[], wanted: string, code: ErrorCode, noun: string, none: string): Item {
+	const found = pick(items, ({ settings }) => settings.name, wanted);
+	if (found !== undefined) return found;
+	const names = items.slice(0, 10).map(({ settings }) => settings.name);
+	const hint = names.length === 0 ? none : `There is: ${names.join(', ')}${items.length > names.length ? ', …' : ''}.`;
+	throw new EngineError(code, `There is no ${noun} "${wanted}".`, { hint });
 }
+
+export const findJob = async ({ jobs }: Client, name: string): Promise<JobSummary> =>
+	pickNamed(await jobs.list.query(), name, 'not-found.job', 'job', 'Create one with "holdfast job add".');
+
+export const findRepository = async ({ repositories }: Client, name: string): Promise<Repository> =>
+	pickNamed(await repositories.list.query(), name, 'not-found.repository', 'repository', 'Create one with "holdfast repository add NAME --path DIR".');
+
+export const findThrottle = async ({ throttles }: Client, name: string): Promise<ThrottleRule> =>
+	pickNamed(await throttles.list.query(), name, 'not-found.throttle', 'throttling rule', 'Create one with "holdfast throttle add".');
+
+export const findDevice = async ({ devices }: Client, name: string): Promise<Device> =>
+	pickNamed(await devices.list.query(), name, 'not-found.device', 'device', 'Add one: see "holdfast device add --help".');
+
+export const findHost = async ({ hosts }: Client, name: string): Promise<Host> =>
+	pickNamed(await hosts.list.query(), name, 'not-found.host', 'host', 'Add one: see "holdfast host add --help".');
+
+export const findMachine = async ({ machines }: Client, name: string): Promise<Machine> =>
+	pickNamed(await machines.list.query(), name, 'not-found.machine', 'machine', 'Register one: see "holdfast machine token --help".');
 
 /** What is missing from a list because a repository, or a chain in it, could not be read. */
 export async function noteUnread(client: Client, output: Output): Promise<void> {
@@ -37,76 +49,6 @@ export async function noteUnread(client: Client, output: Output): Promise<void> 
 		output.note(printable(`"${settings.name}": ${problem.message}`));
 		if (problem.hint) output.note(printable(`  ${problem.hint}`));
 	}
-}
-
-export async function findRepository(client: Client, name: string): Promise<Repository> {
-	const repositories = await client.repositories.list.query();
-	const repository = pick(repositories, ({ settings }) => settings.name, name);
-	if (repository === undefined) {
-		throw new EngineError('not-found.repository', `There is no repository "${name}".`, {
-			hint: known(
-				repositories.map(({ settings }) => settings.name),
-				'Create one with "holdfast repository add NAME --path DIR".',
-			),
-		});
-	}
-	return repository;
-}
-
-export async function findThrottle(client: Client, name: string): Promise<ThrottleRule> {
-	const rules = await client.throttles.list.query();
-	const rule = pick(rules, ({ settings }) => settings.name, name);
-	if (rule === undefined) {
-		throw new EngineError('not-found.throttle', `There is no throttling rule "${name}".`, {
-			hint: known(
-				rules.map(({ settings }) => settings.name),
-				'Create one with "holdfast throttle add".',
-			),
-		});
-	}
-	return rule;
-}
-
-export async function findDevice(client: Client, name: string): Promise<Device> {
-	const devices = await client.devices.list.query();
-	const device = pick(devices, ({ settings }) => settings.name, name);
-	if (device === undefined) {
-		throw new EngineError('not-found.device', `There is no device "${name}".`, {
-			hint: known(
-				devices.map(({ settings }) => settings.name),
-				'Add one: see "holdfast device add --help".',
-			),
-		});
-	}
-	return device;
-}
-
-export async function findHost(client: Client, name: string): Promise<Host> {
-	const hosts = await client.hosts.list.query();
-	const host = pick(hosts, ({ settings }) => settings.name, name);
-	if (host === undefined) {
-		throw new EngineError('not-found.host', `There is no host "${name}".`, {
-			hint: known(
-				hosts.map(({ settings }) => settings.name),
-				'Add one: see "holdfast host add --help".',
-			),
-		});
-	}
-	return host;
-}
-
-export async function findMachine(client: Client, name: string): Promise<Machine> {
-	const machines = await client.machines.list.query();
-	const machine = pick(machines, ({ settings }) => settings.name, name);
-	if (machine === undefined) {
-		throw new EngineError('not-found.machine', `There is no machine "${name}".`, {
-			hint: known(
-				machines.map(({ settings }) => settings.name),
-				'Register one: see "holdfast machine token --help".',
-			),
-		});
-	}
-	return machine;
 }
 
 /** What belongs to a job, or is left of one that is not here (then it goes by the name that it had, or by its id). */

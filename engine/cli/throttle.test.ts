@@ -1,45 +1,16 @@
 /** Throttling from the command line, on a real engine and real files. */
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { silentLog, systemClock } from '../base/index.ts';
-import { openEngine } from '../engine.ts';
 import { seededRandom } from '../repository/testing/random.ts';
-import { runCommandLine } from './index.ts';
-import { Collected } from './testing.ts';
+import { makePlaceInProcess, succeeding } from './testing/program.ts';
 
 async function openSite(t: TestContext) {
-	const root = await mkdtemp(join(tmpdir(), 'holdfast-throttle-'));
-	t.after(() => rm(root, { recursive: true, force: true }));
-	await mkdir(join(root, 'papers'));
-	await writeFile(join(root, 'papers', 'noise'), seededRandom(12).bytes(600_000));
-	const run = async (...args: string[]) => {
-		const [stdout, stderr] = [new Collected(), new Collected()];
-		const code = await runCommandLine(
-			args,
-			{
-				stdout,
-				stderr,
-				environment: { HOLDFAST_DATA: join(root, 'data') },
-				workingFolder: root,
-				clock: systemClock,
-				rendererFolder: join(root, 'no-console'),
-				program: join(root, 'no-program'),
-				announce: () => undefined,
-				openEngine: (options) => openEngine({ ...options, logger: silentLog }),
-			},
-			'1.2.3',
-		);
-		return { code, stdout: stdout.text, stderr: stderr.text };
-	};
-	const ok = async (...args: string[]) => {
-		const { code, stdout, stderr } = await run(...args, '--json');
-		assert.equal(code, 0, `${args.join(' ')}: ${stderr}${stdout}`);
-		return JSON.parse(stdout);
-	};
-	return { run, ok };
+	const place = await makePlaceInProcess(t);
+	await mkdir(join(place.root, 'papers'));
+	await writeFile(join(place.root, 'papers', 'noise'), seededRandom(12).bytes(600_000));
+	return { run: place.run, ok: succeeding(place) };
 }
 
 test('NET-01, NET-05: a rule is added, listed, edited and removed', async (t) => {

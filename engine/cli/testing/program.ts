@@ -47,28 +47,38 @@ export async function makePlace(t: TestContext, command: readonly [string, ...st
 	return { root, start, ...endings((args) => start(...args).ended) };
 }
 
+/** Commands in the process of the test, with the data folder below `root`. */
+const beginIn = (root: string) => (args: readonly string[]) => {
+	const [stdout, stderr] = [new Collected(), new Collected()];
+	const surroundings = {
+		stdout,
+		stderr,
+		environment: { HOLDFAST_DATA: join(root, 'data') },
+		workingFolder: root,
+		clock: systemClock,
+		rendererFolder: join(root, 'no-console'),
+		program,
+		announce: () => undefined,
+		openEngine: (options: Parameters<typeof openEngine>[0]) => openEngine({ ...options, logger: silentLog }),
+	};
+	const ended = runCommandLine(args, surroundings, '1.2.3').then((code): Ended => ({ code, stdout: stdout.text, stderr: stderr.text }));
+	return { stdout, ended };
+};
+
+/** The same in the process of the test, each command on an engine of its own. */
+export async function makePlaceInProcess(t: TestContext): Promise<Omit<Place, 'start'>> {
+	const root = await mkdtemp(join(tmpdir(), 'holdfast-commands-'));
+	t.after(() => rm(root, { recursive: true, force: true }));
+	const begin = beginIn(root);
+	return { root, ...endings((args) => begin(args).ended) };
+}
+
 /**
- * The same on one engine for all commands, in the process of the test: for histories of dozens of commands, of which each would
- * start a process and open an engine of its own.
+ * The same on one engine for all commands: for histories of dozens of commands, of which each would start a process and open an engine of its own.
  */
 export async function makeServedPlace(t: TestContext): Promise<Omit<Place, 'start'>> {
 	const root = await mkdtemp(join(tmpdir(), 'holdfast-served-'));
-	const begin = (args: readonly string[]) => {
-		const [stdout, stderr] = [new Collected(), new Collected()];
-		const surroundings = {
-			stdout,
-			stderr,
-			environment: { HOLDFAST_DATA: join(root, 'data') },
-			workingFolder: root,
-			clock: systemClock,
-			rendererFolder: join(root, 'no-console'),
-			program,
-			announce: () => undefined,
-			openEngine: (options: Parameters<typeof openEngine>[0]) => openEngine({ ...options, logger: silentLog }),
-		};
-		const ended = runCommandLine(args, surroundings, '1.2.3').then((code): Ended => ({ code, stdout: stdout.text, stderr: stderr.text }));
-		return { stdout, ended };
-	};
+	const begin = beginIn(root);
 	const server = begin(['server', 'start', '--listen', '127.0.0.1:0']);
 	t.after(async () => {
 		process.emit('SIGTERM');

@@ -1,22 +1,11 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
-
-const strict = sql`strict`;
+import { createEntityTable, strict } from './entity-table.ts';
 
 export const first: Migration = {
 	// A migration sees the database as it was, not as the current table types describe it.
 	async up(db: Kysely<unknown>): Promise<void> {
-		for (const table of ['repositories', 'jobs']) {
-			await db.schema
-				.createTable(table)
-				.addColumn('id', 'text', (column) => column.primaryKey())
-				.addColumn('revision', 'integer', (column) => column.notNull())
-				.addColumn('name_key', 'text', (column) => column.notNull().unique())
-				.addColumn('created_at', 'integer', (column) => column.notNull())
-				.addColumn('settings', 'text', (column) => column.notNull())
-				.modifyEnd(strict)
-				.execute();
-		}
+		for (const table of ['repositories', 'jobs']) await createEntityTable(db, table);
 		await db.schema
 			.createTable('sessions')
 			.addColumn('id', 'text', (column) => column.primaryKey())

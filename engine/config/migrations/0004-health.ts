@@ -1,7 +1,6 @@
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
-
-const strict = sql`strict`;
+import { strict } from './entity-table.ts';
 
 /** What health checks know of each chain, and how far the timetable of each repository's checks has got. */
 export const health: Migration = {

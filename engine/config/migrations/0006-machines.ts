@@ -1,20 +1,11 @@
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
-
-const strict = sql`strict`;
+import { createEntityTable, strict } from './entity-table.ts';
 
 /** Managed machines (entities as jobs are), what was last heard of them, the tokens that pair them, and what signs their certificates. */
 export const machines: Migration = {
 	async up(db: Kysely<unknown>): Promise<void> {
-		await db.schema
-			.createTable('machines')
-			.addColumn('id', 'text', (column) => column.primaryKey())
-			.addColumn('revision', 'integer', (column) => column.notNull())
-			.addColumn('name_key', 'text', (column) => column.notNull().unique())
-			.addColumn('created_at', 'integer', (column) => column.notNull())
-			.addColumn('settings', 'text', (column) => column.notNull())
-			.modifyEnd(strict)
-			.execute();
+		await createEntityTable(db, 'machines');
 		await db.schema
 			.createTable('machine_states')
 			.addColumn('machine_id', 'text', (column) => column.primaryKey().references('machines.id').onDelete('cascade'))

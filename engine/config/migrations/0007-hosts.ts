@@ -1,19 +1,10 @@
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
-
-const strict = sql`strict`;
+import { createEntityTable } from './entity-table.ts';
 
 /** Hypervisor hosts; entities as jobs and repositories are. */
 export const hosts: Migration = {
 	async up(db: Kysely<unknown>): Promise<void> {
-		await db.schema
-			.createTable('hosts')
-			.addColumn('id', 'text', (column) => column.primaryKey())
-			.addColumn('revision', 'integer', (column) => column.notNull())
-			.addColumn('name_key', 'text', (column) => column.notNull().unique())
-			.addColumn('created_at', 'integer', (column) => column.notNull())
-			.addColumn('settings', 'text', (column) => column.notNull())
-			.modifyEnd(strict)
-			.execute();
+		await createEntityTable(db, 'hosts');
 	},
 };

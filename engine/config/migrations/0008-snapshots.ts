@@ -1,7 +1,6 @@
-import { type Kysely, sql } from 'kysely';
+import type { Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
-
-const strict = sql`strict`;
+import { strict } from './entity-table.ts';
 
 /** What must be undone after a snapshot, and what was chosen for single volumes. */
 export const snapshots: Migration = {
