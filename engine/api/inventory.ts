@@ -1,4 +1,4 @@
-import { EngineError } from '../base/index.ts';
+import { EngineError, isEngineError } from '../base/index.ts';
 import type { Entity, Verification } from '../config/index.ts';
 import type { Chain, ChainHealth, JobSettings, Point, RepositorySettings } from '../contract/index.ts';
 import { type CatalogueView, describeHealth, type PointContext, planOutlook, resolvePoint, toChains, toPoint } from '../jobs/index.ts';
@@ -77,9 +77,33 @@ export async function findPoint(
 	reads: Reads,
 	reference: string,
 ): Promise<{ readonly point: Point; readonly repository: Entity<RepositorySettings>; readonly inventory: Inventory }> {
-	const inventory = await loadInventory(reads);
-	const point = resolvePoint(reference, inventory.points);
+	const { point, inventory } = await resolve(reads, reference);
 	const repository = inventory.repositories.find(({ id }) => id === point.repositoryId);
 	if (repository === undefined) throw new EngineError('not-found.repository', `The repository of ${reference} was removed.`);
 	return { point, repository, inventory };
+}
+
+/** What is not found may lie in a repository that could not be read when it was looked at last: those are read again first. */
+async function resolve(reads: Reads, reference: string): Promise<{ readonly point: Point; readonly inventory: Inventory }> {
+	const before = await loadInventory(reads);
+	try {
+		return { point: resolvePoint(reference, before.points), inventory: before };
+	} catch (error) {
+		const unread = [...before.views.values()].filter((view) => view.error !== null);
+		if (!isEngineError(error, 'not-found.point') || unread.length === 0) throw error;
+		await Promise.all(unread.map(({ repositoryId }) => reads.catalogue.refresh(repositoryId)));
+	}
+	const inventory = await loadInventory(reads);
+	try {
+		return { point: resolvePoint(reference, inventory.points), inventory };
+	} catch (error) {
+		const unread = inventory.repositories.filter(({ id }) => inventory.views.get(id)?.error);
+		if (!isEngineError(error, 'not-found.point') || unread.length === 0) throw error;
+		const names = unread.map(({ settings }) => `“${settings.name}”`).join(', ');
+		throw new EngineError(error.code, error.message, {
+			hint: `It may lie in ${names}, which cannot be read now. ${error.hint ?? ''}`.trim(),
+			data: error.data,
+			cause: error,
+		});
+	}
 }

@@ -136,3 +136,17 @@ test('a file is downloaded as it is', async (t) => {
 	assert.equal(Buffer.concat(parts).toString(), 'first');
 	await assert.rejects(site.api.open({ point: 'Office@latest', paths: ['/never'] }, none), { code: 'not-found.path' });
 });
+
+test('a point that is not found is looked for again where a repository could not be read, and what still cannot be read is named', async (t) => {
+	const site = await openApiSite(t);
+	const { repository } = await protect(site, 1);
+	const { path } = repository.settings;
+	site.plane.setReachable(path, false);
+	await site.catalogue.refresh(repository.id);
+	await site.config.catalogue.replace(repository.id, { readAt: 0, chains: [], problems: [] });
+	await site.catalogue.refresh(repository.id);
+	const look = () => site.api.points.versions({ point: 'Office@latest', path: '/one' }, none);
+	await assert.rejects(look(), { code: 'not-found.point', hint: /“Local”, which cannot be read now/ });
+	site.plane.setReachable(path, true);
+	assert.equal((await look()).length, 1);
+});

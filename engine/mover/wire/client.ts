@@ -27,10 +27,10 @@ const greetMs = 20_000;
 const firstDelayMs = 50;
 const maxDelayMs = 5000;
 
-/** Begins a session. @throws `connection.*`, `auth.*` when the first connection cannot be made; later losses are made up for */
+/** Begins a session. @throws `connection.*`, `auth.*` when no first connection can be made within twenty seconds; later losses are made up for */
 export async function openSession(options: OpenOptions): Promise<Session> {
 	const { clock = systemClock, peer, signal } = options;
-	const first = await greet(options, { session: null });
+	const first = await greetFirst(options);
 	const session = new Session({ clock, peer, onMessage: options.onMessage, patienceMs: clientPatienceMs });
 	signal?.addEventListener('abort', () => session.end(signal.reason), { once: true, signal: session.ended });
 	if (signal?.aborted) session.end(signal.reason);
@@ -39,6 +39,20 @@ export async function openSession(options: OpenOptions): Promise<Session> {
 	void keepConnected(options, session, name, session.attach(first.connection));
 	for (let i = 1; i < count; i++) void keepConnected(options, session, name, Promise.resolve());
 	return session;
+}
+
+/** A connection that is cut while it is made is made again, as later ones are; one that is refused is not. */
+async function greetFirst(options: OpenOptions): ReturnType<typeof greet> {
+	const { clock = systemClock, signal } = options;
+	const until = clock.monotonic() + greetMs;
+	for (let delayMs = firstDelayMs; ; delayMs *= 2) {
+		try {
+			return await greet(options, { session: null });
+		} catch (error) {
+			if (!isEngineError(error, 'connection.lost') || clock.monotonic() + delayMs >= until) throw error;
+			await clock.sleep(delayMs, { signal });
+		}
+	}
 }
 
 /** One place for a connection: whenever it is empty it is filled again, until the session has ended. */

@@ -76,6 +76,15 @@ async function assertAllArrive(
 	assert.deepEqual(new Map([...back].sort()), new Map([...once(messages.filter((message) => message[0] === 1).map(nameOf))].sort()), 'and back');
 }
 
+test('PIPE-08: a first connection that is cut while it is made is made again', async (t) => {
+	const { port, heard } = await listener(t);
+	const proxy = await BadProxy.open(t, port, { random: () => 0, cutAfter: () => (proxy.cuts < 2 ? 10 : Number.POSITIVE_INFINITY) });
+	const { session } = await open(t, proxy.port, { connectionCount: 1 });
+	assert.equal(proxy.cuts, 2);
+	await session.send([Buffer.from('heard')]);
+	assert.equal(heard.size, 1);
+});
+
 test('NET-07: messages arrive exactly once in both directions, over five connections by default and over one without multithreading', async (t) => {
 	for (const connectionCount of [undefined, 1]) {
 		const there = await listener(t);
