@@ -27,6 +27,7 @@ import { createFakeMachines } from './machines.ts';
 import { createRandom, hashOf } from './random.ts';
 import { type Scenario, timeZone } from './site.ts';
 import { createFakeThrottles } from './throttles.ts';
+import { createFakeVolumes } from './volumes.ts';
 
 export type FakeEngine = { readonly api: EngineApi; readonly downloads: Downloads; close(): void };
 
@@ -448,6 +449,7 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 				state.emit('repository', null);
 			},
 		),
+		volumes: createFakeVolumes(),
 		throttles: createFakeThrottles(scenario, () => state.emit('throttle', null)),
 		devices: createFakeDevices(),
 		hosts: createFakeHosts(scenario === 'empty'),
@@ -506,6 +508,7 @@ function broken(api: EngineApi): EngineApi {
 		keys: group(api.keys),
 		points: group(api.points),
 		restore: group(api.restore),
+		volumes: group(api.volumes),
 		throttles: group(api.throttles),
 		devices: group(api.devices),
 		hosts: group(api.hosts),

@@ -18,6 +18,7 @@ import { createRepositoriesApi } from './repositories-api.ts';
 import { createSessionsApi } from './sessions-api.ts';
 import { createSystemApi } from './system-api.ts';
 import { createThrottlesApi } from './throttles-api.ts';
+import { createVolumesApi } from './volumes-api.ts';
 
 export type { ApiParts } from './parts.ts';
 
@@ -33,6 +34,7 @@ export function createApi(parts: ApiParts): EngineApi & Downloads {
 		keys: createKeysApi(parts, repositories),
 		throttles: createThrottlesApi(parts),
 		devices: createDevicesApi(parts),
+		volumes: createVolumesApi(parts),
 		hosts: createHostsApi(parts),
 		machines: createMachinesApi(parts),
 		places: createPlacesApi(parts),

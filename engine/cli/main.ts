@@ -40,6 +40,7 @@ import { addSessionFollow } from './commands/session-follow.ts';
 import { addSessionList } from './commands/session-list.ts';
 import { addSessionShow } from './commands/session-show.ts';
 import { addThrottleCommands } from './commands/throttle.ts';
+import { addVolumeCommands } from './commands/volume.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
 import { addLaterCommand } from './later.ts';
 import { Output } from './output.ts';
@@ -132,6 +133,6 @@ function createProgram(line: CommandLine, version: string): Command {
 	addMoverStart(group('mover', 'The data mover of a managed machine.'), line);
 
 	addQuickstart(program, line);
-	for (const name of ['volume']) addLaterCommand(program, line, name);
+	addVolumeCommands(group('volume', 'Volumes of this machine, and who makes snapshots of them.'), line);
 	return program;
 }

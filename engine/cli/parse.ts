@@ -22,10 +22,9 @@ export function parseSource(text: string, cwd: string, option = '--source'): Sou
 	return { kind, path: resolve(cwd, path) };
 }
 
-export function parseSnapshotMode(text: string): string {
+export function parseSnapshotMode(text: string, option = '--snapshot'): string {
 	const mode = snapshotMode.safeParse(text);
-	if (!mode.success)
-		throw invalid('--snapshot', `"${text}" is not a way to read.`, 'Write auto, none or the name of a provider: "holdfast volume list" shows them.');
+	if (!mode.success) throw invalid(option, `"${text}" is not a way to read.`, 'Write auto, none or the name of a provider: "holdfast volume list" shows them.');
 	return mode.data;
 }
 

@@ -16,6 +16,7 @@ import type { EngineEvent, Overview, SystemInfo } from './overview.ts';
 import { type BrowsePage, type Point, type RestoreDiskInput, type RestoreFilesInput, type RestorePlan, restoreDiskInput, restoreFilesInput } from './points.ts';
 import { adHocFull, type Chain, type ChainPreview, type Repository, type RepositorySettings, repositorySettings } from './repositories.ts';
 import { type LogEntry, type Session, type SessionListItem, sessionKind } from './sessions.ts';
+import { type Volume, type VolumeChange, volumeChange } from './snapshots.ts';
 import type { StorageReport } from './storage-report.ts';
 import { type ThrottleRule, type ThrottleSettings, throttleSettings } from './throttle.ts';
 
@@ -206,6 +207,13 @@ export interface EngineApi {
 		files(input: RestoreFilesInput, options: CallOptions): Promise<{ sessionId: string }>;
 		disk(input: RestoreDiskInput, options: CallOptions): Promise<{ sessionId: string }>;
 	};
+	/** Volumes of this machine, and who makes snapshots of them. */
+	volumes: {
+		/** As of the last scan, which is every four hours; `rescan` looks now. */
+		list(input: { rescan: boolean }, options: CallOptions): Promise<Volume[]>;
+		/** `not-found.volume`; `usage.invalid` for a provider that cannot make snapshots of it, saying why. */
+		change(input: VolumeChange, options: CallOptions): Promise<Volume>;
+	};
 	/** Rules that cap traffic between ranges of addresses (NET-01). What is under way goes by a change when the call resolves. */
 	throttles: {
 		list(options: CallOptions): Promise<ThrottleRule[]>;
@@ -384,6 +392,10 @@ export const appRouter = t.router({
 		plan: call.input(restoreFilesInput).query(({ ctx, input, signal }) => ctx.api.restore.plan(input, { signal })),
 		files: call.input(restoreFilesInput).mutation(({ ctx, input, signal }) => ctx.api.restore.files(input, { signal })),
 		disk: call.input(restoreDiskInput).mutation(({ ctx, input, signal }) => ctx.api.restore.disk(input, { signal })),
+	}),
+	volumes: t.router({
+		list: call.input(z.object({ rescan: z.boolean().default(false) })).query(({ ctx, input, signal }) => ctx.api.volumes.list(input, { signal })),
+		change: call.input(volumeChange).mutation(({ ctx, input, signal }) => ctx.api.volumes.change(input, { signal })),
 	}),
 	throttles: t.router({
 		list: call.query(({ ctx, signal }) => ctx.api.throttles.list({ signal })),
