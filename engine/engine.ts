@@ -38,6 +38,7 @@ import { startServer } from './server/index.ts';
 import { type JournalEntry, Requestor, Snapshots, VolumeSlots, watchVolumes } from './snapshot/index.ts';
 import { BtrfsProvider } from './snapshot/providers/btrfs/index.ts';
 import { CowProvider, ServedDevices } from './snapshot/providers/cow/index.ts';
+import { ReflinkProvider } from './snapshot/providers/reflink/index.ts';
 import { mariadbWriters } from './snapshot/writers/mariadb/writer.ts';
 import { postgresqlWriters } from './snapshot/writers/postgresql/writer.ts';
 import { scriptWriters } from './snapshot/writers/script.ts';
@@ -110,7 +111,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	const slots = createTaskSlots();
 	const snapshots = new Snapshots({
 		requestor: new Requestor({ journal: config.snapshotJournal<JournalEntry>(), slots: new VolumeSlots(), clock, log }),
-		providers: [new BtrfsProvider(), new CowProvider(serving)],
+		providers: [new BtrfsProvider(), new ReflinkProvider(), new CowProvider(serving)],
 		isDevice: (path) => serving.find(path) !== undefined,
 		writers: [postgresqlWriters(join(folder.path, 'postgresql')), mariadbWriters, sqliteWriters, scriptWriters],
 		settings: config.volumeSettings,

@@ -1,7 +1,21 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
+import {
+	chownSync,
+	existsSync,
+	linkSync,
+	mkdirSync,
+	mkdtempSync,
+	readdirSync,
+	readFileSync,
+	readlinkSync,
+	rmSync,
+	statSync,
+	symlinkSync,
+	watch,
+	writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -10,7 +24,7 @@ import { type EngineApi, isFinal, type JobSettingsInput, jobSettings, repository
 import { openEngine } from './engine.ts';
 import { afterwards, type FileSystem, mountFresh } from './platform/testbed.ts';
 import { hiddenFolderName } from './snapshot/index.ts';
-import { assertOneInstant, NumberedWriter } from './snapshot/testing.ts';
+import { assertOneInstant, assertOneInstantPerFile, NumberedWriter } from './snapshot/testing.ts';
 
 const none = {};
 
@@ -87,7 +101,39 @@ test('SNAP-01 SNAP-03 AOFO-01: a job reads from a btrfs snapshot while files cha
 	assert.equal(third.counters.unchangedItems, 8);
 });
 
-test('without a provider auto reads live and says so; a provider that was asked for by name fails instead', async (t) => {
+test('XFS: a job reads clones of files, each of one instant; owners, links and unchanged files stay what they are', async (t) => {
+	const site = await openSite(t, 'xfs');
+	if (site === null) return;
+	const { api, root, place } = site;
+	mkdirSync(join(root, 'folder'));
+	writeFileSync(join(root, 'folder', 'file'), 'x'.repeat(10_000), { mode: 0o640 });
+	chownSync(join(root, 'folder', 'file'), 1234, 2345);
+	linkSync(join(root, 'folder', 'file'), join(root, 'same file'));
+	symlinkSync('folder/file', join(root, 'link'));
+	const job = await site.addJob();
+	{
+		await using _writer = await NumberedWriter.start(root);
+		const session = await run(api, job.id);
+		assert.deepEqual([session.state, session.tasks[0]?.warnings], ['success', []], await logOf(api, session.id));
+		const [point] = await api.points.list({}, none);
+		assert.deepEqual([point?.consistency, point?.snapshot?.actual, point?.snapshot?.instant], ['crash', 'reflink', 'file']);
+	}
+	const to = join(place, 'restored');
+	const { sessionId } = await api.restore.files({ point: 'Data@latest', paths: ['/'], to, overwrite: 'never' }, none);
+	assert.equal((await ended(api, sessionId)).state, 'success');
+	assertOneInstantPerFile(to);
+	const { uid, gid, mode, nlink, mtimeMs } = statSync(join(to, 'folder', 'file'));
+	assert.deepEqual([uid, gid, mode & 0o777, nlink, mtimeMs], [1234, 2345, 0o640, 2, statSync(join(root, 'folder', 'file')).mtimeMs]);
+	assert.equal(readlinkSync(join(to, 'link')), 'folder/file');
+	assert.equal(existsSync(join(root, hiddenFolderName)), false);
+	await run(api, job.id);
+	const third = await run(api, job.id);
+	assert.equal(third.counters.readBytes, 0, 'nothing has changed, and nothing was read');
+	await api.jobs.update({ id: job.id, revision: job.revision, settings: { ...job.settings, snapshot: 'none' } }, none);
+	assert.equal((await run(api, job.id)).counters.readBytes, 0, 'nor when it is read live from now on');
+});
+
+test('SNAP-05 SNAP-06 without a provider auto reads live and says so; a provider that was asked for by name fails instead', async (t) => {
 	const site = await openSite(t, 'ext4');
 	if (site === null) return;
 	const { api } = site;
@@ -97,6 +143,11 @@ test('without a provider auto reads live and says so; a provider that was asked 
 	assert.equal(session.tasks[0]?.snapshot?.actual, 'none');
 	assert.match(session.tasks[0]?.snapshot?.reason ?? '', /No provider can make a snapshot of/);
 	assert.equal((await api.points.list({}, none))[0]?.consistency, 'crash');
+	const volume = (await api.volumes.list({ rescan: true }, none)).find(({ id }) => id === site.root);
+	assert.deepEqual([volume?.choice, volume?.provider, volume?.maxSnapshots], ['auto', null, 4]);
+	await assert.rejects(api.volumes.change({ id: site.root, provider: 'btrfs' }, none), { code: 'usage.invalid' });
+	assert.equal((await api.volumes.change({ id: site.root, provider: 'none', maxSnapshots: 2 }, none)).maxSnapshots, 2);
+	assert.match((await run(api, job.id)).tasks[0]?.snapshot?.reason ?? '', /is to be read live/);
 	const asked = await run(api, (await site.addJob({ name: 'Asked', snapshot: 'btrfs' })).id);
 	assert.deepEqual([asked.state, asked.tasks[0]?.error?.code], ['failed', 'snapshot.unsupported']);
 	assert.match(asked.tasks[0]?.error?.message ?? '', /not a btrfs/);

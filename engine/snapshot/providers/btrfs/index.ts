@@ -2,11 +2,11 @@
  * Read-only snapshots of btrfs subvolumes, in a hidden folder at the root of the mount: at once, whatever the size, and they hold room only for what
  * changes meanwhile. Subvolumes below what is selected get a snapshot each: btrfs has one instant per subvolume.
  */
-import { lstat, mkdir, readdir, rmdir, statfs } from 'node:fs/promises';
+import { lstat, mkdir, readdir, statfs } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { EngineError, systemErrorCode } from '../../../base/index.ts';
 import { mustRun, type RunCommand, runCommand } from '../../command.ts';
-import { hiddenFolderName } from '../../hidden-folder.ts';
+import { hiddenFolderName, removeIfEmpty } from '../../hidden-folder.ts';
 import type { Lease, Protectable, Snapshot, SnapshotProvider, VolumeRequest } from '../../provider.ts';
 import { isWithin, type Volume } from '../../volume.ts';
 import { parseSubvolumes } from './subvolumes.ts';
@@ -119,13 +119,5 @@ async function listOrNone(folder: string): Promise<readonly string[]> {
 	} catch (error) {
 		if (systemErrorCode(error) === 'ENOENT') return [];
 		throw error;
-	}
-}
-
-async function removeIfEmpty(folder: string): Promise<void> {
-	try {
-		await rmdir(folder);
-	} catch (error) {
-		if (!['ENOENT', 'ENOTEMPTY'].includes(systemErrorCode(error) ?? '')) throw error; // gone already, or another lease uses it
 	}
 }

@@ -1,0 +1,18 @@
+/** Clones a set of trees in a thread of its own, where synchronous calls make nobody wait. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { assert, toErrorShape } from '../../../base/index.ts';
+import { openPlatform } from '../../../platform/index.ts';
+import { cloneTree } from './clone-tree.ts';
+
+export type CloneWork = readonly { readonly source: string; readonly target: string }[];
+export type CloneAnswer = { readonly refused: readonly (readonly string[])[] } | { readonly failure: ReturnType<typeof toErrorShape> };
+
+assert(parentPort, 'this file is a worker thread');
+const platform = openPlatform();
+let answer: CloneAnswer;
+try {
+	answer = { refused: (workerData as CloneWork).map(({ source, target }) => cloneTree(source, target, platform)) };
+} catch (error) {
+	answer = { failure: toErrorShape(error) };
+}
+parentPort.postMessage(answer);
