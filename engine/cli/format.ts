@@ -90,10 +90,10 @@ export function formatTable<Row>(rows: readonly Row[], columns: readonly Column<
 	);
 }
 
-/** Lines of `name: value`, aligned. */
+/** Lines of `name: value`, aligned. A value without a name goes on with the one above. */
 export function formatFields(fields: readonly (readonly [string, string])[]): string[] {
 	const width = Math.max(...fields.map(([name]) => name.length)) + 2;
-	return fields.map(([name, value]) => `${`${name}:`.padEnd(width)}${printable(value)}`);
+	return fields.map(([name, value]) => `${(name === '' ? '' : `${name}:`).padEnd(width)}${printable(value)}`);
 }
 
 const stageNames: Readonly<Record<Bottleneck['stage'], string>> = {
