@@ -2,6 +2,7 @@
  * The composition root: the only file that names concrete adapters. Whoever hosts an engine (desktop, server, command line)
  * opens it here and talks to it through the contract.
  */
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
@@ -109,11 +110,13 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	const catalogue = createCatalogue({ ...config, cache: config.catalogue, chainStore, clock, bus, log });
 	const chainUse = createChainUse();
 	const slots = createTaskSlots();
+	const writersFolder = join(folder.path, 'writers');
+	await rm(writersFolder, { recursive: true, force: true }); // what a death left on its way to a point
 	const snapshots = new Snapshots({
 		requestor: new Requestor({ journal: config.snapshotJournal<JournalEntry>(), slots: new VolumeSlots(), clock, log }),
 		providers: [new BtrfsProvider(), new ReflinkProvider(), new CowProvider(serving)],
 		isDevice: (path) => serving.find(path) !== undefined,
-		writers: [postgresqlWriters(join(folder.path, 'postgresql')), mariadbWriters, sqliteWriters, scriptWriters],
+		writers: [postgresqlWriters(writersFolder), mariadbWriters, sqliteWriters, scriptWriters],
 		settings: config.volumeSettings,
 		mounts: () => platform.disks.mounts(),
 		clock,

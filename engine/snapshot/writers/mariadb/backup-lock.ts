@@ -2,7 +2,7 @@
  * Holds a MariaDB or MySQL server at a state that a snapshot of all its files at one instant can be started from: no commit is half in the binary log, no
  * table definition half changed, nothing of the tables without transactions unwritten. InnoDB is put right from its own log at the next start.
  */
-import { type Connection, createConnection } from 'mysql2/promise';
+import type { Connection } from 'mysql2/promise';
 import { EngineError } from '../../../base/index.ts';
 
 /** `BACKUP STAGE` ("BACKUP STAGE" in MariaDB's manual, since 10.4.1) waits for less than a global lock. */
@@ -42,6 +42,7 @@ export class BackupLock implements AsyncDisposable {
 	static async connect(target: string, password?: string): Promise<BackupLock> {
 		const options = target.startsWith('/') ? { socketPath: target, user: 'root' } : { uri: target };
 		try {
+			const { createConnection } = await import('mysql2/promise'); // most engines never need it
 			const connection = await createConnection({ ...options, ...(password === undefined ? {} : { password }), connectTimeout: connectTimeoutMs });
 			connection.on('error', () => undefined); // the next statement says so
 			return new BackupLock(connection, target, await describe(connection));

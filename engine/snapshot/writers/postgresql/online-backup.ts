@@ -2,7 +2,7 @@
  * PostgreSQL's low-level backup API ("Making a Base Backup Using the Low Level API" in its manual): between start and stop the files may be copied in
  * any order and at any time, for what changed meanwhile is in the WAL.
  */
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import { EngineError } from '../../../base/index.ts';
 import type { WalRange } from './wal.ts';
 
@@ -49,6 +49,7 @@ export class OnlineBackup implements AsyncDisposable {
 	 */
 	static async connect(target: string): Promise<OnlineBackup> {
 		const options = target.startsWith('/') ? { host: target, user: 'postgres', database: 'postgres' } : { connectionString: target };
+		const { Client } = await import('pg'); // most engines never need it
 		const client = new Client({
 			...options,
 			application_name: 'holdfast',

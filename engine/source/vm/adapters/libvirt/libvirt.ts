@@ -2,7 +2,7 @@ import { isEngineError } from '../../../../base/index.ts';
 import type { HostFacts, VirtualDisk, VirtualMachine } from '../../../../contract/index.ts';
 import type { DiskBackup, DiskBackupRequest, Hypervisor, HypervisorOptions } from '../../hypervisor.ts';
 import { beginBackup, checkpoints, dropCheckpoints, endBackup } from './disk-backup.ts';
-import { type Domain, parseDomain } from './domain-xml.ts';
+import type { Domain } from './domain-xml.ts';
 import { type Virsh, virshOf } from './virsh.ts';
 
 /** Machines that are asked about at a time: each costs a process here and a connection there. */
@@ -71,6 +71,7 @@ class Libvirt implements Hypervisor {
 	/** Null: it is not there any more. */
 	async #machine(id: string, signal: AbortSignal | undefined): Promise<VirtualMachine | null> {
 		try {
+			const { parseDomain } = await import('./domain-xml.ts'); // with the parser, which most engines never need
 			const domain = parseDomain(await this.#virsh('dumpxml', [], [id], { signal }));
 			const [state, saved, sizes] = await Promise.all([
 				this.#virsh('domstate', [], [id], { signal }),
