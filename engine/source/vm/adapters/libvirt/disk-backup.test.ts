@@ -114,7 +114,7 @@ test('what a death left is ended by another process, once or twice; a backup of 
 	const backup = await begin('b1', 'holdfast-1');
 	await end('other');
 	assert.equal(byteAt(backup, 0, 0), 0, 'it still runs');
-	await assert.rejects(begin('b2', 'holdfast-2'), { code: 'source.refused' });
+	await assert.rejects(begin('b2', 'holdfast-2'), { code: 'source.refused', message: /Another backup/ });
 	await end('b2');
 	assert.equal(byteAt(backup, 0, 0), 0, 'ending what never began ends nothing else');
 	const another = openLibvirt(host.uri);

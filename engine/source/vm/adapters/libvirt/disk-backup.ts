@@ -16,6 +16,7 @@ const socketIn = (folder: string): string => join(folder, 'nbd');
 export async function beginBackup(virsh: Virsh, request: DiskBackupRequest, { signal }: HypervisorOptions): Promise<DiskBackup> {
 	const { machineId, folder, since } = request;
 	check(request);
+	await refuseSecond(virsh, machineId, signal);
 	await fs.mkdir(folder, { mode: 0o700 });
 	const begin = async (incremental: string | null): Promise<void> => {
 		const definition = join(folder, 'backup.xml');
@@ -80,6 +81,15 @@ export async function checkpoints(virsh: Virsh, machineId: string, { signal }: H
 function ignoreRefusal(error: unknown): undefined {
 	if (!isEngineError(error, 'source.refused')) throw error;
 	return undefined;
+}
+
+/** libvirt would wait half a minute for the other one before it refuses. */
+async function refuseSecond(virsh: Virsh, machineId: string, signal: AbortSignal | undefined): Promise<void> {
+	const running = await virsh('backup-dumpxml', [], [machineId], { signal }).catch(ignoreRefusal);
+	if (running !== undefined)
+		throw new EngineError('source.refused', 'Another backup of the virtual machine is under way.', {
+			hint: 'Wait until it has ended; "virsh domjobinfo" shows it, and whether something else made it.',
+		});
 }
 
 function check({ disks, folder, since, checkpoint }: DiskBackupRequest): void {
