@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { after, type TestContext, test } from 'node:test';
 import { requireTool } from '../../../../base/testing.ts';
 import { openNbdSource } from '../../../../block/index.ts';
 import { isRootOnLinux } from '../../../../platform/testbed.ts';
@@ -11,18 +11,23 @@ import { openLibvirt } from './libvirt.ts';
 
 const MiB = 2 ** 20;
 
-async function openSite(t: TestContext) {
+/** One for all tests: a fresh one first finds out for seconds what QEMU can do. */
+let shared: LibvirtHost | undefined;
+after(() => shared?.[Symbol.asyncDispose]());
+
+async function openSite(t: TestContext, name: string) {
 	if (!isRootOnLinux(t) || !requireTool(t, 'libvirtd', 'virsh', 'qemu-system-x86_64', 'qemu-img')) return null;
-	const host = await LibvirtHost.start();
-	t.after(() => host[Symbol.asyncDispose]());
-	await host.define('one', { disks: { vda: '64M', vdb: '32M', vdc: '16M' } });
-	await host.virsh('start', 'one', '--paused');
+	shared ??= await LibvirtHost.start();
+	const host = shared;
+	await host.define(name, { disks: { vda: '64M', vdb: '32M', vdc: '16M' } });
+	await host.virsh('start', name, '--paused');
 	const hypervisor: Hypervisor = openLibvirt(host.uri);
-	const machineId = (await hypervisor.machines())[0]?.id ?? '';
+	const machineId = (await host.virsh('domuuid', name)).trim();
+	const folderOf = (folder: string): string => join(host.folder, `${name}-${folder}`);
 	const begin = (folder: string, checkpoint: string, since: string | null = null): Promise<DiskBackup> =>
-		hypervisor.beginBackup({ machineId, disks: ['vda', 'vdb'], folder: join(host.folder, folder), since, checkpoint });
-	const end = (folder: string): Promise<void> => hypervisor.endBackup({ machineId, folder: join(host.folder, folder) });
-	return { host, hypervisor, machineId, begin, end };
+		hypervisor.beginBackup({ machineId, disks: ['vda', 'vdb'], folder: folderOf(folder), since, checkpoint });
+	const end = (folder: string): Promise<void> => hypervisor.endBackup({ machineId, folder: folderOf(folder) });
+	return { host, hypervisor, machineId, folderOf, begin, end };
 }
 
 /** The byte that fills the MiB at that place, in the export. */
@@ -43,9 +48,9 @@ function changedIn(backup: DiskBackup, disk: number): string[] {
 test('SNAP-03, COW-02: disks of one instant are read while the machine writes, and the next backup tells exactly what has changed', {
 	timeout: 240_000,
 }, async (t) => {
-	const site = await openSite(t);
+	const site = await openSite(t, 'one');
 	if (!site) return;
-	const { host, hypervisor, machineId, begin, end } = site;
+	const { host, hypervisor, machineId, folderOf, begin, end } = site;
 	await host.write('one', 'vda', 1, 0, 2);
 	await host.write('one', 'vdb', 1, 5, 1);
 	const first = await begin('b1', 'holdfast-1');
@@ -60,7 +65,7 @@ test('SNAP-03, COW-02: disks of one instant are read while the machine writes, a
 		],
 	);
 	await end('b1');
-	assert.equal(existsSync(join(host.folder, 'b1')), false);
+	assert.equal(existsSync(folderOf('b1')), false);
 	await host.write('one', 'vda', 3, 9, 1);
 	await host.write('one', 'vdc', 3, 9, 1);
 
@@ -85,18 +90,18 @@ test('SNAP-03, COW-02: disks of one instant are read while the machine writes, a
 test('a checkpoint that is not there, or was lost with a machine that was killed, is said and costs only the knowledge of what changed', {
 	timeout: 240_000,
 }, async (t) => {
-	const site = await openSite(t);
+	const site = await openSite(t, 'two');
 	if (!site) return;
 	const { host, hypervisor, machineId, begin, end } = site;
-	await host.write('one', 'vda', 7, 3, 1);
+	await host.write('two', 'vda', 7, 3, 1);
 	const foreign = await begin('b1', 'holdfast-1', 'holdfast-0');
 	assert.match(foreign.lost, /holdfast-0/);
 	assert.deepEqual([byteAt(foreign, 0, 3), foreign.disks[0]?.dirtyBitmap], [7, null]);
 	await end('b1');
 
-	await host.kill('one');
-	await host.virsh('start', 'one', '--paused');
-	await host.write('one', 'vda', 8, 3, 1);
+	await host.kill('two');
+	await host.virsh('start', 'two', '--paused');
+	await host.write('two', 'vda', 8, 3, 1);
 	const after = await begin('b2', 'holdfast-2', 'holdfast-1');
 	assert.notEqual(after.lost, '');
 	assert.equal(byteAt(after, 0, 3), 8);
@@ -108,9 +113,9 @@ test('a checkpoint that is not there, or was lost with a machine that was killed
 });
 
 test('what a death left is ended by another process, once or twice; a backup of somebody else is left alone', { timeout: 240_000 }, async (t) => {
-	const site = await openSite(t);
+	const site = await openSite(t, 'three');
 	if (!site) return;
-	const { host, hypervisor, machineId, begin, end } = site;
+	const { host, hypervisor, machineId, folderOf, begin, end } = site;
 	const backup = await begin('b1', 'holdfast-1');
 	await end('other');
 	assert.equal(byteAt(backup, 0, 0), 0, 'it still runs');
@@ -118,12 +123,12 @@ test('what a death left is ended by another process, once or twice; a backup of 
 	await end('b2');
 	assert.equal(byteAt(backup, 0, 0), 0, 'ending what never began ends nothing else');
 	const another = openLibvirt(host.uri);
-	for (let i = 0; i < 2; i++) await another.endBackup({ machineId, folder: join(host.folder, 'b1') });
-	await assert.rejects(host.virsh('backup-dumpxml', 'one'));
-	await host.virsh('destroy', 'one');
-	mkdirSync(join(host.folder, 'b3'));
+	for (let i = 0; i < 2; i++) await another.endBackup({ machineId, folder: folderOf('b1') });
+	await assert.rejects(host.virsh('backup-dumpxml', 'three'));
+	await host.virsh('destroy', 'three');
+	mkdirSync(folderOf('b3'));
 	await end('b3');
-	assert.equal(existsSync(join(host.folder, 'b3')), false);
+	assert.equal(existsSync(folderOf('b3')), false);
 	await assert.rejects(begin('b4', 'holdfast-4'), { code: 'source.refused' });
 	await assert.rejects(hypervisor.holdStill(machineId, true), { code: 'source.refused' });
 });
