@@ -25,7 +25,7 @@ export function createHostsApi({ config: { hosts }, openHypervisor, bus }: Pick<
 	return {
 		list: async ({ signal }) => Promise.all((await hosts.list()).map((host) => describe(host, signal))),
 		async add(settings, { signal }) {
-			const facts = await open(settings).describe(signal ? { signal } : {});
+			const facts = await open(settings).describe({ signal });
 			const { id, revision } = await hosts.insert(settings);
 			bus.emit({ kind: 'host', id });
 			return { id, revision, settings, state: 'online', problem: null, facts };
@@ -35,6 +35,6 @@ export function createHostsApi({ config: { hosts }, openHypervisor, bus }: Pick<
 			bus.emit({ kind: 'host', id });
 		},
 		rescan: async ({ id }, { signal }) => describe(await hosts.get(id), signal),
-		machines: async ({ id }, { signal }) => [...(await open((await hosts.get(id)).settings).machines(signal ? { signal } : {}))],
+		machines: async ({ id }, { signal }) => [...(await open((await hosts.get(id)).settings).machines({ signal }))],
 	};
 }

@@ -13,6 +13,7 @@ export { type Blank, type BlankExtent, type BlankKind, findBlank } from './files
 export {
 	formatNbdUri,
 	isNbdUri,
+	maxSocketPathBytes,
 	type NbdAddress,
 	type NbdDevice,
 	NbdServer,

@@ -8,4 +8,4 @@ export { probeNbd } from './probe.ts';
 export { allocationFlag, baseAllocation, dirtyBitmapPrefix, dirtyFlag, instantPrefix, type StatusExtent } from './protocol.ts';
 export type { NbdDevice, WritableDevice } from './server/device.ts';
 export { NbdServer, type NbdServerOptions } from './server/nbd-server.ts';
-export { formatNbdUri, isNbdUri, type NbdAddress, type NbdTransport, parseNbdUri } from './uri.ts';
+export { formatNbdUri, isNbdUri, maxSocketPathBytes, type NbdAddress, type NbdTransport, parseNbdUri } from './uri.ts';

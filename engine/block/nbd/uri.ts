@@ -6,6 +6,9 @@ export type NbdTransport = { readonly kind: 'unix'; readonly path: string } | { 
 /** Where an NBD server is, and which of its exports is meant. */
 export type NbdAddress = { readonly transport: NbdTransport; readonly exportName: string };
 
+/** The address of a unix socket has no room for a longer path (unix(7)). */
+export const maxSocketPathBytes = 107;
+
 const scheme = /^nbd(s?)(\+unix)?:\/\//;
 
 /** Whether a text that names a disk is meant as an NBD URI, well-formed or not. */

@@ -2,7 +2,7 @@
 import type { NbdAddress } from '../../block/index.ts';
 import type { HostFacts, VirtualMachine } from '../../contract/index.ts';
 
-export type HypervisorOptions = { readonly signal?: AbortSignal };
+export type HypervisorOptions = { readonly signal?: AbortSignal | undefined };
 
 export type DiskBackupRequest = {
 	/** Id of a machine that runs or is paused. */

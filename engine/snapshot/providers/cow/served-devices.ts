@@ -2,7 +2,7 @@ import { realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { EngineError, startThread } from '../../../base/index.ts';
-import { formatNbdUri } from '../../../block/index.ts';
+import { formatNbdUri, maxSocketPathBytes } from '../../../block/index.ts';
 import {
 	changeLogPath,
 	type DeviceState,
@@ -17,8 +17,6 @@ import {
 
 type Waiting = { readonly resolve: (result: unknown) => void; readonly reject: (error: unknown) => void };
 
-/** sockaddr_un(7) has no room for more. */
-const maxSocketPathBytes = 107;
 const closeMs = 10_000;
 
 /** The devices that are served here, as the engine's main thread sees them. Their thread starts with the first one, and does not keep the process alive. */

@@ -4,6 +4,7 @@
  */
 import type { Connection } from 'mysql2/promise';
 import { EngineError } from '../../../base/index.ts';
+import { withoutPassword } from '../without-password.ts';
 
 /** `BACKUP STAGE` ("BACKUP STAGE" in MariaDB's manual, since 10.4.1) waits for less than a global lock. */
 const stages = {
@@ -112,7 +113,7 @@ async function describe(connection: Connection): Promise<DatabaseServer> {
 
 function failed(target: string, what: string, cause: unknown): EngineError {
 	const reason = cause instanceof Error ? cause.message : String(cause);
-	return new EngineError('snapshot.writer', `The database server at ${target.replace(/\/\/([^:@/]*):[^@/]*@/, '//$1@')} ${what}: ${reason}`, {
+	return new EngineError('snapshot.writer', `The database server at ${withoutPassword(target)} ${what}: ${reason}`, {
 		hint: 'The user needs the RELOAD privilege.',
 		cause,
 	});

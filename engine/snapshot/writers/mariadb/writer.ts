@@ -1,6 +1,7 @@
 import { EngineError } from '../../../base/index.ts';
 import type { View } from '../../volume.ts';
 import type { SnapshotWriter, WriterFactory, WriterIdentity, WriterOptions } from '../../writer.ts';
+import { withoutPassword } from '../without-password.ts';
 import { BackupLock } from './backup-lock.ts';
 
 /**
@@ -16,7 +17,7 @@ export const mariadbWriters: WriterFactory = {
 				hint: 'Say mariadb:/run/mysqld/mysqld.sock, or mariadb:mysql://user@host:3306.',
 				data: { field: 'writer' },
 			});
-		if (/^mysql:\/\/[^@/]*:[^@/]*@/.test(target))
+		if (withoutPassword(target) !== target)
 			throw new EngineError('usage.invalid', 'The password of the database would be kept in the settings of the job.', {
 				hint: 'Let the user in by the socket (unix_socket or auth_socket), and say the path of the socket.',
 				data: { field: 'writer' },

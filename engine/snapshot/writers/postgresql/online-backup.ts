@@ -4,6 +4,7 @@
  */
 import type { Client } from 'pg';
 import { EngineError } from '../../../base/index.ts';
+import { withoutPassword } from '../without-password.ts';
 import type { WalRange } from './wal.ts';
 
 export type Cluster = {
@@ -147,5 +148,3 @@ export class OnlineBackup implements AsyncDisposable {
 		});
 	}
 }
-
-export const withoutPassword = (target: string): string => target.replace(/^(\w+:\/\/[^:@/]*):[^@/]*@/, '$1@').replace(/([?&]password=)[^&]*/i, '$1');

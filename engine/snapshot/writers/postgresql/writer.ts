@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { EngineError } from '../../../base/index.ts';
 import type { View } from '../../volume.ts';
 import type { SnapshotWriter, WriterFactory, WriterIdentity, WriterOptions } from '../../writer.ts';
-import { OnlineBackup, withoutPassword } from './online-backup.ts';
+import { withoutPassword } from '../without-password.ts';
+import { OnlineBackup } from './online-backup.ts';
 import { leftOut, writeRecoveryFiles } from './recovery-files.ts';
 
 /**

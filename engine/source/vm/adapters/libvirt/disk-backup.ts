@@ -2,13 +2,12 @@
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, isEngineError } from '../../../../base/index.ts';
+import { maxSocketPathBytes } from '../../../../block/index.ts';
 import type { DiskBackup, DiskBackupRequest, HypervisorOptions } from '../../hypervisor.ts';
 import type { Virsh } from './virsh.ts';
 
 const checkpointName = /^[A-Za-z0-9-]{1,64}$/;
 const diskName = /^[a-z0-9]{1,32}$/;
-/** A path of a socket has no room for more (unix(7)). */
-const maxSocketPathBytes = 107;
 
 const inXml = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll("'", '&apos;');
 const socketIn = (folder: string): string => join(folder, 'nbd');
@@ -18,10 +17,11 @@ export async function beginBackup(virsh: Virsh, request: DiskBackupRequest, { si
 	check(request);
 	await refuseSecond(virsh, machineId, signal);
 	await fs.mkdir(folder, { mode: 0o700 });
+	const all = await allDisks(virsh, machineId, signal);
 	const begin = async (incremental: string | null): Promise<void> => {
 		const definition = join(folder, 'backup.xml');
 		const checkpoint = join(folder, 'checkpoint.xml');
-		await fs.writeFile(definition, await backupXml(virsh, request, incremental, signal));
+		await fs.writeFile(definition, backupXml(request, all, incremental));
 		await fs.writeFile(checkpoint, checkpointXml(request));
 		await virsh('backup-begin', [], [machineId, definition, checkpoint], { signal });
 	};
@@ -57,7 +57,7 @@ export async function endBackup(
 }
 
 export async function dropCheckpoints(virsh: Virsh, machineId: string, names: readonly string[], { signal }: HypervisorOptions): Promise<void> {
-	const known = new Set(await checkpoints(virsh, machineId, signal ? { signal } : {}));
+	const known = new Set(await checkpoints(virsh, machineId, { signal }));
 	for (const name of names.toReversed()) {
 		if (!known.has(name)) continue;
 		try {
@@ -102,14 +102,8 @@ function check({ disks, folder, since, checkpoint }: DiskBackupRequest): void {
 }
 
 /** Disks that are not named are left out, of the checkpoint as well: their changes are nobody's affair here. */
-async function backupXml(
-	virsh: Virsh,
-	{ machineId, disks, folder }: DiskBackupRequest,
-	incremental: string | null,
-	signal: AbortSignal | undefined,
-): Promise<string> {
-	const targets = await allDisks(virsh, machineId, signal);
-	const lines = targets.map((name) =>
+function backupXml({ disks, folder }: DiskBackupRequest, all: readonly string[], incremental: string | null): string {
+	const lines = all.map((name) =>
 		disks.includes(name)
 			? `<disk name='${name}' backup='yes' type='file'><scratch file='${inXml(join(folder, `${name}.scratch`))}'/></disk>`
 			: `<disk name='${name}' backup='no'/>`,

@@ -73,14 +73,10 @@ class Libvirt implements Hypervisor {
 		try {
 			const { parseDomain } = await import('./domain-xml.ts'); // with the parser, which most engines never need
 			const domain = parseDomain(await this.#virsh('dumpxml', [], [id], { signal }));
-			const [state, saved, sizes] = await Promise.all([
-				this.#virsh('domstate', [], [id], { signal }),
-				this.#virsh('dominfo', [], [id], { signal }),
-				this.#sizes(domain, signal),
-			]);
+			const [info, sizes] = await Promise.all([this.#virsh('dominfo', [], [id], { signal }), this.#sizes(domain, signal)]);
 			const disks = domain.disks.map((disk): VirtualDisk => ({ ...disk, ...(sizes.get(disk.name) ?? { capacityBytes: null, allocatedBytes: null }) }));
-			const hasSavedState = /^Managed save: +yes$/m.test(saved);
-			return { ...domain, disks, state: hasSavedState ? 'saved' : stateOf(state) };
+			const hasSavedState = /^Managed save: +yes$/m.test(info);
+			return { ...domain, disks, state: hasSavedState ? 'saved' : stateOf(/^State: +(.+)$/m.exec(info)?.[1] ?? '') };
 		} catch (error) {
 			if (isEngineError(error, 'source.refused') && !(await this.#knows(id, signal))) return null;
 			throw error;
