@@ -44,6 +44,7 @@ import { mariadbWriters } from './snapshot/writers/mariadb/writer.ts';
 import { postgresqlWriters } from './snapshot/writers/postgresql/writer.ts';
 import { scriptWriters } from './snapshot/writers/script.ts';
 import { sqliteWriters } from './snapshot/writers/sqlite.ts';
+import { createMachineSite } from './source/index.ts';
 import { openLibvirt } from './source/vm/adapters/libvirt/libvirt.ts';
 
 export { defaultDataFolder, startServer };
@@ -112,11 +113,15 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	const slots = createTaskSlots();
 	const writersFolder = join(folder.path, 'writers');
 	await rm(writersFolder, { recursive: true, force: true }); // what a death left on its way to a point
+	const openHypervisor = { libvirt: openLibvirt } as const;
+	const hosts = async () => (await config.hosts.list()).map(({ settings }) => settings);
+	const machineSite = createMachineSite({ hosts, open: ({ type, uri }) => openHypervisor[type](uri), clock });
 	const snapshots = new Snapshots({
 		requestor: new Requestor({ journal: config.snapshotJournal<JournalEntry>(), slots: new VolumeSlots(), clock, log }),
 		providers: [new BtrfsProvider(), new ReflinkProvider(), new CowProvider(serving)],
 		isDevice: (path) => serving.find(path) !== undefined,
-		writers: [postgresqlWriters(writersFolder), mariadbWriters, sqliteWriters, scriptWriters],
+		writers: [postgresqlWriters(writersFolder), mariadbWriters, sqliteWriters, scriptWriters, machineSite.writers],
+		machines: machineSite,
 		settings: config.volumeSettings,
 		mounts: () => platform.disks.mounts(),
 		clock,
@@ -184,7 +189,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		limits,
 		machines,
 		devices,
-		openHypervisor: { libvirt: openLibvirt },
+		openHypervisor,
 		snapshots,
 		bus,
 		platform,

@@ -5,7 +5,7 @@ const GiB = 2 ** 30;
 const host = (id: string, name: string, uri: string): Host => ({
 	id,
 	revision: 1,
-	settings: { name, type: 'libvirt', uri },
+	settings: { name, type: 'libvirt', uri, scratchFolder: '/var/tmp' },
 	state: 'online',
 	problem: null,
 	facts: { hostName: `${name.toLowerCase()}.example.net`, product: 'QEMU 7.2.22', processors: 32, memoryBytes: 256 * GiB },

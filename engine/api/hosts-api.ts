@@ -1,13 +1,13 @@
 import { EngineError, toErrorShape } from '../base/index.ts';
 import type { Entity } from '../config/index.ts';
 import type { EngineApi, Host, HostSettings } from '../contract/index.ts';
-import type { Hypervisor } from '../source/index.ts';
+import { type Hypervisor, parseMachinePath } from '../source/index.ts';
 import type { ApiParts } from './parts.ts';
 
 /** A list must not wait for the slowest host. */
 const listMs = 10_000;
 
-export function createHostsApi({ config: { hosts }, openHypervisor, bus }: Pick<ApiParts, 'config' | 'openHypervisor' | 'bus'>): EngineApi['hosts'] {
+export function createHostsApi({ config: { hosts, jobs }, openHypervisor, bus }: Pick<ApiParts, 'config' | 'openHypervisor' | 'bus'>): EngineApi['hosts'] {
 	const open = ({ type, uri }: HostSettings): Hypervisor => openHypervisor[type](uri);
 
 	async function describe({ id, revision, settings }: Entity<HostSettings>, signal: AbortSignal | undefined): Promise<Host> {
@@ -22,6 +22,15 @@ export function createHostsApi({ config: { hosts }, openHypervisor, bus }: Pick<
 		}
 	}
 
+	async function refuseWhileNeeded({ settings }: Entity<HostSettings>): Promise<void> {
+		const needing = (await jobs.list()).filter(({ settings: { sources } }) =>
+			sources.some(({ kind, path }) => kind === 'vm' && parseMachinePath(path).host === settings.name),
+		);
+		if (needing.length === 0) return;
+		const names = needing.map((job) => `“${job.settings.name}”`).join(', ');
+		throw new EngineError('busy.host', `Virtual machines of ${settings.name} are protected by ${names}.`, { hint: 'Take them out of these jobs first.' });
+	}
+
 	return {
 		list: async ({ signal }) => Promise.all((await hosts.list()).map((host) => describe(host, signal))),
 		async add(settings, { signal }) {
@@ -31,6 +40,7 @@ export function createHostsApi({ config: { hosts }, openHypervisor, bus }: Pick<
 			return { id, revision, settings, state: 'online', problem: null, facts };
 		},
 		async remove({ id, revision }) {
+			await refuseWhileNeeded(await hosts.get(id));
 			await hosts.remove(id, revision);
 			bus.emit({ kind: 'host', id });
 		},

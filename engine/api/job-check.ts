@@ -7,6 +7,7 @@ import { isNbdUri, parseNbdUri } from '../block/index.ts';
 import { type DraftProblems, type ErrorCode, entityName, type JobDraft, type JobSettings, jobSettings, type SourceSpec } from '../contract/index.ts';
 import { isInside, realPathOf } from '../infra/index.ts';
 import { parseSchedule, refuseConflicts, sourceKey } from '../jobs/index.ts';
+import { parseMachinePath } from '../source/index.ts';
 import type { ApiParts } from './parts.ts';
 
 type Findings = { readonly errors: Map<string, EngineError>; readonly warnings: Map<string, string> };
@@ -23,7 +24,7 @@ export async function checkJobDraft(
 	const localRepository = await checkRepository(parts, draft, findings);
 	const { encryptionKeyId } = draft;
 	if (encryptionKeyId) attempt(findings, 'encryptionKeyId', () => void parts.heldKeys.get(encryptionKeyId));
-	await checkSources(draft.sources ?? [], localRepository, saved, findings);
+	await checkSources(parts, draft.sources ?? [], localRepository, saved, findings);
 	checkReading(parts, draft, findings);
 	for (const field of ['schedule', 'activeFull', 'syntheticFull'] as const) {
 		const value = draft[field];
@@ -100,7 +101,20 @@ async function checkRepository({ config }: Pick<ApiParts, 'config'>, { repositor
 	return null;
 }
 
-async function checkSources(sources: readonly SourceSpec[], repositoryPath: string | null, saved: JobSettings | undefined, findings: Findings): Promise<void> {
+/** The host must be known; a machine may come later, and a host may be away for a while. */
+async function checkMachine({ config }: Pick<ApiParts, 'config'>, path: string, isSaved: boolean, field: string, findings: Findings): Promise<void> {
+	const { host } = parseMachinePath(path);
+	if (isSaved || (await config.hosts.findByName(host)) !== undefined) return;
+	report(findings, field, 'not-found.host', `There is no hypervisor host “${host}”.`, 'Add it first: "holdfast host add".');
+}
+
+async function checkSources(
+	parts: Pick<ApiParts, 'config'>,
+	sources: readonly SourceSpec[],
+	repositoryPath: string | null,
+	saved: JobSettings | undefined,
+	findings: Findings,
+): Promise<void> {
 	const before = new Set((saved?.sources ?? []).map(sourceKey));
 	const seen = new Map<string, number>();
 	const realPaths: (string | null)[] = [];
@@ -113,6 +127,10 @@ async function checkSources(sources: readonly SourceSpec[], repositoryPath: stri
 			continue;
 		}
 		seen.set(key, i);
+		if (source.kind === 'vm') {
+			await checkMachine(parts, source.path, before.has(key), field, findings);
+			continue;
+		}
 		if (source.kind === 'disk' && isNbdUri(source.path)) {
 			attempt(findings, field, () => void parseNbdUri(source.path));
 			continue;

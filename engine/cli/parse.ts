@@ -11,11 +11,11 @@ const isUri = (text: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//.test(text);
 /** `folder:/path`, `disk:/path` or `disk:nbd://…`; a relative path is taken from `cwd`. */
 export function parseSource(text: string, cwd: string, option = '--source'): SourceSpec {
 	const [, kind, path] = /^([a-z][a-z-]*):(.*)$/s.exec(text) ?? [];
-	const hint = `Write folder:/path or disk:/path, for example ${option} folder:/etc`;
-	if (kind === 'vm')
-		throw new EngineError('usage.unsupported', `${option}: "${text}": virtual machines cannot be protected yet.`, {
-			hint: 'Protect its disks with disk:/path, or its files with folder:/path.',
-		});
+	const hint = `Write folder:/path, disk:/path or vm:HOST/NAME, for example ${option} folder:/etc`;
+	if (kind === 'vm') {
+		if (!/^[^/].*\/[^/]+$/.test(path ?? '')) throw invalid(option, `"${text}" names no virtual machine.`, 'Write vm:HOST/NAME, vm:HOST/* or vm:HOST/#TAG.');
+		return { kind, path: path as string };
+	}
 	if (kind !== 'folder' && kind !== 'disk') throw invalid(option, `"${text}" does not say what it is.`, hint);
 	if (!path) throw invalid(option, `"${text}" has no path.`, hint);
 	if (kind === 'disk' && isUri(path)) return { kind, path };

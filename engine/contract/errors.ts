@@ -23,6 +23,7 @@ export const errorCodes = [
 	'not-found.path',
 	'not-found.disk',
 	'not-found.host',
+	'not-found.vm',
 	'not-found.device',
 	'exists.name', // a job, repository or throttling rule of that name exists
 	'exists.target', // the place to restore to is not empty and overwriting was not allowed
@@ -31,6 +32,7 @@ export const errorCodes = [
 	'busy.repository',
 	'busy.chain',
 	'busy.machine', // a repository, a job or a proxy needs it
+	'busy.host', // jobs protect machines of it
 	'busy.device', // something else uses it
 	'busy.data-folder', // another engine holds it; data.holder says who
 	'data-folder.unusable',

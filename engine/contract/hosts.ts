@@ -14,7 +14,17 @@ export const hostUri = z
 		'An address of a libvirt host begins with qemu, for example qemu:///system or qemu+ssh://root@host/system.',
 	);
 
-export const hostSettings = z.object({ name: entityName, type: hostType.default('libvirt'), uri: hostUri });
+export const hostSettings = z.object({
+	name: entityName,
+	type: hostType.default('libvirt'),
+	uri: hostUri,
+	/** On the host: what machines overwrite during a backup is kept here, and sockets. Those who run machines must be able to get there. */
+	scratchFolder: z
+		.string()
+		.max(60, 'Sockets need a short path: choose a folder of at most 60 characters.')
+		.regex(/^\//, 'Write the path from the root.')
+		.default('/var/tmp'),
+});
 export type HostSettings = z.infer<typeof hostSettings>;
 export type HostSettingsInput = z.input<typeof hostSettings>;
 

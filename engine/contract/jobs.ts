@@ -5,6 +5,8 @@ import { entityName, epochMs, errorShape, size } from './values.ts';
 export const sourceSpec = z.discriminatedUnion('kind', [
 	z.object({ kind: z.literal('folder'), path: z.string().min(1) }),
 	z.object({ kind: z.literal('disk'), path: z.string().min(1) }),
+	/** `HOST/NAME`. In a job also a pattern: `*` and `?` in NAME, or `HOST/#TAG`; its runs protect whatever fits then. */
+	z.object({ kind: z.literal('vm'), path: z.string().regex(/^[^\0]+\/[^/\0]+$/, 'Write HOST/NAME, for example vm:lab/web.') }),
 ]);
 export type SourceSpec = z.infer<typeof sourceSpec>;
 

@@ -16,7 +16,7 @@ export const point = z.object({
 	repositoryId: z.string(),
 	/** The source as the job names it: `folder:/etc`, `disk:/vm/web.qcow2`. */
 	object: z.string(),
-	objectKind: z.enum(['folder', 'disk']),
+	objectKind: z.enum(['folder', 'disk', 'vm']),
 	createdAt: epochMs,
 	kind: backupFileKind,
 	consistency: z.enum(['application', 'file-system', 'crash']),

@@ -7,6 +7,7 @@ export * from './chain-cipher.ts';
 export * from './chunk.ts';
 export * from './content.ts';
 export * from './cursor.ts';
+export * from './disk-extents.ts';
 export * from './disk-map.ts';
 export * from './file-index.ts';
 export * from './lock.ts';

@@ -149,6 +149,7 @@ async function splitIntoRuns({ objects, repository }: BackupRequest, session: Li
 }
 
 async function missingSource({ kind, path }: SourceSpec): Promise<ErrorShape | null> {
+	if (kind === 'vm') return null; // said when its snapshot is made
 	if (kind === 'disk' && isNbdUri(path)) return (await probeNbd(path))?.shape ?? null;
 	try {
 		await stat(path);
@@ -182,9 +183,8 @@ function planRun({ clock }: BackupParts, request: BackupRequest, { objects }: Ru
 }
 
 async function performRun(parts: BackupParts, request: BackupRequest, run: Run, plan: RunPlan, session: LiveSession, source: SourceReading): Promise<void> {
-	const { plane, chainStore } = parts;
-	const { job, repository } = request;
-	const { settings } = job;
+	const { chainStore } = parts;
+	const { repository } = request;
 	const { requested, reason } = plan.mode;
 	const mode = requested === 'increment' ? 'increment' : 'full';
 	for (const task of run.tasks) task.start({ requested: mode, actual: mode, reason });
@@ -193,6 +193,26 @@ async function performRun(parts: BackupParts, request: BackupRequest, run: Run, 
 	const warning = checkRoom({ freeBytes, requested: mode, chains: plan.current ? [plan.current] : [], repository: repository.settings });
 	if (warning !== null) session.note('warning', warning, 'repository.full');
 
+	let isRead = false;
+	try {
+		await readInto(parts, request, run, plan, session, source);
+		isRead = true;
+	} finally {
+		await source.ended(run.objects, isRead);
+	}
+}
+
+async function readInto(
+	{ plane, health }: BackupParts,
+	request: BackupRequest,
+	run: Run,
+	plan: RunPlan,
+	session: LiveSession,
+	source: SourceReading,
+): Promise<void> {
+	const { job, repository } = request;
+	const { settings } = job;
+	const { requested, reason } = plan.mode;
 	const sources = await Promise.all(run.objects.map((object, i) => source.of(object, run.tasks[i] as LiveTask)));
 	const backupRun: BackupRun = {
 		repository: repository.settings,
@@ -211,7 +231,7 @@ async function performRun(parts: BackupParts, request: BackupRequest, run: Run, 
 		storeUnused: settings.storeUnused,
 		requested,
 		reason,
-		suspects: await suspectsIn(parts, request, plan),
+		suspects: await suspectsIn(health, request, plan),
 		renewAfterPoints: plan.renewAfterPoints,
 		adHoc: request.adHoc,
 	};
@@ -224,7 +244,7 @@ async function performRun(parts: BackupParts, request: BackupRequest, run: Run, 
 }
 
 /** What checks found broken in the chain that is gone on with: that is not relied on. */
-const suspectsIn = async ({ health }: BackupParts, { repository }: BackupRequest, { current }: RunPlan): Promise<readonly Damage[]> =>
+const suspectsIn = async (health: HealthStore, { repository }: BackupRequest, { current }: RunPlan): Promise<readonly Damage[]> =>
 	current === undefined ? [] : ((await health.get(repository.id, current.id))?.damaged ?? []);
 
 /** Retention and book-keeping. Its failures are noted and do not spoil the points that were made. */

@@ -75,6 +75,11 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
 		);
 	}
 
+	/** The job with the virtual machines that fit its patterns now. */
+	async function concrete(job: Entity<JobSettings>): Promise<Entity<JobSettings>> {
+		return { ...job, settings: { ...job.settings, sources: [...(await parts.snapshots.concrete(job.settings.sources))] } };
+	}
+
 	/** The objects of a session that made no point, as far as the job still has them. */
 	function objectsWithoutPoint(failed: StoredSession, settings: JobSettings): SourceSpec[] {
 		const done = new Set(failed.tasks.filter(({ pointId }) => pointId !== null).map(({ object }) => object));
@@ -84,13 +89,14 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
 
 	return {
 		async run(jobId, full, { objects, adHoc } = {}) {
-			const job = await config.jobs.get(jobId);
+			const job = await concrete(await config.jobs.get(jobId));
 			const repository = await config.repositories.get(job.settings.repositoryId);
 			refuseWish(job.settings, repository.settings, { full, objects, adHoc }, clock.now());
 			const chosen = job.settings.sources.filter((source) => objects?.includes(sourceKey(source)) ?? true);
 			return start(job, { objects: chosen, asked: { full, adHoc }, trigger: 'manual', attempt: 1 });
 		},
-		async runDue(job, { trigger, attempt, failedSessionId }) {
+		async runDue(due, { trigger, attempt, failedSessionId }) {
+			const job = await concrete(due);
 			const failed = failedSessionId === null ? null : await config.sessions.get(failedSessionId).catch(() => null); // Forgotten meanwhile: all objects then.
 			const objects = failed === null ? [] : objectsWithoutPoint(failed, job.settings);
 			return start(job, { objects: objects.length > 0 ? objects : job.settings.sources, asked: askedOf(failed), trigger, attempt });
@@ -98,7 +104,7 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
 		async retry(failed) {
 			if (failed.jobId === null)
 				throw new EngineError('not-found.job', `The job “${failed.title}” does not exist any more.`, { data: { sessionId: failed.id } });
-			const job = await config.jobs.get(failed.jobId);
+			const job = await concrete(await config.jobs.get(failed.jobId));
 			const objects = objectsWithoutPoint(failed, job.settings);
 			if (objects.length === 0) {
 				throw new EngineError('usage.invalid', 'Nothing of this session is left to retry: every object has its restore point, or has left the job.', {

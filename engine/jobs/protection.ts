@@ -1,5 +1,6 @@
 /** Whether each object is protected as it should be. Pure. */
-import type { JobSettings, Point, ProtectedObject, SessionTask } from '../contract/index.ts';
+import type { JobSettings, Point, ProtectedObject, SessionTask, SourceSpec } from '../contract/index.ts';
+import { isMachinePattern, isMeant, parseMachinePath } from '../source/index.ts';
 import { type Occurrences, parseSchedule } from './schedule.ts';
 import { sourceKey } from './source-key.ts';
 
@@ -33,34 +34,50 @@ export function dueAt(settings: Pick<JobSettings, 'recoveryPointObjectiveMs' | '
 	return next + graceMs(afterNext === null ? 0 : afterNext - next);
 }
 
+/** A pattern as the machines that have points from it; as itself where none has. */
+function concreteNow(source: SourceSpec, known: readonly string[]): readonly SourceSpec[] {
+	if (source.kind !== 'vm' || !isMachinePattern(source.path)) return [source];
+	const paths = [...new Set(known)].flatMap((key) => (key.startsWith('vm:') ? [key.slice('vm:'.length)] : [])).filter((path) => covers(source.path, path));
+	return paths.length === 0 ? [source] : paths.map((path) => ({ kind: 'vm', path }));
+}
+
+/** Tags are not known from names: whatever a job has of a host may come from one. */
+function covers(pattern: string, path: string): boolean {
+	const { host, name } = parseMachinePath(path);
+	return isMeant(pattern, host, { name, tags: [parseMachinePath(pattern).name.slice(1)] });
+}
+
 export function planProtection({ jobId, settings, points, recentTasks }: ProtectionFacts, nowMs: number): ProtectedObject[] {
-	return settings.sources.map((source): ProtectedObject => {
-		const object = sourceKey(source);
-		const own = points.filter((point) => point.object === object).toSorted((a, b) => b.createdAt - a.createdAt);
-		const newest = own.find(({ restorable }) => restorable);
-		const lastTask = recentTasks.find((task) => task.object === object && task.state !== 'cancelled' && task.state !== 'queued' && task.state !== 'running');
-		const due = newest === undefined ? null : dueAt(settings, newest.createdAt, nowMs);
-		const hasFailed = lastTask?.state === 'failed' || lastTask?.state === 'interrupted';
-		const verified = own.flatMap(({ verifiedAt }) => (verifiedAt === null ? [] : [verifiedAt]));
-		return {
-			jobId,
-			job: settings.name,
-			object,
-			lastPointAt: newest?.createdAt ?? null,
-			dueAt: due,
-			state: !settings.enabled
-				? 'paused'
-				: newest === undefined
-					? hasFailed
-						? 'failing'
-						: 'never'
-					: due !== null && due < nowMs
-						? 'overdue'
-						: hasFailed
+	const known = points.map(({ object }) => object);
+	return settings.sources
+		.flatMap((source) => concreteNow(source, known))
+		.map((source): ProtectedObject => {
+			const object = sourceKey(source);
+			const own = points.filter((point) => point.object === object).toSorted((a, b) => b.createdAt - a.createdAt);
+			const newest = own.find(({ restorable }) => restorable);
+			const lastTask = recentTasks.find((task) => task.object === object && task.state !== 'cancelled' && task.state !== 'queued' && task.state !== 'running');
+			const due = newest === undefined ? null : dueAt(settings, newest.createdAt, nowMs);
+			const hasFailed = lastTask?.state === 'failed' || lastTask?.state === 'interrupted';
+			const verified = own.flatMap(({ verifiedAt }) => (verifiedAt === null ? [] : [verifiedAt]));
+			return {
+				jobId,
+				job: settings.name,
+				object,
+				lastPointAt: newest?.createdAt ?? null,
+				dueAt: due,
+				state: !settings.enabled
+					? 'paused'
+					: newest === undefined
+						? hasFailed
 							? 'failing'
-							: 'protected',
-			lastVerifiedAt: verified.length === 0 ? null : Math.max(...verified),
-			sourceBytes: newest?.sourceBytes ?? 0,
-		};
-	});
+							: 'never'
+						: due !== null && due < nowMs
+							? 'overdue'
+							: hasFailed
+								? 'failing'
+								: 'protected',
+				lastVerifiedAt: verified.length === 0 ? null : Math.max(...verified),
+				sourceBytes: newest?.sourceBytes ?? 0,
+			};
+		});
 }

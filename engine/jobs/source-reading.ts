@@ -1,56 +1,76 @@
 import type { Entity } from '../config/index.ts';
-import type { JobSettings, SourceSpec } from '../contract/index.ts';
+import type { JobSettings, SnapshotUse, SourceSpec } from '../contract/index.ts';
 import type { ObjectSource } from '../mover/index.ts';
-import type { ObjectReading, OpenReading, Snapshots } from '../snapshot/index.ts';
+import type { OpenMachine, OpenReading, Snapshots } from '../snapshot/index.ts';
+import { compileExclusions } from '../source/index.ts';
 import type { LiveSession } from './live-session.ts';
 import type { LiveTask } from './live-task.ts';
 import { sourceKey } from './source-key.ts';
 
 /** What jobs need of snapshots. */
-export type JobSnapshots = Pick<Snapshots, 'open'>;
+export type JobSnapshots = Pick<Snapshots, 'open' | 'openMachine' | 'concrete'>;
 
 /** Where the objects of a session are read. Disposing releases what is held. */
 export interface SourceReading extends AsyncDisposable {
-	/** Makes the snapshots when the first run asks: those that wait for their turn hold none open. @throws `snapshot.*`, the signal's reason */
+	/** Makes the snapshots when a run asks: those that wait for their turn hold none open. @throws `snapshot.*`, `source.*`, the signal's reason */
 	of(object: SourceSpec, task: LiveTask): Promise<ObjectSource>;
+	/** A run of these has ended: a virtual machine is let go of at once, since what it overwrites is kept aside as long as its snapshot lasts. Never fails. */
+	ended(objects: readonly SourceSpec[], isRead: boolean): Promise<void>;
 	/** All runs have ended: tells applications and releases. Never fails. */
 	complete(): Promise<void>;
 }
 
-/** One snapshot set for all objects of a session: one instant, however many runs read from it. */
+/** One snapshot set for all that lies on this machine, so that it is of one instant, however many runs read from it; and one for each virtual machine. */
 export function createSourceReading(
 	snapshots: JobSnapshots,
-	{ job: { settings }, objects }: { readonly job: Entity<JobSettings>; readonly objects: readonly SourceSpec[] },
+	{ job, objects }: { readonly job: Entity<JobSettings>; readonly objects: readonly SourceSpec[] },
 	session: LiveSession,
 ): SourceReading {
+	const { settings } = job;
+	const here = objects.filter(({ kind }) => kind !== 'vm');
+	const isExcluded = compileExclusions(settings.exclude) ?? (() => false);
+	const onNote = (message: string, isWarning: boolean): void => session.note(isWarning ? 'warning' : 'info', message, isWarning ? 'snapshot.failed' : null);
+	const options = { signal: session.signal, onNote };
+	const { quiesce, requireConsistent, writers, snapshot: mode } = settings;
+	const machines = new Map<string, Promise<OpenMachine>>();
 	let opening: Promise<OpenReading> | undefined;
-	const open = (): Promise<OpenReading> =>
-		snapshots.open(
-			{
-				sessionId: session.id,
-				sources: objects,
-				mode: settings.snapshot,
-				quiesce: settings.quiesce,
-				requireConsistent: settings.requireConsistent,
-				writers: settings.writers,
-			},
-			{ signal: session.signal, onNote: (message, isWarning) => session.note(isWarning ? 'warning' : 'info', message, isWarning ? 'snapshot.failed' : null) },
-		);
 	const opened = async (): Promise<OpenReading | undefined> => opening?.catch(() => undefined); // said by who asked
+
+	async function read(object: SourceSpec): Promise<ObjectSource> {
+		if (object.kind === 'vm') {
+			const wish = { sessionId: session.id, path: object.path, owner: job.id, isExcluded, quiesce, requireConsistent };
+			const machine = snapshots.openMachine(wish, options);
+			machines.set(object.path, machine);
+			return (await machine).reading;
+		}
+		opening ??= snapshots.open({ sessionId: session.id, sources: here, mode, quiesce, requireConsistent, writers }, options);
+		const reading = (await opening).sources[here.findIndex((each) => sourceKey(each) === sourceKey(object))];
+		if (reading === undefined) throw new Error(`Defect: nobody asked where ${sourceKey(object)} is read`);
+		return reading;
+	}
+
+	async function endMachine(path: string, isRead: boolean): Promise<void> {
+		const machine = await machines.get(path)?.catch(() => undefined);
+		machines.delete(path);
+		await (isRead ? machine?.complete() : machine?.[Symbol.asyncDispose]());
+	}
+
 	return {
 		async of(object, task) {
-			if (opening === undefined) task.activity('making a snapshot');
-			opening ??= open();
-			const reading = (await opening).sources[objects.findIndex((each) => sourceKey(each) === sourceKey(object))];
-			if (reading === undefined) throw new Error(`Defect: nobody asked where ${sourceKey(object)} is read`);
+			if (opening === undefined || object.kind === 'vm') task.activity('making a snapshot');
+			const reading = await read(object);
 			task.readsFrom(reading.snapshot);
-			task.info(describe(reading));
+			task.info(describe(reading.snapshot));
 			return reading;
+		},
+		async ended(ended, isRead) {
+			for (const { kind, path } of ended) if (kind === 'vm') await endMachine(path, isRead);
 		},
 		async complete() {
 			await (await opened())?.complete();
 		},
 		async [Symbol.asyncDispose]() {
+			for (const path of [...machines.keys()]) await endMachine(path, false);
 			await (await opened())?.[Symbol.asyncDispose]();
 		},
 	};
@@ -58,7 +78,7 @@ export function createSourceReading(
 
 const scope = { set: 'all at one instant', volume: 'each volume at one instant', file: 'each file at one instant', live: '' } as const;
 
-function describe({ snapshot: { actual, instant, reason, writers, createdAt } }: ObjectReading): string {
+function describe({ actual, instant, reason, writers, createdAt }: SnapshotUse): string {
 	const held = writers.length > 0 ? `, while ${writers.join(', ')} held still` : '';
 	const how = createdAt === null ? 'Read live.' : `Read from a snapshot (${actual}${instant === 'live' ? ': the rest live' : `, ${scope[instant]}`}${held}).`;
 	return [how, reason].filter(Boolean).join(' ');

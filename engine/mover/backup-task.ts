@@ -10,6 +10,7 @@ import { efforts } from './effort.ts';
 import { Pipe } from './pipe.ts';
 import { protectDisk } from './protect-disk.ts';
 import { FolderTask } from './protect-folder.ts';
+import { protectMachine } from './protect-machine.ts';
 import { StepMeter } from './step-meter.ts';
 import { LocalRun } from './target-run.ts';
 import { type BackupRun, type MutableCounters, noCounters, type ObjectOutcome, type TaskObserver } from './task.ts';
@@ -79,12 +80,22 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 		let root: Uint8Array;
 		let stamp: string | null = null;
 		let objectMode = mode;
-		if (object.kind === 'disk') {
+		let reason = '';
+		if (object.kind === 'vm') {
+			const machine = source?.machine;
+			if (!machine) throw new EngineError('source.unsupported', `${object.path}: there is no snapshot of the virtual machine to read.`);
+			counters.totalBytes = previous?.sourceBytes ?? null;
+			({ root, stamp, reason } = await protectMachine({
+				...{ pipe, title: object.path, machine, doubts, counters, observer: progress, storeUnused: run.storeUnused },
+				instantAt: source.snapshot.createdAt ?? createdAt,
+				blockSizeBytes: run.blockSizeBytes,
+				previous: previous && base ? { root: Buffer.from(previous.root.hash, 'hex'), stamp: previous.sourceStamp ?? null, reader: base } : null,
+			}));
+		} else if (object.kind === 'disk') {
 			const isHurt = previous && doubts ? await doubts.isDiskHurt(Buffer.from(previous.root.hash, 'hex')) : false;
 			if (isHurt) observer.info(`${object.path} is read again, because what is stored of it is damaged.`);
 			const before = previous && base && !isHurt ? { root: Buffer.from(previous.root.hash, 'hex'), stamp: previous.sourceStamp ?? null, reader: base } : null;
 			const blockSizeBytes = diskBlockSizes[i] ?? run.blockSizeBytes;
-			let reason = '';
 			({ root, stamp, reason } = await protectDisk({
 				pipe,
 				path: object.path,
@@ -95,11 +106,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 				counters,
 				observer: progress,
 			}));
-			if (reason !== '') {
-				observer.info(reason);
-				objectMode = { ...mode, reason: [mode.reason, reason].filter(Boolean).join(' ') };
-				observer.mode(objectMode);
-			}
+			if (reason !== '') observer.info(reason);
 		} else {
 			const task = new FolderTask({
 				pipe,
@@ -120,6 +127,10 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 			counters.totalBytes = counters.doneBytes;
 			counters.totalItems = counters.doneItems;
 		}
+		if (reason !== '') {
+			objectMode = { ...mode, reason: [mode.reason, reason].filter(Boolean).join(' ') };
+			observer.mode(objectMode);
+		}
 		observer.activity('writing');
 		await pipe.flush();
 		counters.transferredBytes = pipe.transferredBytes - sentBefore;
@@ -133,7 +144,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 			sessionId: run.sessionId,
 			mode: objectMode,
 			consistency: source?.consistency ?? 'crash',
-			root: { kind: object.kind, hash: hashText(root) },
+			root: { kind: object.kind === 'disk' ? 'disk' : 'folder', hash: hashText(root) },
 			sourceBytes: counters.doneBytes,
 			itemCount: counters.doneItems,
 			storedBytes: counters.storedBytes,
@@ -151,6 +162,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 }
 
 function checkSource({ kind, path }: SourceSpec): void {
+	if (kind === 'vm') return; // it has its snapshot already
 	if (kind === 'disk' && isNbdUri(path)) return; // some servers end with their first client
 	if (fs.existsSync(bytesFromText(path))) return;
 	throw new EngineError('source.missing' satisfies ErrorCode, `${path} does not exist.`, { hint: 'Connect or mount it, or take it out of the job.' });

@@ -1,6 +1,6 @@
 import type { Bottleneck, ChainMethod, Compression, ItemWarning, RunMode, SessionStep, SnapshotUse, SourceSpec, TaskCounters } from '../contract/index.ts';
 import type { RepositoryFolder, Suspect } from '../repository/index.ts';
-import type { ReadView } from '../source/index.ts';
+import type { MachineSnapshot, ReadView } from '../source/index.ts';
 import type { TaskShares } from './throttle/index.ts';
 import type { RemotePlace } from './wire/place.ts';
 
@@ -24,6 +24,8 @@ export type TaskOptions = { readonly signal?: AbortSignal | undefined };
 /** An object that is read from snapshots, wholly or in part. */
 export type ObjectSource = {
 	readonly views: readonly ReadView[];
+	/** Of a virtual machine. */
+	readonly machine?: MachineSnapshot | undefined;
 	readonly consistency: 'application' | 'file-system' | 'crash';
 	readonly snapshot: SnapshotUse;
 };

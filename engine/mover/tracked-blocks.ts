@@ -41,11 +41,7 @@ export async function findUnchanged({ tracker, sizeBytes, blockSizeBytes, previo
 		if (map.sizeBytes !== sizeBytes || map.blockSizeBytes !== blockSizeBytes)
 			return 'All of the disk was read: its size or that of its blocks is another one than before.';
 		const segments = new Map<number, Uint8Array>();
-		for (const { offsetBytes, lengthBytes } of found.extents) {
-			const last = segmentOf(offsetBytes + lengthBytes - 1, blockSizeBytes);
-			for (let index = segmentOf(offsetBytes, blockSizeBytes); index <= last; index++)
-				if (!segments.has(index)) segments.set(index, await readSegment(map, index, previous.reader));
-		}
+		for (const index of segmentsOf(found.extents, blockSizeBytes)) segments.set(index, await readSegment(map, index, previous.reader));
 		return { map, changed: found.extents, segments };
 	} catch (error) {
 		if (!isEngineError(error, 'repository.damaged')) throw error;
@@ -53,7 +49,15 @@ export async function findUnchanged({ tracker, sizeBytes, blockSizeBytes, previo
 	}
 }
 
-const segmentOf = (offsetBytes: number, blockSizeBytes: number): number => Math.floor(offsetBytes / blockSizeBytes / blocksPerSegment);
+/** Numbers of the segments in which ascending extents lie, each once. */
+export function* segmentsOf(extents: readonly Extent[], blockSizeBytes: number): Generator<number> {
+	const segmentBytes = blockSizeBytes * blocksPerSegment;
+	let next = 0;
+	for (const { offsetBytes, lengthBytes } of extents) {
+		const last = Math.floor((offsetBytes + lengthBytes - 1) / segmentBytes);
+		for (next = Math.max(next, Math.floor(offsetBytes / segmentBytes)); next <= last; next++) yield next;
+	}
+}
 
 async function readSegment(map: DiskMapRoot, index: number, reader: ChunkReader): Promise<Uint8Array> {
 	const length = Math.min(blocksPerSegment, blockCount(map) - index * blocksPerSegment) * hashBytes;

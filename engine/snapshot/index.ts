@@ -7,6 +7,17 @@
  */
 export { hiddenFolderName } from './hidden-folder.ts';
 export type { JournalEntry, SnapshotJournal } from './journal.ts';
+export {
+	diskFileName,
+	type FoundMachine,
+	type MachineDisk,
+	type MachineOptions,
+	type MachineReading,
+	type MachineSite,
+	type MachineSnapshot,
+	type MachineWish,
+	openMachine,
+} from './machine.ts';
 export { encodeOrigin, originAttribute, parseOrigin } from './origin.ts';
 export type {
 	BlockAccess,
@@ -14,6 +25,7 @@ export type {
 	Protectable,
 	ProviderCapabilities,
 	Snapshot,
+	SnapshotOutcome,
 	SnapshotProvider,
 	VolumeRequest,
 } from './provider.ts';
@@ -31,6 +43,7 @@ export {
 } from './snapshot-set.ts';
 export {
 	type ObjectReading,
+	type OpenMachine,
 	type OpenReading,
 	type ReadWish,
 	Snapshots,

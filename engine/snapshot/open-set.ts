@@ -159,7 +159,8 @@ export class OpenSet implements SnapshotSet {
 
 	async #createWith(group: readonly HeldVolume[], windowMs: number): Promise<readonly Snapshot[]> {
 		const { provider } = (group[0] as HeldVolume).wish;
-		const ms = provider.capabilities.instant === 'file' ? windowMs : Math.min(windowMs, this.#parts.deadlines.createMs);
+		const { instant, createMs = this.#parts.deadlines.createMs } = provider.capabilities;
+		const ms = instant === 'file' ? windowMs : Math.min(windowMs, createMs);
 		const requests = group.map(({ lease, wish }) => ({ lease, paths: wish.paths }));
 		for (const held of group) held.isBeingMade = true;
 		const isMade = (): void => {
@@ -205,7 +206,9 @@ export class OpenSet implements SnapshotSet {
 		const { provider, volume } = held.wish;
 		const { id } = held.lease;
 		try {
-			await this.#undo(`Releasing the snapshot of ${volume.id}`, this.#parts.deadlines.releaseMs, (signal) => provider.release(held.lease, { signal }));
+			await this.#undo(`Releasing the snapshot of ${volume.id}`, this.#parts.deadlines.releaseMs, (signal) =>
+				provider.release(held.lease, { signal, outcome: this.#outcome }),
+			);
 			if (!held.isBeingMade) await this.#forget(id);
 		} catch (error) {
 			this.#leave(`The snapshot of ${volume.id} could not be released`, error, id);

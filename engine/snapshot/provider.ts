@@ -1,6 +1,7 @@
 /**
  * Who makes snapshots. A provider knows its own kind of volume and nothing of jobs, writers or deadlines: those are the requestor's.
  */
+import type { MachineSnapshot } from './machine.ts';
 import type { View, Volume } from './volume.ts';
 
 export type ProviderCapabilities = {
@@ -21,6 +22,8 @@ export type ProviderCapabilities = {
 	 * belong together only while writers hold their applications still.
 	 */
 	readonly instant: 'set' | 'volume' | 'file';
+	/** Milliseconds that making one may take; absent: as the requestor has it. Applications stand still for no longer than he says. */
+	readonly createMs?: number;
 };
 
 /** `reason`: a sentence for an administrator that says why not, and what would help. */
@@ -42,9 +45,11 @@ export type Lease = {
 	readonly details: unknown;
 };
 
+export type SnapshotOutcome = 'complete' | 'aborted';
+
 export type VolumeRequest = {
 	readonly lease: Lease;
-	/** Selected files and folders on the volume: whatever else lies on it need not be in the snapshot. */
+	/** Selected files and folders on the volume, of a machine the names of its disks: whatever else lies on it need not be in the snapshot. */
 	readonly paths: readonly string[];
 };
 
@@ -58,6 +63,8 @@ export type Snapshot = {
 	/** Where folders and files of the volume are read; empty where only blocks are given. */
 	readonly views: readonly View[];
 	readonly device: BlockAccess | null;
+	/** Of a virtual machine. */
+	readonly machine?: MachineSnapshot;
 	/** Kept in the lease, for `release`. */
 	readonly details: unknown;
 	/** What an administrator should know of this snapshot, e.g. that something below the volume is not in it. */
@@ -78,7 +85,7 @@ export interface SnapshotProvider {
 	create(requests: readonly VolumeRequest[], options: { readonly signal: AbortSignal }): Promise<readonly Snapshot[]>;
 	/**
 	 * Removes everything that was made for a lease, from the lease alone. Idempotent: what is not there (any more, or never was) is no
-	 * error. Also called in another process than the one that created.
+	 * error. Also called in another process than the one that created. `outcome`: whether all was read and kept; marks of what has changed since count only then.
 	 */
-	release(lease: Lease, options: { readonly signal: AbortSignal }): Promise<void>;
+	release(lease: Lease, options: { readonly signal: AbortSignal; readonly outcome: SnapshotOutcome }): Promise<void>;
 }

@@ -82,6 +82,6 @@ export class Requestor {
 		const provider = parties.provider(lease.provider);
 		if (provider === undefined) throw new EngineError('snapshot.unsupported', `There is no snapshot provider ${lease.provider} any more.`);
 		const ms = this.#deadlines.releaseMs;
-		await within({ clock, ms, what: `Releasing a snapshot of ${lease.volume.id}` }, (signal) => provider.release(lease, { signal }));
+		await within({ clock, ms, what: `Releasing a snapshot of ${lease.volume.id}` }, (signal) => provider.release(lease, { signal, outcome: 'aborted' }));
 	}
 }

@@ -5,6 +5,7 @@ import { isNbdUri } from '../block/index.ts';
 import type { QuiesceMode, SourceSpec, VolumeChange, Volume as VolumeFacts } from '../contract/index.ts';
 import type { MountPoint } from '../platform/index.ts';
 import { type Choice, chooseProvider, type Offer, rankOffers } from './choose-provider.ts';
+import { type MachineOptions, type MachineReading, type MachineSite, type MachineWish, openMachine } from './machine.ts';
 import { describeReading, type Held, type ObjectReading } from './object-reading.ts';
 import type { SnapshotProvider } from './provider.ts';
 import { planQuiescence } from './quiesce.ts';
@@ -33,6 +34,8 @@ export type SnapshotsParts = {
 	readonly providers: readonly SnapshotProvider[];
 	readonly writers: readonly WriterFactory[];
 	readonly settings: VolumeSettingsStore;
+	/** Null: no hypervisor is known here. */
+	readonly machines: MachineSite | null;
 	readonly mounts: () => readonly MountPoint[];
 	/** Whether an image file is written through Holdfast, and so is a volume by itself. */
 	readonly isDevice: (path: string) => boolean;
@@ -57,6 +60,11 @@ export type ReadOptions = { readonly signal: AbortSignal; readonly onNote: (mess
 export interface OpenReading extends AsyncDisposable {
 	/** In the order of the sources. */
 	readonly sources: readonly ObjectReading[];
+	complete(): Promise<void>;
+}
+
+export interface OpenMachine extends AsyncDisposable {
+	readonly reading: MachineReading;
 	complete(): Promise<void>;
 }
 
@@ -113,11 +121,24 @@ export class Snapshots {
 		throw new EngineError('usage.invalid', `There is no snapshot provider “${mode}”.`, { hint: `Choose one of ${names}.`, data: { field: 'snapshot' } });
 	}
 
+	/** Where one virtual machine is read. Disposing releases its snapshot; `complete` says first that all was read. @throws as `openMachine` */
+	async openMachine(wish: MachineWish, options: MachineOptions): Promise<OpenMachine> {
+		const { machines, requestor } = this.#parts;
+		if (machines === null) throw new EngineError('not-found.vm', `There is no virtual machine ${wish.path}: no hypervisor host is known here.`);
+		const { reading, set } = await openMachine({ requestor, machines }, wish, options);
+		return { reading, complete: () => set.complete(), [Symbol.asyncDispose]: () => set[Symbol.asyncDispose]() };
+	}
+
+	/** Patterns for virtual machines as the machines that fit them now. */
+	async concrete(sources: readonly SourceSpec[]): Promise<readonly SourceSpec[]> {
+		return (await this.#parts.machines?.concrete(sources)) ?? sources;
+	}
+
 	/** What an engine that died left; snapshots of this process are not touched. */
 	async cleanUp(): Promise<CleanUpReport> {
-		const { providers, requestor } = this.#parts;
+		const { providers, machines, requestor } = this.#parts;
 		return requestor.cleanUp({
-			provider: (name) => providers.find((each) => each.name === name),
+			provider: (name) => [...providers, ...(machines ? [machines.provider] : [])].find((each) => each.name === name),
 			writer: (spec) => {
 				try {
 					return this.writer(spec);

@@ -1,13 +1,13 @@
-/** Something that can be frozen at one instant: a mounted file system, a block device, a disk of a virtual machine. */
+/** Something that can be frozen at one instant: a mounted file system, a block device, a virtual machine with its disks. */
 export type Volume = {
-	/** As an administrator names it: the mount point, the device's path, `HOST/VM/DISK`. Unique among those known to one engine. */
+	/** As an administrator names it: the mount point, the device's path, `HOST/NAME` of a machine. Unique among those known to one engine. */
 	readonly id: string;
-	readonly kind: 'file-system' | 'block-device' | 'virtual-disk';
+	readonly kind: 'file-system' | 'block-device' | 'virtual-machine';
 	/** Null: not mounted here. */
 	readonly mountPoint: string | null;
 	/** As mount(8) names it; null: none, or not known. */
 	readonly fileSystem: string | null;
-	/** Path of the block device, name of the data set; null where there is none. */
+	/** Path of the block device, name of the data set, id of the machine; null where there is none. */
 	readonly device: string | null;
 	/** Which directory of the file system is mounted: `/`, or that of a subvolume or a bind mount. */
 	readonly root: string;

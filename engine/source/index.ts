@@ -3,6 +3,8 @@
  * Guarantees: one name's trouble never stops the rest; what is read is checked for having held still.
  * Not here: cutting into chunks and storing (mover), point-in-time views (snapshot).
  */
+
+export type { MachineDisk, MachineSnapshot } from '../snapshot/index.ts';
 export * from './disk/blocks.ts';
 export * from './disk/change-tracker.ts';
 export * from './disk/leave-out.ts';
@@ -15,3 +17,5 @@ export * from './folder/measure.ts';
 export * from './folder/reading.ts';
 export * from './folder/scan.ts';
 export type * from './vm/hypervisor.ts';
+export * from './vm/machine-path.ts';
+export { createMachineSite, type MachineSiteParts } from './vm/machine-site.ts';

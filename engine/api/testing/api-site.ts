@@ -21,6 +21,7 @@ const noHypervisor: Hypervisor = {
 	machines: unreachable,
 	beginBackup: unreachable,
 	endBackup: unreachable,
+	configuration: unreachable,
 	dropCheckpoints: unreachable,
 	checkpoints: unreachable,
 	holdStill: unreachable,

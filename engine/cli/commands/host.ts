@@ -35,10 +35,11 @@ function addAdd(group: Command, line: CommandLine): void {
 			.description('Get to know a hypervisor host, whose virtual machines can then be looked at. It has to answer.')
 			.argument('<NAME>', 'name of the host')
 			.requiredOption('--type <type>', `its kind: ${hostType.options.join(', ')}`)
-			.requiredOption('--uri <uri>', 'how libvirt reaches it: qemu:///system, qemu+ssh://root@host/system'),
+			.requiredOption('--uri <uri>', 'how libvirt reaches it: qemu:///system, qemu+ssh://root@host/system')
+			.option('--scratch <folder>', 'where the host keeps aside what machines overwrite during a backup (default: /var/tmp)'),
 		'host add Lab --type libvirt --uri qemu:///system',
 	);
-	command.action((name: string, { type, uri }: { readonly type: string; readonly uri: string }) =>
+	command.action((name: string, { type, uri, scratch }: { readonly type: string; readonly uri: string; readonly scratch?: string }) =>
 		line.run(command, async ({ client, output }) => {
 			const kind = hostType.safeParse(type);
 			if (!kind.success)
@@ -46,7 +47,7 @@ function addAdd(group: Command, line: CommandLine): void {
 					hint: `There is: ${hostType.options.join(', ')}.`,
 					data: { field: '--type' },
 				});
-			const host = await (await client()).hosts.add.mutate({ name, type: kind.data, uri });
+			const host = await (await client()).hosts.add.mutate({ name, type: kind.data, uri, ...(scratch !== undefined && { scratchFolder: scratch }) });
 			output.result(
 				() => ({ host: hostJson(host) }),
 				() => hostLines(host),

@@ -55,6 +55,7 @@ export async function openJobSite(t: TestContext, options: { readonly clock?: Fa
 		providers: [],
 		writers: [],
 		settings: config.volumeSettings,
+		machines: null,
 		mounts: () => [],
 		isDevice: () => false,
 		clock,

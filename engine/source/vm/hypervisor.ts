@@ -5,7 +5,7 @@ import type { HostFacts, VirtualMachine } from '../../contract/index.ts';
 export type HypervisorOptions = { readonly signal?: AbortSignal | undefined };
 
 export type DiskBackupRequest = {
-	/** Id of a machine that runs or is paused. */
+	/** Id of a machine. One that is off is started for the time of the backup, and its processors stand still. */
 	readonly machineId: string;
 	/** Names of disks, at least one: all are shown as at one instant. */
 	readonly disks: readonly string[];
@@ -27,9 +27,23 @@ export type DiskBackup = {
 		readonly address: NbdAddress;
 		/** Dirty bitmap of the export with what has changed since the checkpoint that was named; null: that is not known. */
 		readonly dirtyBitmap: string | null;
+		/** Why it is not known what has changed, although it was asked for; empty where it is, or was not asked for. */
+		readonly untracked: string;
 	}[];
-	/** Why it is not known what has changed, although it was asked for; empty where it is, or was not asked for. */
-	readonly lost: string;
+	/** The checkpoint has begun, for one disk at least. */
+	readonly hasCheckpoint: boolean;
+};
+
+export type BackupEnd = Pick<DiskBackupRequest, 'machineId' | 'folder'> & {
+	/** Of all checkpoints of the machine, oldest first, those to be dropped; absent: none. */
+	readonly drop?: (checkpoints: readonly string[]) => readonly string[];
+};
+
+export type MachineConfiguration = {
+	/** As the host writes it, secrets included: what it is made of when it starts the next time. */
+	readonly definition: string;
+	/** Path on the host of the variables of its firmware. */
+	readonly nvramPath: string | null;
 };
 
 /**
@@ -40,22 +54,24 @@ export interface Hypervisor {
 	/** Reaches the host and says what it is. */
 	describe(options?: HypervisorOptions): Promise<HostFacts>;
 	/** All machines that the host knows, running or not, by their names. One that vanishes meanwhile is not in the list. */
-	machines(options?: HypervisorOptions): Promise<readonly VirtualMachine[]>;
+	machines(options?: HypervisorOptions & { /** Only the one of this name. */ readonly name?: string }): Promise<readonly VirtualMachine[]>;
 	/** Shows disks of a running machine as they are at this instant, while the machine goes on. Whatever fails, `endBackup` puts right. */
 	beginBackup(request: DiskBackupRequest, options?: HypervisorOptions): Promise<DiskBackup>;
 	/**
-	 * Ends a backup that was begun with this folder, by whichever process, and removes what it kept there. Idempotent: nothing to end is no error, and backups of others are left alone.
+	 * Ends a backup that was begun with this folder, by whichever process, and removes what it kept there; a machine that was started for it is off again. Idempotent: nothing to end is
+	 * no error, and backups of others are left alone.
 	 */
-	endBackup(backup: Pick<DiskBackupRequest, 'machineId' | 'folder'>, options?: HypervisorOptions): Promise<void>;
+	endBackup(end: BackupEnd, options?: HypervisorOptions): Promise<void>;
+	configuration(machineId: string, options?: HypervisorOptions): Promise<MachineConfiguration>;
 	/**
 	 * Drops checkpoints. What they told of changes goes over to the checkpoint before them: dropping the newest after a backup that failed loses nothing. One that is damaged is dropped as well.
-	 * Idempotent.
+	 * Of a machine that is off none can be dropped: they stay. Idempotent.
 	 */
 	dropCheckpoints(machineId: string, names: readonly string[], options?: HypervisorOptions): Promise<void>;
 	/** Names of all checkpoints that a machine has, oldest first, whoever made them. */
 	checkpoints(machineId: string, options?: HypervisorOptions): Promise<readonly string[]>;
-	/** Asks the guest agent to hold all file systems still, or to let go of them. Letting go of what is not held is no error. */
-	holdStill(machineId: string, isHeld: boolean, options?: HypervisorOptions): Promise<void>;
+	/** Asks the guest agent to hold all file systems still, or to let go of them. Letting go of what is not held is no error. @returns how many */
+	holdStill(machineId: string, isHeld: boolean, options?: HypervisorOptions): Promise<number>;
 }
 
 /** Opens hypervisors of one type. */

@@ -10,6 +10,9 @@ import { displayPath } from './path-text.ts';
 import classes from './restore.module.css';
 import { newestPlace, objectPath, originWord } from './restore-places.ts';
 
+/** As they stand in a column, and in a sentence. */
+export const kindNames: Readonly<Record<ObjectRow['objectKind'], string>> = { folder: 'Folder', disk: 'Disk', vm: 'Machine' };
+
 const placeOf = (row: ObjectRow): string =>
 	row.count > 0 || row.jobId === null ? newestPlace(row.object, row.originJobId) : `/jobs/${encodeURIComponent(row.jobId)}`;
 
@@ -26,7 +29,7 @@ const columns: readonly TableColumn<ObjectRow>[] = [
 		sortBy: (row) => objectPath(row.object),
 		text: (row) => displayPath(row.object),
 	},
-	{ id: 'kind', header: 'Kind', width: '72px', cell: (row) => (row.objectKind === 'disk' ? 'Disk' : 'Folder'), sortBy: (row) => row.objectKind },
+	{ id: 'kind', header: 'Kind', width: '72px', cell: (row) => kindNames[row.objectKind], sortBy: (row) => row.objectKind },
 	{
 		id: 'job',
 		header: 'Job',

@@ -4,7 +4,7 @@ import { objectKey } from './restore-places.ts';
 export type ObjectRow = {
 	readonly key: string;
 	readonly object: string;
-	readonly objectKind: 'folder' | 'disk';
+	readonly objectKind: Point['objectKind'];
 	readonly job: string;
 	readonly jobId: string | null;
 	readonly origin: Point['origin'];
@@ -47,7 +47,7 @@ export function objectRows(points: readonly Point[], objects: readonly Protected
 		rows.set(key, {
 			key,
 			object,
-			objectKind: object.startsWith('disk:') ? 'disk' : 'folder',
+			objectKind: object.startsWith('disk:') ? 'disk' : object.startsWith('vm:') ? 'vm' : 'folder',
 			job,
 			jobId,
 			origin: 'job',

@@ -23,6 +23,7 @@ import type { Picked } from './basket.ts';
 import { useBasket } from './basket-store.ts';
 import { DiskRestore } from './disk-restore.tsx';
 import { FileList } from './file-list.tsx';
+import { kindNames } from './object-chooser.tsx';
 import { baseName, breadcrumbs, displayPath, parentPath } from './path-text.ts';
 import classes from './restore.module.css';
 import { RestoreDialog } from './restore-dialog.tsx';
@@ -121,7 +122,7 @@ function PointView({ point, points, path }: { readonly point: Point; readonly po
 			<PageHeader
 				back={back}
 				title={displayPath(objectPath(point.object))}
-				detail={`${isDisk ? 'Disk' : 'Folder'} in ${point.job}${originWord[point.origin] === null ? '' : `, ${originWord[point.origin]}`}`}
+				detail={`${kindNames[point.objectKind]} in ${point.job}${originWord[point.origin] === null ? '' : `, ${originWord[point.origin]}`}`}
 			>
 				<Button
 					variant="default"

@@ -63,13 +63,14 @@ export class LibvirtHost implements AsyncDisposable {
 		return (await run('virsh', ['--connect', this.uri, '--quiet', ...args])).stdout;
 	}
 
-	/** A machine without an operating system, which starts in half a second. @returns the path of its definition */
+	/** A machine without an operating system, which starts in half a second. A disk is as large as its size says, and of the format qcow2 unless that follows: `32M raw`. */
 	async define(name: string, { disks, more = '', head = '' }: { disks: Readonly<Record<string, string>>; more?: string; head?: string }): Promise<void> {
 		const images = [];
 		for (const [disk, size] of Object.entries(disks)) {
-			const path = join(this.folder, `${name}-${disk}.qcow2`);
-			await run('qemu-img', ['create', '-q', '-f', 'qcow2', path, size]);
-			images.push(`<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='${path}'/><target dev='${disk}' bus='virtio'/></disk>`);
+			const [length = '', format = 'qcow2'] = size.split(' ');
+			const path = join(this.folder, `${name}-${disk}.${format}`);
+			await run('qemu-img', ['create', '-q', '-f', format, path, length]);
+			images.push(`<disk type='file' device='disk'><driver name='qemu' type='${format}'/><source file='${path}'/><target dev='${disk}' bus='virtio'/></disk>`);
 		}
 		const definition = join(this.folder, `${name}.xml`);
 		writeFileSync(
@@ -84,7 +85,7 @@ export class LibvirtHost implements AsyncDisposable {
 	async write(name: string, disk: string, byte: number, at: number, count: number): Promise<void> {
 		const definition = await this.virsh('dumpxml', name);
 		const alias = new RegExp(`<target dev='${disk}'[^]*?<alias name='([^']+)'`).exec(definition)?.[1];
-		const command = `qemu-io -d /machine/peripheral/${alias}/virtio-backend "write -P ${byte} ${at}M ${count}M"`;
+		const command = `qemu-io -d /machine/peripheral/${alias}/virtio-backend "write -f -P ${byte} ${at}M ${count}M"`;
 		// Errors come back as text.
 		const answer = await this.virsh('qemu-monitor-command', name, '--hmp', command);
 		if (answer.trim() !== '') throw new Error(answer);

@@ -3,7 +3,8 @@ import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { EngineError, isEngineError } from '../../../../base/index.ts';
 import { maxSocketPathBytes } from '../../../../block/index.ts';
-import type { DiskBackup, DiskBackupRequest, HypervisorOptions } from '../../hypervisor.ts';
+import type { BackupEnd, DiskBackup, DiskBackupRequest, HypervisorOptions } from '../../hypervisor.ts';
+import type { Domain } from './domain-xml.ts';
 import type { Virsh } from './virsh.ts';
 
 const checkpointName = /^[A-Za-z0-9-]{1,64}$/;
@@ -12,18 +13,25 @@ const diskName = /^[a-z0-9]{1,32}$/;
 const inXml = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll("'", '&apos;');
 const socketIn = (folder: string): string => join(folder, 'nbd');
 
+/** Says that the machine was started for the backup, and in which state it is to be left. */
+const startedMarker = 'started';
+
 export async function beginBackup(virsh: Virsh, request: DiskBackupRequest, { signal }: HypervisorOptions): Promise<DiskBackup> {
 	const { machineId, folder, since } = request;
 	check(request);
 	await refuseSecond(virsh, machineId, signal);
 	await fs.mkdir(folder, { mode: 0o700 });
-	const all = await allDisks(virsh, machineId, signal);
+	await startIfOff(virsh, request, signal);
+	const { disks: all, runsAs } = await describe(virsh, machineId, signal);
+	if (runsAs !== null) await fs.chown(folder, runsAs.uid, runsAs.gid);
+	// The format keeps the bitmaps: in a raw image there is no room for them.
+	const tracked = request.disks.filter((name) => all.some((disk) => disk.name === name && disk.format === 'qcow2'));
 	const begin = async (incremental: string | null): Promise<void> => {
 		const definition = join(folder, 'backup.xml');
 		const checkpoint = join(folder, 'checkpoint.xml');
-		await fs.writeFile(definition, backupXml(request, all, incremental));
-		await fs.writeFile(checkpoint, checkpointXml(request));
-		await virsh('backup-begin', [], [machineId, definition, checkpoint], { signal });
+		await fs.writeFile(definition, backupXml(request, all, { incremental, tracked }));
+		await fs.writeFile(checkpoint, checkpointXml(request, all, tracked));
+		await virsh('backup-begin', [], [machineId, definition, ...(tracked.length > 0 ? [checkpoint] : [])], { signal });
 	};
 	let lost = '';
 	try {
@@ -34,29 +42,63 @@ export async function beginBackup(virsh: Virsh, request: DiskBackupRequest, { si
 		lost = error.message;
 		await begin(null);
 	}
-	const hasBitmap = since !== null && lost === '';
 	return {
-		lost,
-		disks: request.disks.map((name) => ({
-			name,
-			address: { transport: { kind: 'unix', path: socketIn(folder) }, exportName: name },
-			dirtyBitmap: hasBitmap ? `backup-${name}` : null,
-		})),
+		hasCheckpoint: tracked.length > 0,
+		disks: request.disks.map((name) => {
+			const untracked = tracked.includes(name) ? lost : 'Changes are tracked in images of the format qcow2 only.';
+			return {
+				name,
+				address: { transport: { kind: 'unix', path: socketIn(folder) }, exportName: name },
+				dirtyBitmap: since !== null && untracked === '' ? `backup-${name}` : null,
+				untracked: since === null && tracked.includes(name) ? '' : untracked,
+			};
+		}),
 	};
 }
 
-export async function endBackup(
-	virsh: Virsh,
-	{ machineId, folder }: Pick<DiskBackupRequest, 'machineId' | 'folder'>,
-	{ signal }: HypervisorOptions,
-): Promise<void> {
+export async function endBackup(virsh: Virsh, { machineId, folder, drop }: BackupEnd, { signal }: HypervisorOptions): Promise<void> {
 	// Refused: no backup runs, the machine is off, or nobody knows it any more.
 	const running = await virsh('backup-dumpxml', [], [machineId], { signal }).catch(ignoreRefusal);
 	if (running?.includes(`socket='${inXml(socketIn(folder))}'`)) await virsh('domjobabort', [], [machineId], { signal }).catch(ignoreRefusal);
+	if (drop) {
+		const known = await checkpoints(virsh, machineId, { signal }).catch(ignoreRefusal);
+		if (known) await dropCheckpoints(virsh, machineId, drop(known), { signal });
+	}
+	await stopIfStarted(virsh, machineId, folder, signal);
 	await fs.rm(folder, { recursive: true, force: true });
 }
 
+/** Disks are shown by QEMU, which a machine that is off has not: it is started, and its processors are not. */
+async function startIfOff(virsh: Virsh, { machineId, folder }: DiskBackupRequest, signal: AbortSignal | undefined): Promise<void> {
+	if (await isActive(virsh, machineId, signal)) return;
+	const hasSavedState = /^Managed save: +yes$/m.test(await virsh('dominfo', [], [machineId], { signal }));
+	await fs.writeFile(join(folder, startedMarker), hasSavedState ? 'saved' : 'off');
+	await virsh('start', ['--paused'], [machineId], { signal });
+}
+
+/** What somebody has let run meanwhile is theirs. */
+async function stopIfStarted(virsh: Virsh, machineId: string, folder: string, signal: AbortSignal | undefined): Promise<void> {
+	const before = await fs.readFile(join(folder, startedMarker), 'utf8').catch(() => null);
+	if (before === null || (await stateOf(virsh, machineId, signal)) !== 'paused') return;
+	if (before === 'saved') await virsh('managedsave', ['--paused'], [machineId], { signal });
+	else await virsh('destroy', ['--graceful'], [machineId], { signal });
+}
+
+const stateOf = async (virsh: Virsh, machineId: string, signal: AbortSignal | undefined): Promise<string | undefined> =>
+	(await virsh('domstate', [], [machineId], { signal }).catch(ignoreRefusal))?.trim();
+
+async function isActive(virsh: Virsh, machineId: string, signal: AbortSignal | undefined): Promise<boolean> {
+	const state = await stateOf(virsh, machineId, signal);
+	return state !== undefined && state !== 'shut off' && state !== 'crashed';
+}
+
+async function describe(virsh: Virsh, machineId: string, signal: AbortSignal | undefined): Promise<Domain> {
+	const { parseDomain } = await import('./domain-xml.ts'); // with the parser, which most engines never need
+	return parseDomain(await virsh('dumpxml', [], [machineId], { signal }));
+}
+
 export async function dropCheckpoints(virsh: Virsh, machineId: string, names: readonly string[], { signal }: HypervisorOptions): Promise<void> {
+	if (names.length === 0 || !(await isActive(virsh, machineId, signal))) return;
 	const known = new Set(await checkpoints(virsh, machineId, { signal }));
 	for (const name of names.toReversed()) {
 		if (!known.has(name)) continue;
@@ -102,22 +144,20 @@ function check({ disks, folder, since, checkpoint }: DiskBackupRequest): void {
 }
 
 /** Disks that are not named are left out, of the checkpoint as well: their changes are nobody's affair here. */
-function backupXml({ disks, folder }: DiskBackupRequest, all: readonly string[], incremental: string | null): string {
-	const lines = all.map((name) =>
-		disks.includes(name)
-			? `<disk name='${name}' backup='yes' type='file'><scratch file='${inXml(join(folder, `${name}.scratch`))}'/></disk>`
-			: `<disk name='${name}' backup='no'/>`,
-	);
-	return `<domainbackup mode='pull'>${incremental === null ? '' : `<incremental>${incremental}</incremental>`}<server transport='unix' socket='${inXml(socketIn(folder))}'/><disks>${lines.join('')}</disks></domainbackup>`;
+function backupXml(
+	{ disks, folder }: DiskBackupRequest,
+	all: Domain['disks'],
+	{ incremental, tracked }: { readonly incremental: string | null; readonly tracked: readonly string[] },
+): string {
+	const lines = all.map(({ name }) => {
+		if (!disks.includes(name)) return `<disk name='${name}' backup='no'/>`;
+		const mode = incremental !== null && tracked.includes(name) ? `backupmode='incremental' incremental='${incremental}'` : `backupmode='full'`;
+		return `<disk name='${name}' backup='yes' type='file' ${mode}><scratch file='${inXml(join(folder, `${name}.scratch`))}'/></disk>`;
+	});
+	return `<domainbackup mode='pull'><server transport='unix' socket='${inXml(socketIn(folder))}'/><disks>${lines.join('')}</disks></domainbackup>`;
 }
 
-const checkpointXml = ({ checkpoint, disks }: DiskBackupRequest): string =>
-	`<domaincheckpoint><name>${checkpoint}</name><description>Holdfast</description><disks>${disks.map((name) => `<disk name='${name}' checkpoint='bitmap'/>`).join('')}</disks></domaincheckpoint>`;
-
-async function allDisks(virsh: Virsh, machineId: string, signal: AbortSignal | undefined): Promise<string[]> {
-	const listed = await virsh('domblklist', ['--details'], [machineId], { signal });
-	return listed.split('\n').flatMap((line) => {
-		const [, device, target] = line.trim().split(/\s+/);
-		return device === 'disk' && target !== undefined && diskName.test(target) ? [target] : [];
-	});
+function checkpointXml({ checkpoint }: DiskBackupRequest, all: Domain['disks'], tracked: readonly string[]): string {
+	const lines = all.map(({ name }) => `<disk name='${name}' checkpoint='${tracked.includes(name) ? 'bitmap' : 'no'}'/>`);
+	return `<domaincheckpoint><name>${checkpoint}</name><description>Holdfast</description><disks>${lines.join('')}</disks></domaincheckpoint>`;
 }

@@ -12,6 +12,10 @@ export type Domain = {
 	readonly memoryBytes: number;
 	readonly disks: readonly Pick<VirtualDisk, 'name' | 'path' | 'format' | 'unsupported'>[];
 	readonly guestAgent: 'connected' | 'silent' | 'absent';
+	/** Path on the host of the variables of its firmware; null: it has none of its own. */
+	readonly nvramPath: string | null;
+	/** As whom it runs; null: not while it is off, or the host does not say. */
+	readonly runsAs: { readonly uid: number; readonly gid: number } | null;
 };
 
 const text = z.string().max(32_768);
@@ -44,6 +48,11 @@ const domainElement = z.object({
 		description: valued,
 		memory: valued,
 		vcpu: valued,
+		os: element({ nvram: valued }),
+		seclabel: z
+			.array(z.union([z.object({ '@model': attribute, label: attribute }), z.literal('').transform(() => undefined)]))
+			.max(100)
+			.default([]),
 		devices: element({
 			disk: z.array(diskElement).max(1000).default([]),
 			channel: z
@@ -54,7 +63,7 @@ const domainElement = z.object({
 	}),
 });
 
-const lists = new Set(['domain.devices.disk', 'domain.devices.channel']);
+const lists = new Set(['domain.devices.disk', 'domain.devices.channel', 'domain.seclabel']);
 const parser = new XMLParser({
 	ignoreAttributes: false,
 	attributeNamePrefix: '@',
@@ -73,7 +82,7 @@ export function parseDomain(xml: string): Domain {
 		const why = issue ? `${issue.path.join('/')}: ${issue.message}` : 'it is not XML';
 		throw new EngineError('source.refused', `The host described a virtual machine in a way that is not understood (${why}).`);
 	}
-	const { uuid, name, title, description, memory, vcpu, devices } = parsed.data.domain;
+	const { uuid, name, title, description, memory, vcpu, os, seclabel, devices } = parsed.data.domain;
 	const agent = devices?.channel.find(({ target }) => target?.['@name'] === 'org.qemu.guest_agent.0')?.target;
 	return {
 		id: uuid,
@@ -83,10 +92,18 @@ export function parseDomain(xml: string): Domain {
 		memoryBytes: bytesOf(memory),
 		disks: (devices?.disk ?? []).filter((disk) => (disk['@device'] ?? 'disk') === 'disk').map(describeDisk),
 		guestAgent: agent === undefined ? 'absent' : agent['@state'] === 'connected' ? 'connected' : 'silent',
+		nvramPath: textOf(os?.nvram).trim() || null,
+		runsAs: accountIn(seclabel.find((label) => label?.['@model'] === 'dac')?.label),
 	};
 }
 
 const textOf = (value: z.infer<typeof valued>): string => (typeof value === 'object' ? value['#text'] : (value ?? ''));
+
+/** `+64055:+108`. */
+function accountIn(label: string | undefined): Domain['runsAs'] {
+	const [, uid, gid] = /^\+(\d{1,10}):\+(\d{1,10})$/.exec(label ?? '') ?? [];
+	return uid === undefined || gid === undefined ? null : { uid: Number(uid), gid: Number(gid) };
+}
 
 const units: Readonly<Record<string, number>> = {
 	b: 1,

@@ -1,6 +1,6 @@
 import { isEngineError } from '../../../../base/index.ts';
 import type { HostFacts, VirtualDisk, VirtualMachine } from '../../../../contract/index.ts';
-import type { DiskBackup, DiskBackupRequest, Hypervisor, HypervisorOptions } from '../../hypervisor.ts';
+import type { BackupEnd, DiskBackup, DiskBackupRequest, Hypervisor, HypervisorOptions, MachineConfiguration } from '../../hypervisor.ts';
 import { beginBackup, checkpoints, dropCheckpoints, endBackup } from './disk-backup.ts';
 import type { Domain } from './domain-xml.ts';
 import { type Virsh, virshOf } from './virsh.ts';
@@ -33,10 +33,8 @@ class Libvirt implements Hypervisor {
 		};
 	}
 
-	async machines({ signal }: HypervisorOptions = {}): Promise<readonly VirtualMachine[]> {
-		const listed = await this.#virsh('list', ['--all', '--uuid'], [], { signal });
-		const ids = listed.split('\n').map((line) => line.trim());
-		const waiting = ids.filter((id) => uuid.test(id)).values();
+	async machines({ signal, name }: HypervisorOptions & { readonly name?: string } = {}): Promise<readonly VirtualMachine[]> {
+		const waiting = (await this.#ids(name, signal)).values();
 		const machines: VirtualMachine[] = [];
 		const ask = async (): Promise<void> => {
 			for (const id of waiting) {
@@ -52,8 +50,14 @@ class Libvirt implements Hypervisor {
 		return beginBackup(this.#virsh, request, options);
 	}
 
-	endBackup(backup: Pick<DiskBackupRequest, 'machineId' | 'folder'>, options: HypervisorOptions = {}): Promise<void> {
-		return endBackup(this.#virsh, backup, options);
+	endBackup(end: BackupEnd, options: HypervisorOptions = {}): Promise<void> {
+		return endBackup(this.#virsh, end, options);
+	}
+
+	async configuration(machineId: string, { signal }: HypervisorOptions = {}): Promise<MachineConfiguration> {
+		const definition = await this.#virsh('dumpxml', ['--inactive', '--security-info'], [machineId], { signal });
+		const { parseDomain } = await import('./domain-xml.ts');
+		return { definition, nvramPath: parseDomain(definition).nvramPath };
 	}
 
 	dropCheckpoints(machineId: string, names: readonly string[], options: HypervisorOptions = {}): Promise<void> {
@@ -64,8 +68,9 @@ class Libvirt implements Hypervisor {
 		return checkpoints(this.#virsh, machineId, options);
 	}
 
-	async holdStill(machineId: string, isHeld: boolean, { signal }: HypervisorOptions = {}): Promise<void> {
-		await this.#virsh(isHeld ? 'domfsfreeze' : 'domfsthaw', [], [machineId], { signal });
+	async holdStill(machineId: string, isHeld: boolean, { signal }: HypervisorOptions = {}): Promise<number> {
+		const said = await this.#virsh(isHeld ? 'domfsfreeze' : 'domfsthaw', [], [machineId], { signal });
+		return Number(/\b(\d{1,6})\b/.exec(said)?.[1] ?? 0);
 	}
 
 	/** Null: it is not there any more. */
@@ -74,13 +79,28 @@ class Libvirt implements Hypervisor {
 			const { parseDomain } = await import('./domain-xml.ts'); // with the parser, which most engines never need
 			const domain = parseDomain(await this.#virsh('dumpxml', [], [id], { signal }));
 			const [info, sizes] = await Promise.all([this.#virsh('dominfo', [], [id], { signal }), this.#sizes(domain, signal)]);
+			const { nvramPath: _, runsAs: __, ...facts } = domain;
 			const disks = domain.disks.map((disk): VirtualDisk => ({ ...disk, ...(sizes.get(disk.name) ?? { capacityBytes: null, allocatedBytes: null }) }));
 			const hasSavedState = /^Managed save: +yes$/m.test(info);
-			return { ...domain, disks, state: hasSavedState ? 'saved' : stateOf(/^State: +(.+)$/m.exec(info)?.[1] ?? '') };
+			return { ...facts, disks, state: hasSavedState ? 'saved' : stateOf(/^State: +(.+)$/m.exec(info)?.[1] ?? '') };
 		} catch (error) {
 			if (isEngineError(error, 'source.refused') && !(await this.#knows(id, signal))) return null;
 			throw error;
 		}
+	}
+
+	async #ids(name: string | undefined, signal: AbortSignal | undefined): Promise<readonly string[]> {
+		const listed =
+			name === undefined
+				? await this.#virsh('list', ['--all', '--uuid'], [], { signal })
+				: await this.#virsh('domuuid', [], [name], { signal }).catch((error: unknown) => {
+						if (isEngineError(error, 'source.refused')) return ''; // there is none
+						throw error;
+					});
+		return listed
+			.split('\n')
+			.map((line) => line.trim())
+			.filter((id) => uuid.test(id));
 	}
 
 	async #knows(id: string, signal: AbortSignal | undefined): Promise<boolean> {

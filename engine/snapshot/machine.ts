@@ -1,0 +1,141 @@
+/** Virtual machines: what their snapshots give, and what the requestor needs of whoever reaches them. */
+import { EngineError, isEngineError } from '../base/index.ts';
+import type { QuiesceMode, SnapshotUse, SourceSpec } from '../contract/index.ts';
+import type { Snapshot, SnapshotProvider } from './provider.ts';
+import { planQuiescence } from './quiesce.ts';
+import type { Requestor } from './requestor.ts';
+import type { SnapshotSet } from './snapshot-set.ts';
+import type { Volume } from './volume.ts';
+import type { SnapshotWriter } from './writer.ts';
+
+/** The snapshot of a machine: its disks and its configuration, all of one instant. */
+export type MachineSnapshot = {
+	/** Small files that describe it, such as its definition: the name in the point, and where it lies until the release. */
+	readonly files: readonly { readonly name: string; readonly at: string }[];
+	readonly disks: readonly MachineDisk[];
+	/** Names this instant for the snapshot after it (`since`), if all of this one was kept; null: nothing is remembered. */
+	readonly checkpoint: string | null;
+	/** The checkpoint since which the dirty bitmaps tell what has changed; null: there are none. */
+	readonly since: string | null;
+};
+
+export type MachineDisk = {
+	/** As the guest has it: `vda`. Unique in its machine. */
+	readonly name: string;
+	/** URI of an NBD export, read-only. */
+	readonly uri: string;
+	/** Dirty bitmap of the export, for `since`; null: not known, and `untracked` says why. */
+	readonly dirtyBitmap: string | null;
+	/** A sentence for an administrator; empty where changes are known, or there is nothing before. */
+	readonly untracked: string;
+};
+
+export type FoundMachine = {
+	/** Its id is `HOST/NAME`. */
+	readonly volume: Volume;
+	/** Makes its snapshots for one owner, whose marks of what has changed are its own. */
+	readonly provider: SnapshotProvider;
+	readonly disks: readonly { readonly name: string /** Why it cannot be read; null: it can. */; readonly unsupported: string | null }[];
+	/** Nothing runs in it that could be held still. */
+	readonly isOff: boolean;
+	/** Holds what runs in it still; else a sentence why that cannot be. */
+	readonly guest: SnapshotWriter | string;
+};
+
+export interface MachineSite {
+	/** For whoever cleans up. */
+	readonly provider: SnapshotProvider;
+	/** @param path `HOST/NAME` @throws `not-found.host`, `not-found.vm`, `source.*` */
+	find(path: string, options: { readonly owner: string; readonly signal: AbortSignal }): Promise<FoundMachine>;
+	/** Patterns as the machines that fit them now. What cannot be asked, and a pattern that nothing fits, stays as it is: who reads it says why. */
+	concrete(sources: readonly SourceSpec[]): Promise<readonly SourceSpec[]>;
+}
+
+export type MachineWish = {
+	readonly sessionId: string;
+	/** `HOST/NAME`. */
+	readonly path: string;
+	/** Id of the job. */
+	readonly owner: string;
+	/** Of a name in the point: `vdb.raw`. */
+	readonly isExcluded: (name: string) => boolean;
+	readonly quiesce: QuiesceMode;
+	readonly requireConsistent: boolean;
+};
+
+export type MachineReading = {
+	readonly views: readonly [];
+	readonly machine: MachineSnapshot;
+	readonly consistency: 'file-system' | 'crash';
+	readonly snapshot: SnapshotUse;
+};
+
+export type MachineOptions = { readonly signal: AbortSignal; readonly onNote: (message: string, isWarning: boolean) => void };
+
+/** A disk is a file of this name in a machine's point. */
+export const diskFileName = (disk: string): string => `${disk}.raw`;
+
+/**
+ * Makes the snapshot of one machine, held still as the rules of quiescence say (QUIESCE-01, QUIESCE-02).
+ * @throws `snapshot.*`, `source.*`, `not-found.*`, the signal's reason
+ */
+export async function openMachine(
+	{ requestor, machines }: { readonly requestor: Requestor; readonly machines: MachineSite },
+	wish: MachineWish,
+	{ signal, onNote }: MachineOptions,
+): Promise<{ readonly reading: MachineReading; readonly set: SnapshotSet }> {
+	const { path, quiesce: mode, requireConsistent } = wish;
+	const { volume, provider, disks, isOff, guest } = await machines.find(path, { owner: wish.owner, signal });
+	const wanted = disks.filter(({ name }) => !wish.isExcluded(diskFileName(name)));
+	for (const { name, unsupported } of wanted) if (unsupported !== null) onNote(`The disk ${name} of ${path} is left out: ${unsupported}`, true);
+	const names = wanted.filter(({ unsupported }) => unsupported === null).map(({ name }) => name);
+	if (names.length === 0)
+		throw new EngineError(
+			'source.unsupported',
+			`The virtual machine ${path} has no disk that can be read${wanted.length < disks.length ? ' and is not excluded' : ''}.`,
+			{
+				hint: '"holdfast host vms HOST" says why of each disk.',
+			},
+		);
+	const can = { online: typeof guest !== 'string', offline: false };
+	const steps = isOff ? (['crash'] as const) : planQuiescence({ mode, requireConsistent, can });
+	const cannot = typeof guest === 'string' ? guest : '';
+	if (steps.length === 0)
+		throw new EngineError('snapshot.unsupported', `A consistent point is required, and ${path} cannot be held still. ${cannot}`, {
+			hint: 'Install the guest agent in the machine and give it a channel for it, or do not require consistency.',
+		});
+	let reason = mode === 'crash' || isOff ? '' : cannot;
+	if (reason !== '') onNote(`${path} is crash-consistent: ${reason}`, true);
+	for (const [i, step] of steps.entries()) {
+		const writers = step === 'online' && typeof guest !== 'string' ? [guest] : [];
+		try {
+			const set = await requestor.createSet(
+				{ sessionId: wish.sessionId, volumes: [{ volume, provider, paths: names, limit: 1 }], writers },
+				{ signal, onNote: (message) => onNote(message, false) },
+			);
+			const snapshot = set.snapshots[0] as Snapshot;
+			if (snapshot.machine === undefined) throw new Error(`Defect: ${provider.name} gives no machine to read`);
+			return {
+				set,
+				reading: {
+					views: [],
+					machine: snapshot.machine,
+					consistency: isOff || writers.length > 0 ? 'file-system' : 'crash',
+					snapshot: {
+						requested: mode,
+						actual: provider.name,
+						instant: 'set',
+						reason: isOff ? 'The machine was off.' : reason,
+						writers: set.writers.map(({ title }) => title),
+						createdAt: snapshot.createdAt,
+					},
+				},
+			};
+		} catch (error) {
+			if (signal.aborted || !isEngineError(error) || i + 1 === steps.length) throw error;
+			reason = error.message;
+			onNote(`${reason} The snapshot of ${path} is made without its guest: it is crash-consistent.`, true);
+		}
+	}
+	throw new Error('Defect: no way to make a snapshot was left, and none failed');
+}

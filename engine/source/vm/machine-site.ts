@@ -1,0 +1,216 @@
+/** Virtual machines of all hosts, as snapshots need them. */
+import * as fs from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, EngineError, isEngineError } from '../../base/index.ts';
+import { formatNbdUri } from '../../block/index.ts';
+import type { HostSettings, SourceSpec, VirtualMachine } from '../../contract/index.ts';
+import type {
+	FoundMachine,
+	Lease,
+	MachineSite,
+	Protectable,
+	ProviderCapabilities,
+	Snapshot,
+	SnapshotOutcome,
+	SnapshotProvider,
+	VolumeRequest,
+	WriterFactory,
+} from '../../snapshot/index.ts';
+import { GuestAgentWriter, guestAgentWriters, type ReachedMachine } from './guest-agent.ts';
+import type { Hypervisor } from './hypervisor.ts';
+import { isMachinePattern, isMeant, parseMachinePath } from './machine-path.ts';
+
+export type MachineSiteParts = {
+	/** All hosts that are known now. */
+	readonly hosts: () => Promise<readonly HostSettings[]>;
+	readonly open: (host: HostSettings) => Hypervisor;
+	readonly clock: Clock;
+};
+
+/** A list that a job waits for. */
+const listMs = 60_000;
+
+type Host = { readonly settings: HostSettings; readonly hypervisor: Hypervisor };
+
+export function createMachineSite(parts: MachineSiteParts): MachineSite & { readonly writers: WriterFactory } {
+	const hostOf = async (path: string): Promise<Host> => {
+		const { host } = parseMachinePath(path);
+		const settings = (await parts.hosts()).find(({ name }) => name === host);
+		if (settings === undefined)
+			throw new EngineError('not-found.host', `There is no hypervisor host “${host}”.`, { hint: 'See "holdfast host list".', data: { host } });
+		return { settings, hypervisor: parts.open(settings) };
+	};
+	const machineOf = async (path: string, signal: AbortSignal): Promise<Host & { readonly machine: VirtualMachine }> => {
+		const host = await hostOf(path);
+		const { name } = parseMachinePath(path);
+		const machine = (await host.hypervisor.machines({ signal, name })).find((each) => each.name === name);
+		if (machine !== undefined) return { ...host, machine };
+		if (isMachinePattern(path))
+			throw new EngineError('not-found.vm', `No virtual machine of the host fits ${path}.`, { hint: '"holdfast host vms HOST" lists them.' });
+		throw new EngineError('not-found.vm', `There is no virtual machine ${path}.`, {
+			hint: '"holdfast host vms HOST" lists them; take it out of the job if it is gone for good.',
+		});
+	};
+	const reach = async (path: string, { signal }: { readonly signal: AbortSignal }): Promise<ReachedMachine> => {
+		const { hypervisor, machine } = await machineOf(path, signal);
+		return { hypervisor, machineId: machine.id };
+	};
+	const providerFor = (owner: string | null): SnapshotProvider => new MachineProvider(hostOf, owner, parts.clock);
+	return {
+		provider: providerFor(null),
+		writers: guestAgentWriters(reach),
+		async find(path, { owner, signal }): Promise<FoundMachine> {
+			const { settings, machine } = await machineOf(path, signal);
+			if (!isHere(settings))
+				throw new EngineError(
+					'source.unsupported',
+					`The machines of ${settings.name} cannot be read from here yet: ${settings.uri} leads to another machine.`,
+					{
+						hint: 'Run Holdfast on that machine, with the host as qemu:///system.',
+					},
+				);
+			return {
+				volume: {
+					id: path,
+					kind: 'virtual-machine',
+					mountPoint: null,
+					fileSystem: null,
+					device: machine.id,
+					root: '/',
+					sizeBytes: null,
+					isReadOnly: false,
+				},
+				provider: providerFor(owner),
+				disks: machine.disks,
+				isOff: machine.state === 'off' || machine.state === 'crashed',
+				guest: guestOf(machine) ?? new GuestAgentWriter(path, reach),
+			};
+		},
+		async concrete(sources) {
+			const signal = AbortSignal.timeout(listMs);
+			const found = await Promise.all(
+				sources.map((source) => (source.kind === 'vm' && isMachinePattern(source.path) ? fitting(source.path, signal) : [source])),
+			);
+			const names = new Set<string>();
+			return found.flat().filter(({ kind, path }) => !names.has(`${kind}:${path}`) && names.add(`${kind}:${path}`));
+		},
+	};
+
+	async function fitting(pattern: string, signal: AbortSignal): Promise<readonly SourceSpec[]> {
+		const asItIs: readonly SourceSpec[] = [{ kind: 'vm', path: pattern }];
+		try {
+			const { settings, hypervisor } = await hostOf(pattern);
+			const machines = (await hypervisor.machines({ signal })).filter((machine) => isMeant(pattern, settings.name, machine));
+			return machines.length === 0 ? asItIs : machines.map(({ name }) => ({ kind: 'vm', path: `${settings.name}/${name}` }));
+		} catch (error) {
+			if (!isEngineError(error)) throw error;
+			return asItIs;
+		}
+	}
+}
+
+/** Sockets and scratch files are made on the host: they are reached where that is this machine. */
+const isHere = ({ uri }: HostSettings): boolean => /^qemu(\+unix)?:\/\/\//.test(uri);
+
+/** A sentence why what runs in it cannot be held still; null: it can. */
+function guestOf({ state, guestAgent }: VirtualMachine): string | null {
+	if (state !== 'running') return 'The machine does not run.';
+	if (guestAgent === 'absent') return 'The machine has no channel for a guest agent.';
+	return guestAgent === 'silent' ? 'Its guest agent does not answer.' : null;
+}
+
+/** Names of checkpoints: whose, and of which session. */
+const checkpointPrefix = (owner: string): string => `holdfast-${owner}-`;
+const checkpointName = (owner: string, { sessionId }: Lease): string => checkpointPrefix(owner) + sessionId;
+
+class MachineProvider implements SnapshotProvider {
+	readonly name = 'libvirt';
+	readonly capabilities: ProviderCapabilities = {
+		method: 'copy-on-write',
+		isHardware: false,
+		isTransportable: true,
+		isReadOnly: true,
+		survivesSourceLoss: false,
+		maxSnapshotsPerVolume: 1,
+		isSerialised: true,
+		instant: 'set',
+		createMs: 120_000, // one that is off is started for it
+	};
+	readonly #hostOf: (path: string) => Promise<Host>;
+	readonly #owner: string | null;
+	readonly #clock: Clock;
+
+	constructor(hostOf: (path: string) => Promise<Host>, owner: string | null, clock: Clock) {
+		this.#hostOf = hostOf;
+		this.#owner = owner;
+		this.#clock = clock;
+	}
+
+	async canProtect({ kind }: VolumeRequest['lease']['volume']): Promise<Protectable> {
+		return kind === 'virtual-machine' ? { can: true } : { can: false, reason: 'It makes snapshots of virtual machines only.' };
+	}
+
+	async create(requests: readonly VolumeRequest[], { signal }: { readonly signal: AbortSignal }): Promise<readonly Snapshot[]> {
+		const snapshots: Snapshot[] = [];
+		for (const request of requests) snapshots.push(await this.#createOne(request, signal));
+		return snapshots;
+	}
+
+	async release(lease: Lease, { signal, outcome }: { readonly signal: AbortSignal; readonly outcome: SnapshotOutcome }): Promise<void> {
+		const { settings, hypervisor } = await this.#hostOf(lease.volume.id);
+		const drop = (names: readonly string[]): readonly string[] => names.filter((name) => isOver(name, names, lease, outcome));
+		await hypervisor.endBackup({ machineId: lease.volume.device ?? '', folder: folderOf(settings, lease), drop }, { signal });
+	}
+
+	async #createOne({ lease, paths }: VolumeRequest, signal: AbortSignal): Promise<Snapshot> {
+		const owner = this.#owner ?? 'nobody';
+		const machineId = lease.volume.device ?? '';
+		const { settings, hypervisor } = await this.#hostOf(lease.volume.id);
+		const folder = folderOf(settings, lease);
+		const before = (await hypervisor.checkpoints(machineId, { signal })).findLast((name) => name.startsWith(checkpointPrefix(owner))) ?? null;
+		const createdAt = this.#clock.now();
+		const checkpoint = checkpointName(owner, lease);
+		const backup = await hypervisor.beginBackup({ machineId, disks: paths, folder, since: before, checkpoint }, { signal });
+		const { definition, nvramPath } = await hypervisor.configuration(machineId, { signal });
+		const files = [{ name: 'definition.xml', at: join(folder, 'definition.xml') }];
+		await fs.writeFile(join(folder, 'definition.xml'), definition, { mode: 0o600 });
+		if (nvramPath !== null && (await copyIfThere(nvramPath, join(folder, 'nvram')))) files.push({ name: 'nvram', at: join(folder, 'nvram') });
+		return {
+			leaseId: lease.id,
+			createdAt,
+			views: [],
+			device: null,
+			machine: {
+				files,
+				disks: backup.disks.map(({ address, ...disk }) => ({ ...disk, uri: formatNbdUri(address) })),
+				checkpoint: backup.hasCheckpoint ? checkpoint : null,
+				since: before,
+			},
+			details: null,
+			notes: [],
+		};
+	}
+}
+
+/** One per machine and session, so that it is known without what was made. */
+const folderOf = ({ scratchFolder }: HostSettings, { sessionId, volume }: Lease): string =>
+	join(scratchFolder, `holdfast-${sessionId}-${(volume.device ?? '').slice(0, 8)}`);
+
+/** Of a session that made a point all checkpoints of its owner before it; of one that made none its own. */
+function isOver(name: string, all: readonly string[], { sessionId }: Lease, outcome: SnapshotOutcome): boolean {
+	const own = all.find((each) => each.startsWith('holdfast-') && each.endsWith(`-${sessionId}`));
+	if (own === undefined) return false;
+	if (outcome === 'aborted') return name === own;
+	return name !== own && name.startsWith(own.slice(0, -sessionId.length));
+}
+
+/** A machine that has never run has no variables yet. */
+async function copyIfThere(from: string, to: string): Promise<boolean> {
+	try {
+		await fs.copyFile(from, to);
+		return true;
+	} catch (error) {
+		if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+		throw error;
+	}
+}
