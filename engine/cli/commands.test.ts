@@ -184,7 +184,6 @@ test('JOB-08: a wish for a run that cannot be fulfilled names the option', async
 test('what this version cannot do yet says so', async (t) => {
 	const site = await openSiteWithJob(t);
 	for (const args of [
-		['job', 'add', 'X', '--source', 'vm:host/name', '--repository', 'Main'],
 		['restore', 'vm', 'Web@latest', '--power-on'],
 		['server', 'start', '--listen', '0.0.0.0:9000'],
 	]) {

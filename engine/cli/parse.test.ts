@@ -8,10 +8,10 @@ test('sources are read with their kind; relative paths start in the working fold
 	assert.deepEqual(parseSource('disk:nbd://host/export', '/home/me'), { kind: 'disk', path: 'nbd://host/export' });
 	assert.deepEqual(parseSource('disk:vm/a:b.qcow2', '/home/me'), { kind: 'disk', path: '/home/me/vm/a:b.qcow2' });
 	assert.deepEqual(parseSource('folder:/with\nnewline/', '/'), { kind: 'folder', path: '/with\nnewline' });
-	for (const text of ['', '/etc', 'etc', 'folder:', 'folder', 'FOLDER:/etc', 'tape:1', ':/x']) {
+	assert.deepEqual(parseSource('vm:Lab/web', '/home/me'), { kind: 'vm', path: 'Lab/web' });
+	for (const text of ['', '/etc', 'etc', 'folder:', 'folder', 'FOLDER:/etc', 'tape:1', ':/x', 'vm:web', 'vm:/web', 'vm:Lab/']) {
 		assert.throws(() => parseSource(text, '/'), { code: 'usage.invalid' }, text);
 	}
-	assert.throws(() => parseSource('vm:host/name', '/'), { code: 'usage.unsupported' });
 });
 
 test('numbers are whole, plain and within their bounds', () => {
