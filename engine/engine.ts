@@ -123,7 +123,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		writers: [postgresqlWriters(writersFolder), mariadbWriters, sqliteWriters, scriptWriters, machineSite.writers],
 		machines: machineSite,
 		settings: config.volumeSettings,
-		mounts: () => platform.disks.mounts(),
+		disks: platform.disks,
 		clock,
 		log,
 	});

@@ -11,6 +11,7 @@ import {
 	readFileSync,
 	readlinkSync,
 	rmSync,
+	statfsSync,
 	statSync,
 	symlinkSync,
 	watch,
@@ -145,6 +146,9 @@ test('SNAP-05 SNAP-06 without a provider auto reads live and says so; a provider
 	assert.equal((await api.points.list({}, none))[0]?.consistency, 'crash');
 	const volume = (await api.volumes.list({ rescan: true }, none)).find(({ id }) => id === site.root);
 	assert.deepEqual([volume?.choice, volume?.provider, volume?.maxSnapshots], ['auto', null, 4]);
+	const { bsize, blocks } = statfsSync(site.root);
+	assert.equal(volume?.sizeBytes, bsize * blocks);
+	assert.ok((volume?.freeBytes ?? 0) > 0);
 	await assert.rejects(api.volumes.change({ id: site.root, provider: 'btrfs' }, none), { code: 'usage.invalid' });
 	assert.equal((await api.volumes.change({ id: site.root, provider: 'none', maxSnapshots: 2 }, none)).maxSnapshots, 2);
 	assert.match((await run(api, job.id)).tasks[0]?.snapshot?.reason ?? '', /is to be read live/);

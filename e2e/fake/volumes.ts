@@ -19,7 +19,7 @@ export function createFakeVolumes(): EngineApi['volumes'] {
 			const own = chosen.get(volume.id) ?? { choice: 'auto', maxSnapshots: 4 };
 			const best = volume.providers.find(({ reason }) => reason === null)?.name ?? null;
 			const named = own.choice === 'none' ? null : own.choice;
-			return { ...volume, sizeBytes: null, isReadOnly: false, scannedAt, ...own, provider: own.choice === 'auto' ? best : named };
+			return { ...volume, sizeBytes: 512e9, freeBytes: 201e9, isReadOnly: false, scannedAt, ...own, provider: own.choice === 'auto' ? best : named };
 		});
 	return {
 		async list({ rescan }) {

@@ -2,6 +2,7 @@
 export * from './bytes.ts';
 export * from './clock.ts';
 export * from './errors.ts';
+export * from './exclusions.ts';
 export * from './ids.ts';
 export * from './log.ts';
 export * from './sealed-bytes.ts';

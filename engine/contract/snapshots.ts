@@ -44,7 +44,10 @@ export const volume = z.object({
 	id: z.string(),
 	fileSystem: z.string().nullable(),
 	device: z.string().nullable(),
+	/** Null: the system does not tell, or did not in time. */
 	sizeBytes: size.nullable(),
+	/** Free to the engine. */
+	freeBytes: size.nullable(),
 	isReadOnly: z.boolean(),
 	/** Best first. */
 	providers: z.array(volumeProvider),

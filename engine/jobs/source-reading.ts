@@ -1,8 +1,9 @@
+import { compileExclusions } from '../base/index.ts';
 import type { Entity } from '../config/index.ts';
 import type { JobSettings, SnapshotUse, SourceSpec } from '../contract/index.ts';
 import type { ObjectSource } from '../mover/index.ts';
 import type { OpenMachine, OpenReading, Snapshots } from '../snapshot/index.ts';
-import { compileExclusions } from '../source/index.ts';
+
 import type { LiveSession } from './live-session.ts';
 import type { LiveTask } from './live-task.ts';
 import { sourceKey } from './source-key.ts';
@@ -43,7 +44,7 @@ export function createSourceReading(
 			machines.set(object.path, machine);
 			return (await machine).reading;
 		}
-		opening ??= snapshots.open({ sessionId: session.id, sources: here, mode, quiesce, requireConsistent, writers }, options);
+		opening ??= snapshots.open({ sessionId: session.id, sources: here, mode, quiesce, requireConsistent, writers, exclude: settings.exclude }, options);
 		const reading = (await opening).sources[here.findIndex((each) => sourceKey(each) === sourceKey(object))];
 		if (reading === undefined) throw new Error(`Defect: nobody asked where ${sourceKey(object)} is read`);
 		return reading;

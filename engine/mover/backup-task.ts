@@ -1,11 +1,11 @@
 import * as fs from 'node:fs';
-import { bytesFromText, EngineError, isEngineError, newId, systemClock } from '../base/index.ts';
+import { bytesFromText, compileExclusions, EngineError, isEngineError, newId, systemClock } from '../base/index.ts';
 import { isNbdUri } from '../block/index.ts';
 import type { ErrorCode, RunMode, SourceSpec } from '../contract/index.ts';
 import { hashText, type PointManifest, parseDiskMap } from '../format/index.ts';
 import { openPlatform } from '../platform/index.ts';
 import { type ChunkReader, folderPath } from '../repository/index.ts';
-import { compileExclusions, Reading } from '../source/index.ts';
+import { Reading } from '../source/index.ts';
 import { efforts } from './effort.ts';
 import { Pipe } from './pipe.ts';
 import { protectDisk } from './protect-disk.ts';

@@ -1,13 +1,12 @@
 import * as fs from 'node:fs';
 import { setImmediate as yieldToEvents } from 'node:timers/promises';
-import { bytesFromText, displayText, EngineError, isEngineError, systemErrorCode, textFromBytes } from '../base/index.ts';
+import { bytesFromText, displayText, EngineError, type Exclusion, isEngineError, systemErrorCode, textFromBytes } from '../base/index.ts';
 import type { ErrorCode } from '../contract/index.ts';
 import { ByteWriter, PageWriter, packExtents, parsePage, type SubtreeTotals, type TreeEntry, writeEntry } from '../format/index.ts';
 import type { Platform } from '../platform/index.ts';
 import type { ChunkReader } from '../repository/index.ts';
 import {
 	describeEntry,
-	type Exclusion,
 	type FoundEntry,
 	hiddenFolderName,
 	isKernelFileSystem,

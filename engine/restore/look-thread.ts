@@ -1,8 +1,8 @@
 /** The thread that looks into restore points and sources for the faces: small questions, answered at once, with the last points kept open. */
 import { type MessagePort, parentPort } from 'node:worker_threads';
-import { assert, EngineError, toErrorShape } from '../base/index.ts';
+import { assert, compileExclusions, EngineError, toErrorShape } from '../base/index.ts';
 import { openBlockSource } from '../block/index.ts';
-import { compileExclusions, measureFolder } from '../source/index.ts';
+import { measureFolder } from '../source/index.ts';
 import { browse, plan, stat } from './browse.ts';
 import { type OpenedDownload, openDownload } from './download.ts';
 import { KeptViews } from './kept-views.ts';

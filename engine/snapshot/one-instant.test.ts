@@ -11,7 +11,7 @@ const volume = (mountPoint: string): Volume => ({
 	fileSystem: 'btrfs',
 	device: '/dev/vdb',
 	root: '/',
-	sizeBytes: 1024,
+
 	isReadOnly: false,
 });
 const wishes = (instant: ProviderCapabilities['instant'], ...mountPoints: string[]) => {

@@ -161,7 +161,7 @@ export class OpenSet implements SnapshotSet {
 		const { provider } = (group[0] as HeldVolume).wish;
 		const { instant, createMs = this.#parts.deadlines.createMs } = provider.capabilities;
 		const ms = instant === 'file' ? windowMs : Math.min(windowMs, createMs);
-		const requests = group.map(({ lease, wish }) => ({ lease, paths: wish.paths }));
+		const requests = group.map(({ lease, wish }) => ({ lease, paths: wish.paths, ...(wish.exclusions && { exclusions: wish.exclusions }) }));
 		for (const held of group) held.isBeingMade = true;
 		const isMade = (): void => {
 			for (const held of group) held.isBeingMade = false;

@@ -51,6 +51,16 @@ export type VolumeRequest = {
 	readonly lease: Lease;
 	/** Selected files and folders on the volume, of a machine the names of its disks: whatever else lies on it need not be in the snapshot. */
 	readonly paths: readonly string[];
+	/** Absent: nothing is left out. */
+	readonly exclusions?: SelectionExclusions;
+};
+
+/** What a job leaves out of its selection: need not be in a snapshot either. */
+export type SelectionExclusions = {
+	/** The selected folders that the patterns are relative to. */
+	readonly roots: readonly string[];
+	/** As in `compileExclusions`. */
+	readonly patterns: readonly string[];
 };
 
 /** How the content of a volume is read as a block device. */

@@ -12,7 +12,6 @@ const volume = (id: string): Volume => ({
 	fileSystem: 'btrfs',
 	device: '/dev/vdb',
 	root: '/',
-	sizeBytes: 1024,
 	isReadOnly: false,
 });
 

@@ -1,7 +1,7 @@
 /** What is asked of the requestor, and what it gives. */
 import type { Clock, Log } from '../base/index.ts';
 import type { SnapshotJournal } from './journal.ts';
-import type { Snapshot, SnapshotProvider } from './provider.ts';
+import type { SelectionExclusions, Snapshot, SnapshotProvider } from './provider.ts';
 import type { View, Volume } from './volume.ts';
 import type { VolumeSlots } from './volume-slots.ts';
 import type { SnapshotWriter, WriterIdentity } from './writer.ts';
@@ -39,6 +39,7 @@ export type VolumeWish = {
 	readonly provider: SnapshotProvider;
 	/** Selected files and folders on the volume. */
 	readonly paths: readonly string[];
+	readonly exclusions?: SelectionExclusions;
 	/** Snapshots of this volume at a time. */
 	readonly limit: number;
 };

@@ -3,16 +3,16 @@ import { realpath } from 'node:fs/promises';
 import { type Clock, EngineError, isEngineError, type Log, toErrorShape } from '../base/index.ts';
 import { isNbdUri } from '../block/index.ts';
 import type { QuiesceMode, SourceSpec, VolumeChange, Volume as VolumeFacts } from '../contract/index.ts';
-import type { MountPoint } from '../platform/index.ts';
+import type { VolumePort } from '../platform/index.ts';
 import { type Choice, chooseProvider, type Offer, rankOffers } from './choose-provider.ts';
 import { type MachineOptions, type MachineReading, type MachineSite, type MachineWish, openMachine } from './machine.ts';
 import { describeReading, type Held, type ObjectReading } from './object-reading.ts';
-import type { SnapshotProvider } from './provider.ts';
+import type { SelectionExclusions, SnapshotProvider } from './provider.ts';
 import { planQuiescence } from './quiesce.ts';
 import type { CleanUpReport, Requestor } from './requestor.ts';
 import type { SnapshotSet } from './snapshot-set.ts';
 import type { Volume } from './volume.ts';
-import { blockVolume, type PlacedSource, placePath, volumeAt } from './volume-map.ts';
+import { blockVolume, type PlacedSource, placePath, roomOf, volumeAt } from './volume-map.ts';
 import type { SnapshotWriter, WriterFactory } from './writer.ts';
 
 export type { ObjectReading } from './object-reading.ts';
@@ -36,7 +36,7 @@ export type SnapshotsParts = {
 	readonly settings: VolumeSettingsStore;
 	/** Null: no hypervisor is known here. */
 	readonly machines: MachineSite | null;
-	readonly mounts: () => readonly MountPoint[];
+	readonly disks: Pick<VolumePort, 'mounts' | 'volumes'>;
 	/** Whether an image file is written through Holdfast, and so is a volume by itself. */
 	readonly isDevice: (path: string) => boolean;
 	readonly clock: Clock;
@@ -52,6 +52,8 @@ export type ReadWish = {
 	readonly requireConsistent: boolean;
 	/** `KIND:SPEC`. */
 	readonly writers: readonly string[];
+	/** Patterns, relative to each source that is a folder. */
+	readonly exclude: readonly string[];
 };
 
 export type ReadOptions = { readonly signal: AbortSignal; readonly onNote: (message: string, isWarning: boolean) => void };
@@ -166,7 +168,9 @@ export class Snapshots {
 				data: { volume: volumeId, provider: wish.mode },
 			});
 		}
-		const { set, held, reason } = await this.#takeSet(wish, writers, placed.flat(), choices, options);
+		const roots = wish.sources.flatMap(({ kind }, i) => (kind === 'folder' ? (placed[i]?.[0]?.path ?? []) : []));
+		const selection = { parts: placed.flat(), exclusions: { roots, patterns: wish.exclude } };
+		const { set, held, reason } = await this.#takeSet(wish, writers, selection, choices, options);
 		const sources = placed.map((parts) => describeReading({ requested: wish.mode, parts, choices, held, reason }));
 		const live = wish.requireConsistent ? sources.find(({ snapshot }) => snapshot.instant === 'live') : undefined;
 		if (live !== undefined) {
@@ -187,9 +191,9 @@ export class Snapshots {
 	}
 
 	async #scan(): Promise<readonly VolumeFacts[]> {
-		const { mounts, settings, clock } = this.#parts;
-		const chosen = await settings.all();
-		const lasting = mounts().filter((mount) => mount.isLasting);
+		const { disks, settings, clock } = this.#parts;
+		const [chosen, room] = await Promise.all([settings.all(), disks.volumes()]);
+		const lasting = disks.mounts().filter((mount) => mount.isLasting);
 		return Promise.all(
 			lasting.map(async (mount) => {
 				const volume = volumeAt(mount);
@@ -199,7 +203,7 @@ export class Snapshots {
 					id: volume.id,
 					fileSystem: volume.fileSystem,
 					device: volume.device,
-					sizeBytes: volume.sizeBytes,
+					...roomOf(mount, room),
 					isReadOnly: volume.isReadOnly,
 					providers: offers.map(({ provider: { name, capabilities }, protectable }) => ({
 						name,
@@ -222,8 +226,8 @@ export class Snapshots {
 	}
 
 	async #place(sources: readonly SourceSpec[]): Promise<readonly (readonly PlacedSource[])[]> {
-		const mounts = this.#parts.mounts();
-		const { isDevice } = this.#parts;
+		const { isDevice, disks } = this.#parts;
+		const mounts = disks.mounts();
 		return Promise.all(
 			sources.map(async ({ kind, path }) => {
 				const real = await realpath(path).catch(() => path); // what is not there is said by who reads it
@@ -251,7 +255,7 @@ export class Snapshots {
 	async #takeSet(
 		wish: ReadWish,
 		writers: readonly SnapshotWriter[],
-		parts: readonly PlacedSource[],
+		{ parts, exclusions }: { readonly parts: readonly PlacedSource[]; readonly exclusions: SelectionExclusions },
 		choices: ReadonlyMap<string, Choice>,
 		{ signal, onNote }: ReadOptions,
 	): Promise<{ set: SnapshotSet | null; held: Held; reason: string }> {
@@ -260,9 +264,8 @@ export class Snapshots {
 			const own = parts.filter(({ volume }) => volume.id === id);
 			const [first] = own;
 			if (provider === null || first === undefined) return [];
-			return [
-				{ volume: first.volume, provider, paths: own.map(({ path }) => path), limit: settings.get(id)?.maxSnapshots ?? usualVolumeSettings.maxSnapshots },
-			];
+			const limit = settings.get(id)?.maxSnapshots ?? usualVolumeSettings.maxSnapshots;
+			return [{ volume: first.volume, provider, paths: own.map(({ path }) => path), exclusions, limit }];
 		});
 		const none: Held = { snapshots: new Map(), writers: [], writerViews: [] };
 		if (volumes.length === 0) {

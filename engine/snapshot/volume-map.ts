@@ -1,5 +1,5 @@
 /** Which volumes there are, and which of them what is selected lies on (SNAP-02). */
-import type { MountPoint } from '../platform/index.ts';
+import type { Volume as MountedVolume, MountPoint } from '../platform/index.ts';
 import { isWithin, type Volume } from './volume.ts';
 
 export type PlacedSource = {
@@ -17,9 +17,17 @@ export const volumeAt = (mount: MountPoint): Volume => ({
 	fileSystem: mount.fileSystem || null,
 	device: mount.device || null,
 	root: mount.root,
-	sizeBytes: null,
 	isReadOnly: mount.readOnly,
 });
+
+/** A file system is asked for its room once, however often it is mounted. Null: it did not answer in time. */
+export function roomOf(
+	{ mountPoint, device }: MountPoint,
+	volumes: readonly MountedVolume[],
+): { readonly sizeBytes: number | null; readonly freeBytes: number | null } {
+	const same = volumes.find((each) => each.mountPoint === mountPoint) ?? volumes.find((each) => device.startsWith('/dev/') && each.device === device);
+	return { sizeBytes: same?.sizeBytes ?? null, freeBytes: same?.freeBytes ?? null };
+}
 
 /** A disk that is selected by itself. */
 export const blockVolume = (path: string): Volume => ({
@@ -29,7 +37,6 @@ export const blockVolume = (path: string): Volume => ({
 	fileSystem: null,
 	device: path,
 	root: '/',
-	sizeBytes: null,
 	isReadOnly: false,
 });
 

@@ -11,7 +11,6 @@ export type Volume = {
 	readonly device: string | null;
 	/** Which directory of the file system is mounted: `/`, or that of a subvolume or a bind mount. */
 	readonly root: string;
-	readonly sizeBytes: number | null;
 	readonly isReadOnly: boolean;
 };
 

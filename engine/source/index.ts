@@ -11,7 +11,6 @@ export * from './disk/leave-out.ts';
 export * from './disk/nbd-change-tracker.ts';
 export * from './disk/stamp.ts';
 export * from './folder/entry.ts';
-export * from './folder/exclusions.ts';
 export * from './folder/file.ts';
 export * from './folder/measure.ts';
 export * from './folder/reading.ts';

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { EngineError } from '../../base/index.ts';
 import type { Volume } from '../../contract/index.ts';
 import type { CommandLine } from '../command-line.ts';
-import { formatFields, formatTable, isoTime } from '../format.ts';
+import { formatFields, formatSize, formatTable, isoTime } from '../format.ts';
 import { addLaterOptions } from '../later.ts';
 import { parseCount, parseSnapshotMode } from '../parse.ts';
 import { withExample } from './group.ts';
@@ -25,6 +25,8 @@ const listLines = (volumes: readonly Volume[]): string[] =>
 			{ title: 'Volume', value: ({ id }) => id },
 			{ title: 'File system', value: ({ fileSystem }) => fileSystem ?? '' },
 			{ title: 'Device', value: ({ device }) => device ?? '' },
+			{ title: 'Size', value: ({ sizeBytes }) => (sizeBytes === null ? '' : formatSize(sizeBytes)), alignRight: true },
+			{ title: 'Free', value: ({ freeBytes }) => (freeBytes === null ? '' : formatSize(freeBytes)), alignRight: true },
 			{ title: 'Read from', value: takenText },
 			{ title: 'Providers', value: ({ providers }) => providers.flatMap(({ name, reason }) => (reason === null ? name : [])).join(', ') },
 			{ title: 'At a time', value: ({ maxSnapshots }) => String(maxSnapshots), alignRight: true },

@@ -56,7 +56,7 @@ export async function openJobSite(t: TestContext, options: { readonly clock?: Fa
 		writers: [],
 		settings: config.volumeSettings,
 		machines: null,
-		mounts: () => [],
+		disks: { mounts: () => [], volumes: async () => [] },
 		isDevice: () => false,
 		clock,
 		log: silentLog,

@@ -1,6 +1,5 @@
 import * as fs from 'node:fs';
-import { bytesFromText, textFromBytes } from '../../base/index.ts';
-import type { Exclusion } from './exclusions.ts';
+import { bytesFromText, type Exclusion, textFromBytes } from '../../base/index.ts';
 import { hiddenFolderName, isKernelFileSystem, joinPath, scanFolder } from './scan.ts';
 
 const hidden = Buffer.from(hiddenFolderName);

@@ -77,7 +77,6 @@ export function createMachineSite(parts: MachineSiteParts): MachineSite & { read
 					fileSystem: null,
 					device: machine.id,
 					root: '/',
-					sizeBytes: null,
 					isReadOnly: false,
 				},
 				provider: providerFor(owner),

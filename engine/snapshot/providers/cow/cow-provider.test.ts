@@ -30,7 +30,7 @@ async function openSite(t: TestContext) {
 		const path = join(folder, `${name}.img`);
 		if (!existsSync(path)) writeFileSync(path, Buffer.alloc(4 * mib));
 		await devices.serve({ id: name, name, path, cacheFolder: null, cacheLimitBytes: more.cacheLimitBytes ?? null });
-		return { id: path, kind: 'block-device', mountPoint: null, fileSystem: null, device: path, root: '/', sizeBytes: null, isReadOnly: false };
+		return { id: path, kind: 'block-device', mountPoint: null, fileSystem: null, device: path, root: '/', isReadOnly: false };
 	};
 	const restart = async (): Promise<void> => {
 		await devices[Symbol.asyncDispose]();

@@ -15,12 +15,12 @@ const linkable = fs.constants.COPYFILE_EXCL | fs.constants.COPYFILE_FICLONE_FORC
 
 /**
  * Makes `target` a tree like `source`, every file of it a clone taken at one instant of its own, with owners, modes, times and attributes, and with what it is a
- * clone of. What is mounted below is left out, and so are sockets, and what vanishes meanwhile.
+ * clone of. What is mounted below is left out, and so are sockets, what vanishes meanwhile, and what `isLeftOut` says.
  * @returns files that could not be cloned, and are to be read where they are
  * @throws `snapshot.failed` when the file system cannot clone, the system's error when there is no room
  */
-export function cloneTree(source: string, target: string, platform: Platform): readonly string[] {
-	const cloning = new Cloning(platform);
+export function cloneTree(source: string, target: string, platform: Platform, isLeftOut: ((path: string) => boolean) | null): readonly string[] {
+	const cloning = new Cloning(platform, isLeftOut);
 	const path = bytesFromText(source);
 	const stats = fs.lstatSync(path, { bigint: true });
 	cloning.entry(path, bytesFromText(target), stats, stats.dev);
@@ -29,12 +29,14 @@ export function cloneTree(source: string, target: string, platform: Platform): r
 
 class Cloning {
 	readonly #platform: Platform;
+	readonly #isLeftOut: ((path: string) => boolean) | null;
 	/** Inodes with several names, by the first of them. */
 	readonly #linked = new Map<string, Buffer>();
 	readonly refused: Buffer[] = [];
 
-	constructor(platform: Platform) {
+	constructor(platform: Platform, isLeftOut: ((path: string) => boolean) | null) {
 		this.#platform = platform;
+		this.#isLeftOut = isLeftOut;
 	}
 
 	entry(source: Buffer, target: Buffer, stats: fs.BigIntStats, device: bigint): void {
@@ -64,7 +66,8 @@ class Cloning {
 		fs.mkdirSync(target, { mode: 0o700 });
 		for (const name of fs.readdirSync(source, { encoding: 'buffer' }) as Buffer[]) {
 			if (name.equals(hidden)) continue;
-			const child = Buffer.concat([source, separator, name]);
+			const child = Buffer.concat([source.length === 1 ? Buffer.alloc(0) : source, separator, name]);
+			if (this.#isLeftOut?.(textFromBytes(child))) continue;
 			const found = fs.lstatSync(child, { bigint: true, throwIfNoEntry: false });
 			if (found === undefined || (found.dev !== device && found.ino !== subvolumeInode)) continue; // gone, or another file system
 			try {

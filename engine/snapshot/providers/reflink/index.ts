@@ -49,15 +49,15 @@ export class ReflinkProvider implements SnapshotProvider {
 
 	async create(requests: readonly VolumeRequest[], { signal }: { readonly signal: AbortSignal }): Promise<readonly Snapshot[]> {
 		const createdAt = Date.now();
-		const work: { source: string; target: string; lease: Lease }[] = [];
-		for (const { lease, paths } of requests) {
+		const work: (CloneWork[number] & { readonly lease: Lease })[] = [];
+		for (const { lease, paths, exclusions = null } of requests) {
 			const folder = folderOf(lease);
 			await mkdir(folder, { recursive: true, mode: 0o700 });
 			const outermost = paths.filter((path) => !paths.some((other) => other !== path && isWithin(path, other)));
-			work.push(...outermost.map((source, i) => ({ source, target: join(folder, String(i)), lease })));
+			work.push(...outermost.map((source, i) => ({ source, target: join(folder, String(i)), exclusions, lease })));
 		}
 		const refused = await cloneInThread(
-			work.map(({ source, target }) => ({ source, target })),
+			work.map(({ lease: _, ...each }) => each),
 			signal,
 		);
 		return requests.map(({ lease }) => {

@@ -60,8 +60,21 @@ test('clones say what they are clones of; what is mounted below is left out; a s
 	await provider.release(own);
 });
 
+test('what a job leaves out is not cloned, unless another selected folder wants it', async (t) => {
+	const root = mountFresh(t, 'xfs');
+	if (root === null) return;
+	for (const name of ['keep', 'cache/inner', 'cache/other', 'keep/cache']) mkdirSync(join(root, name), { recursive: true });
+	for (const name of ['keep/file', 'keep/file.tmp', 'cache/inner/file', 'cache/other/file', 'keep/cache/file']) writeFileSync(join(root, name), 'x');
+	const own = lease(mountedAt(root), 'own');
+	const exclusions = { roots: [root, join(root, 'cache', 'inner')], patterns: ['cache', '*.tmp'] };
+	const [snapshot] = await provider.create([{ lease: own, paths: exclusions.roots, exclusions }], { signal });
+	const names = readdirSync(snapshot?.views[0]?.at ?? '', { recursive: true, encoding: 'utf8' });
+	assert.deepEqual(names.sort(), ['cache', 'cache/inner', 'cache/inner/file', 'cache/other', 'cache/other/file', 'keep', 'keep/file']);
+	await provider.release(own);
+});
+
 test('reflink: what it cannot protect, and why', async () => {
-	const volume: Volume = { id: '/x', kind: 'file-system', mountPoint: '/x', fileSystem: 'xfs', device: null, root: '/', sizeBytes: null, isReadOnly: false };
+	const volume: Volume = { id: '/x', kind: 'file-system', mountPoint: '/x', fileSystem: 'xfs', device: null, root: '/', isReadOnly: false };
 	const old = new ReflinkProvider(async () => ({ code: 0, stdout: 'meta-data=/dev/sdb reflink=0 bigtime=1', stderr: '' }));
 	assert.match(JSON.stringify(await old.canProtect(volume, { signal })), /made without reflink=1|only root/);
 	assert.match(JSON.stringify(await provider.canProtect({ ...volume, fileSystem: 'ext4' }, { signal })), /cannot share blocks/);

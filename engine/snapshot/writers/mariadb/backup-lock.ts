@@ -4,7 +4,7 @@
  */
 import type { Connection } from 'mysql2/promise';
 import { EngineError } from '../../../base/index.ts';
-import { withoutPassword } from '../without-password.ts';
+import { readCredentials, type ServerAddress } from './server-address.ts';
 
 /** `BACKUP STAGE` ("BACKUP STAGE" in MariaDB's manual, since 10.4.1) waits for less than a global lock. */
 const stages = {
@@ -35,16 +35,13 @@ export class BackupLock implements AsyncDisposable {
 		this.#statements = hasBackupStages(server.version) ? stages : globalLock;
 	}
 
-	/**
-	 * @param target `mysql://user@host:port`, or the path of the server's socket, as root
-	 * @param password for a target that needs one
-	 * @throws EngineError `snapshot.writer`
-	 */
-	static async connect(target: string, password?: string): Promise<BackupLock> {
-		const options = target.startsWith('/') ? { socketPath: target, user: 'root' } : { uri: target };
+	/** @throws EngineError `snapshot.writer` */
+	static async connect(address: ServerAddress): Promise<BackupLock> {
+		const { target, place } = address;
+		const credentials = await readCredentials(address);
 		try {
 			const { createConnection } = await import('mysql2/promise'); // most engines never need it
-			const connection = await createConnection({ ...options, ...(password === undefined ? {} : { password }), connectTimeout: connectTimeoutMs });
+			const connection = await createConnection({ ...place, ...credentials, connectTimeout: connectTimeoutMs });
 			connection.on('error', () => undefined); // the next statement says so
 			return new BackupLock(connection, target, await describe(connection));
 		} catch (error) {
@@ -113,8 +110,8 @@ async function describe(connection: Connection): Promise<DatabaseServer> {
 
 function failed(target: string, what: string, cause: unknown): EngineError {
 	const reason = cause instanceof Error ? cause.message : String(cause);
-	return new EngineError('snapshot.writer', `The database server at ${withoutPassword(target)} ${what}: ${reason}`, {
-		hint: 'The user needs the RELOAD privilege.',
+	return new EngineError('snapshot.writer', `The database server at ${target} ${what}: ${reason}`, {
+		hint: 'The user needs the RELOAD privilege. A password belongs into an option file: ?option-file=/path behind the address.',
 		cause,
 	});
 }

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { afterwards, isRootOnLinux, mountFresh, temporaryFolder } from '../../../platform/testbed.ts';
 import { BackupLock, hasBackupStages } from './backup-lock.ts';
+import { parseOptionFile } from './option-file.ts';
+import { parseServerAddress } from './server-address.ts';
 import { TestServer } from './testing.ts';
 
 const never = new AbortController().signal;
@@ -49,7 +52,7 @@ test('under load, a snapshot taken while commits wait starts as a server, is who
 		await setUp.query('CREATE TABLE bank.note (id INT PRIMARY KEY) ENGINE=Aria');
 		await setUp.query(`INSERT INTO bank.account SELECT seq, 1000 FROM seq_0_to_${accounts - 1}`);
 		await using _load = await load(server);
-		await using lock = await BackupLock.connect(server.socketPath);
+		await using lock = await BackupLock.connect(parseServerAddress(server.socketPath));
 		assert.deepEqual(lock.server.folders, [join(live, 'data')]);
 		await lock.prepare(never);
 		await lock.freeze(never);
@@ -84,7 +87,7 @@ test('waiting for the locks of others ends when it is aborted, and the server go
 	await other.query('CREATE TABLE busy.t (id INT) ENGINE=InnoDB');
 	await other.query('LOCK TABLES busy.t WRITE');
 	const abort = new AbortController();
-	await using lock = await BackupLock.connect(server.socketPath);
+	await using lock = await BackupLock.connect(parseServerAddress(server.socketPath));
 	const waiting = lock.prepare(abort.signal);
 	const isWaiting = 'SELECT COUNT(*) AS count FROM information_schema.processlist WHERE info LIKE "BACKUP STAGE%"';
 	while (JSON.stringify((await other.query(isWaiting))[0]) !== '[{"count":1}]');
@@ -95,11 +98,47 @@ test('waiting for the locks of others ends when it is aborted, and the server go
 	await other.query('ALTER TABLE busy.t ADD COLUMN more INT');
 });
 
-test('a server that is not there is named without the password', async () => {
-	await assert.rejects(BackupLock.connect('mysql://root:secret@127.0.0.1:1/'), ({ code, message }) => {
-		assert.doesNotMatch(message, /secret/);
-		return code === 'snapshot.writer' && /root@127.0.0.1:1/.test(message);
-	});
+test('a password is read from an option file that nobody else may read, and said nowhere', { timeout: 60_000 }, async (t) => {
+	const folder = temporaryFolder(t, 'mariadb');
+	await TestServer.create(join(folder, 'data'));
+	await using server = await TestServer.start(join(folder, 'data'), join(folder, 's'));
+	const root = await server.connect();
+	t.after(() => root.destroy());
+	await root.query(`CREATE USER keeper@localhost IDENTIFIED BY 'p#"1\\\\'`);
+	await root.query('GRANT RELOAD ON *.* TO keeper@localhost');
+	const optionFile = join(folder, 'db.cnf');
+	const address = parseServerAddress(`${server.socketPath}?option-file=${optionFile}`);
+	await assert.rejects(BackupLock.connect(address), { code: 'snapshot.writer', message: /cannot be read/ });
+	const write = (password: string): void => writeFileSync(optionFile, `[client]\nuser = keeper\n[client]\npassword=${password}\n[mysqld]\npassword=no\n`);
+	write(String.raw`'p#"1\\'`);
+	chmodSync(optionFile, 0o644);
+	await assert.rejects(BackupLock.connect(address), { code: 'snapshot.writer', message: /may be read or replaced by others/, hint: /chmod 600/ });
+	chmodSync(optionFile, 0o600);
+	await using lock = await BackupLock.connect(address);
+	await lock.prepare(never);
+	write('wrong');
+	await assert.rejects(BackupLock.connect(address), ({ code, message }) => code === 'snapshot.writer' && /Access denied for user 'keeper'/.test(message));
+});
+
+test('addresses of servers that cannot be understood, or hold a password, are refused; what is not there is named', async () => {
+	const place = { host: '::1', port: 3307 };
+	assert.deepEqual(parseServerAddress('mysql://me@[::1]:3307'), { target: 'mysql://me@[::1]:3307', place, user: 'me', optionFile: null });
+	for (const target of ['', 'socket', 'mysql://', 'mysql://a:b@c', 'http://c', '/s?password=x', '/s?option-file=x', '/s?a?b'])
+		assert.throws(() => parseServerAddress(target), { code: 'usage.invalid' }, target);
+	await assert.rejects(BackupLock.connect(parseServerAddress('mysql://root@127.0.0.1:1/')), { code: 'snapshot.writer', message: /root@127.0.0.1:1/ });
+});
+
+test('option files: groups for clients count, values may be in quotes, comments are none', () => {
+	const content =
+		'# c\nuser=nobody\n[mysqld]\nuser=server\n[client]\n; c\nuser = me # I\npassword = "a#b\\"c" \nno value\nssl_ca=/x\n[holdfast]\nuser=we\n!include /etc/x\n';
+	assert.deepEqual(
+		[...parseOptionFile(content)],
+		[
+			['user', 'we'],
+			['password', 'a#b"c'],
+			['ssl-ca', '/x'],
+		],
+	);
 });
 
 test('stages of a backup are used from MariaDB 10.4.1 on, a global lock by what is older and by MySQL', () => {

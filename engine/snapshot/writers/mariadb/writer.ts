@@ -1,8 +1,7 @@
-import { EngineError } from '../../../base/index.ts';
 import type { View } from '../../volume.ts';
 import type { SnapshotWriter, WriterFactory, WriterIdentity, WriterOptions } from '../../writer.ts';
-import { withoutPassword } from '../without-password.ts';
 import { BackupLock } from './backup-lock.ts';
+import { parseServerAddress, type ServerAddress } from './server-address.ts';
 
 /**
  * MariaDB and MySQL: commits wait while the snapshot is made. InnoDB goes on writing what was committed before, and so its files belong together only where
@@ -10,40 +9,28 @@ import { BackupLock } from './backup-lock.ts';
  */
 export const mariadbWriters: WriterFactory = {
 	kind: 'mariadb',
-	usage: 'the socket of a server, e.g. /run/mysqld/mysqld.sock, or its address as mysql://user@host:port',
-	open(target) {
-		if (!/^(\/|mysql:\/\/)/.test(target))
-			throw new EngineError('usage.invalid', `“${target}” is neither a socket nor an address of MariaDB or MySQL.`, {
-				hint: 'Say mariadb:/run/mysqld/mysqld.sock, or mariadb:mysql://user@host:3306.',
-				data: { field: 'writer' },
-			});
-		if (withoutPassword(target) !== target)
-			throw new EngineError('usage.invalid', 'The password of the database would be kept in the settings of the job.', {
-				hint: 'Let the user in by the socket (unix_socket or auth_socket), and say the path of the socket.',
-				data: { field: 'writer' },
-			});
-		return new MariadbWriter(target);
-	},
+	usage: 'the socket of a server, e.g. /run/mysqld/mysqld.sock, or its address as mysql://user@host:port; with ?option-file=/path for a password',
+	open: (target) => new MariadbWriter(parseServerAddress(target)),
 };
 
 class MariadbWriter implements SnapshotWriter {
 	readonly spec: string;
-	readonly #target: string;
+	readonly #address: ServerAddress;
 	#lock: BackupLock | undefined;
 
-	constructor(target: string) {
-		this.spec = `mariadb:${target}`;
-		this.#target = target;
+	constructor(address: ServerAddress) {
+		this.spec = `mariadb:${address.target}`;
+		this.#address = address;
 	}
 
 	async identify(): Promise<WriterIdentity> {
-		await using lock = await BackupLock.connect(this.#target);
+		await using lock = await BackupLock.connect(this.#address);
 		const { version, folders } = lock.server;
-		return { title: `${version.includes('MariaDB') ? 'MariaDB' : 'MySQL'} ${version} at ${this.#target}`, paths: folders, needsOneInstant: true };
+		return { title: `${version.includes('MariaDB') ? 'MariaDB' : 'MySQL'} ${version} at ${this.#address.target}`, paths: folders, needsOneInstant: true };
 	}
 
 	async prepare({ signal }: WriterOptions): Promise<void> {
-		this.#lock = await BackupLock.connect(this.#target);
+		this.#lock = await BackupLock.connect(this.#address);
 		await this.#lock.prepare(signal);
 	}
 

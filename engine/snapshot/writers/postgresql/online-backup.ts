@@ -5,6 +5,7 @@
 import type { Client } from 'pg';
 import { EngineError } from '../../../base/index.ts';
 import { withoutPassword } from '../without-password.ts';
+import { findPassword } from './password-file.ts';
 import type { WalRange } from './wal.ts';
 
 export type Cluster = {
@@ -35,6 +36,7 @@ export class OnlineBackup implements AsyncDisposable {
 	readonly #target: string;
 	/** What broke the connection while nobody asked anything of it. */
 	#lost: Error | undefined;
+	#hasNewNames: boolean | undefined;
 
 	private constructor(client: Client, target: string) {
 		this.#client = client;
@@ -57,6 +59,8 @@ export class OnlineBackup implements AsyncDisposable {
 			connectionTimeoutMillis: connectTimeoutMs,
 			query_timeout: statementTimeoutMs,
 		});
+		// an option of the constructor would be overruled by an address, though that says none
+		if (withoutPassword(target) === target) Object.assign(client, { password: () => passwordFor(client) });
 		const backup = new OnlineBackup(client, target);
 		try {
 			await client.connect();
@@ -127,8 +131,11 @@ export class OnlineBackup implements AsyncDisposable {
 
 	/** Version 15 gave the functions new names. */
 	async #isRenamed(): Promise<boolean> {
-		const [row] = await this.#ask<{ version: string }>(`SELECT current_setting('server_version_num') AS version`);
-		return Number(row?.version) >= 150_000;
+		if (this.#hasNewNames === undefined) {
+			const [row] = await this.#ask<{ version: string }>(`SELECT current_setting('server_version_num') AS version`);
+			this.#hasNewNames = Number(row?.version) >= 150_000;
+		}
+		return this.#hasNewNames;
 	}
 
 	async #ask<Row>(statement: string, values: readonly unknown[] = []): Promise<Row[]> {
@@ -143,8 +150,11 @@ export class OnlineBackup implements AsyncDisposable {
 	#failed(what: string, cause?: unknown): EngineError {
 		const reason = cause instanceof Error ? `: ${cause.message}` : '';
 		return new EngineError('snapshot.writer', `PostgreSQL at ${withoutPassword(this.#target)} ${what}${reason}`, {
-			hint: 'The user needs to be a superuser or to have EXECUTE on pg_backup_start and pg_backup_stop. A password belongs into ~/.pgpass of the user that Holdfast runs as.',
+			hint: 'The user needs to be a superuser or to have EXECUTE on pg_backup_start and pg_backup_stop and the role pg_read_all_settings. A password belongs into ~/.pgpass of the user that Holdfast runs as.',
 			cause,
 		});
 	}
 }
+
+/** Asked only by a server that wants one. Empty: none is known, and the server says so. */
+const passwordFor = async ({ host, port, database = '', user = '' }: Client): Promise<string> => (await findPassword({ host, port, database, user })) ?? '';

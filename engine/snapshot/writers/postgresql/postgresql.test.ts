@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
-import { cp, rename, rm } from 'node:fs/promises';
+import { chmod, cp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -95,6 +95,17 @@ test('a server that is not there, and a user without the right, are named with t
 		assert.doesNotMatch(message, /secret/);
 		return /superuser/.test(hint);
 	});
+	await cluster.ask("ALTER ROLE humble PASSWORD 'a:b'");
+	const rules = join(folder, 'data', 'pg_hba.conf');
+	await writeFile(rules, `local all humble scram-sha-256\n${await readFile(rules, 'utf8')}`);
+	await cluster.ask('SELECT pg_reload_conf()');
+	const address = `postgresql://humble@/postgres?host=${encodeURIComponent(cluster.socket)}`;
+	process.env.PGPASSFILE = join(folder, 'pgpass');
+	t.after(() => delete process.env.PGPASSFILE);
+	await writeFile(process.env.PGPASSFILE, 'localhost:*:*:other:wrong\n*:*:postgres:humble:a\\:b\n', { mode: 0o644 });
+	await assert.rejects(OnlineBackup.connect(address), { code: 'snapshot.writer', message: /may be read or replaced by others/ });
+	await chmod(process.env.PGPASSFILE, 0o600);
+	await using _known = await OnlineBackup.connect(address);
 	for (const target of ['nonsense', 'postgresql://a:b@c/d', 'postgresql://a@c/d?password=b'])
 		assert.throws(() => postgresqlWriters(folder).open(target), { code: 'usage.invalid' });
 });

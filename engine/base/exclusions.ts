@@ -1,5 +1,5 @@
 import picomatch from 'picomatch';
-import { EngineError } from '../../base/index.ts';
+import { EngineError } from './errors.ts';
 
 /** Says whether an entry is left out. `relativePath` has no leading slash. */
 export type Exclusion = (relativePath: string) => boolean;
