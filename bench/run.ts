@@ -59,7 +59,7 @@ async function bench(): Promise<BenchReport> {
 		const workload = create({ folder: scratch, scale: options.scale, seed: options.seed });
 		console.log(`data for ${workload.name}: ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`);
 		if (options.chains) {
-			chains.push(await (await ChainsBench.create({ scratch, runs: options.runs, encrypt: options.encrypt }, abort)).run(workload));
+			chains.push(await (await ChainsBench.create({ scratch, runs: options.runs, encrypt: options.encrypt, days: options.days }, abort)).run(workload));
 			continue;
 		}
 		subjects.push(

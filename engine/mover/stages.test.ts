@@ -94,6 +94,7 @@ const slowWrites = (inner: Storage): Storage => ({
 				await systemClock.sleep(slowMs * fileCount);
 				await file.write(bytes, offset);
 			},
+			copyFrom: async () => false,
 			truncate: (sizeBytes) => file.truncate(sizeBytes),
 			sync: () => file.sync(),
 			[Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),

@@ -191,6 +191,30 @@ for (const kind of fileSystems) {
 		assert.ok(result.subarray(mib).equals(content.subarray(mib)));
 	});
 
+	test(`${kind}: ranges are copied within the system, whatever they begin at, and no more than there is`, onlyLinux, async (t) => {
+		const folder = mountFresh(t, kind);
+		if (folder === null) return;
+		const source = openForTest(t, join(folder, 'source'), 'w+');
+		const target = openForTest(t, join(folder, 'target'), 'w+');
+		const content = Buffer.alloc(3 * mib + 100, 'copied, not moved');
+		writeSync(source, content);
+		const expected = Buffer.alloc(4 * mib);
+		ftruncateSync(target, expected.length);
+		for (const [from, length, to] of [
+			[0, mib, 2 * mib],
+			[4097, mib + 5, 333],
+			[3 * mib, 100, 4 * mib - 100],
+		] as const) {
+			assert.equal(await files.copyRange(source, from, length, target, to), true);
+			content.copy(expected, to, from, from + length);
+		}
+		assert.equal(await files.copyRange(source, 0, 0, target, 0), true, 'nothing to do');
+		assert.ok(readFileSync(join(folder, 'target')).equals(expected));
+		assert.equal(await files.copyRange(source, 3 * mib, 101, target, 0), false, 'the source ends before');
+		const readOnly = openForTest(t, join(folder, 'target'), 'r');
+		assert.equal(await files.copyRange(source, 0, 100, readOnly, 0), false, 'what fails is left to a write, which tells why');
+	});
+
 	test(`${kind}: fifos and devices come back with their numbers`, onlyLinux, (t) => {
 		const folder = mountFresh(t, kind);
 		if (folder === null) return;

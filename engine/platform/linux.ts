@@ -48,14 +48,7 @@ const noXattrs: readonly Xattr[] = [];
 export function openLinux(): Platform {
 	// The symbols of the running program: its C library, be it glibc or musl, under whatever name
 	const c = koffi.load(null);
-	const hasMknod = ((): boolean => {
-		try {
-			c.func('int mknod(void *path, uint32_t mode, uint64_t device)');
-			return true;
-		} catch {
-			return false; // glibc before 2.33 has it only as an inline wrapper
-		}
-	})();
+	const hasMknod = optional(() => c.func('int mknod(void *path, uint32_t mode, uint64_t device)')) !== null; // glibc before 2.33 has it only as an inline wrapper
 	const available = { available: true } as const;
 	const capabilities: Capabilities = {
 		xattrs: available,
@@ -81,6 +74,15 @@ export function openLinux(): Platform {
 }
 
 type Library = ReturnType<typeof koffi.load>;
+
+/** Null where the C library has no such function. */
+function optional<T>(declare: () => T): T | null {
+	try {
+		return declare();
+	} catch {
+		return null;
+	}
+}
 
 class LinuxMetadata implements MetadataPort {
 	readonly #llistxattr: (path: Buffer, list: Buffer | null, size: number) => number;
@@ -186,6 +188,8 @@ class LinuxFiles implements FilePort {
 	readonly #ioctl: (fd: number, request: number, argument: Buffer) => number;
 	readonly #fallocate: (fd: number, mode: number, offset: number, length: number) => number;
 	readonly #syncFileRange: (fd: number, offset: number, length: number, flags: number) => number;
+	/** Null in C libraries that are older than the call. */
+	readonly #copyFileRange: ReturnType<Library['func']> | null;
 	readonly #memmove: (to: Uint8Array, from: Uint8Array, length: number) => number | bigint;
 	readonly #argument = Buffer.alloc(32);
 
@@ -194,6 +198,7 @@ class LinuxFiles implements FilePort {
 		this.#ioctl = c.func('int ioctl(int fd, uint64_t request, void *argument)');
 		this.#fallocate = c.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)');
 		this.#syncFileRange = c.func('int sync_file_range(int fd, int64_t offset, int64_t length, uint32_t flags)');
+		this.#copyFileRange = optional(() => c.func('int64_t copy_file_range(int source, void *from, int target, void *to, uint64_t length, uint32_t flags)'));
 		this.#memmove = c.func('uint64_t memmove(void *to, void *from, uint64_t length)');
 	}
 
@@ -240,6 +245,22 @@ class LinuxFiles implements FilePort {
 		const errno = koffi.errno();
 		if (cannotClone.has(errno)) return false;
 		throw systemError(errno, { syscall: 'ioctl' });
+	}
+
+	async copyRange(sourceFd: number, sourceOffset: number, length: number, targetFd: number, targetOffset: number): Promise<boolean> {
+		const copy = this.#copyFileRange;
+		if (copy === null) return false;
+		const [from, to] = [Buffer.alloc(8), Buffer.alloc(8)]; // of this call alone: several may be under way
+		for (let done = 0; done < length; ) {
+			from.writeBigInt64LE(BigInt(sourceOffset + done));
+			to.writeBigInt64LE(BigInt(targetOffset + done));
+			const copied = await new Promise<number>((resolve, reject) =>
+				copy.async(sourceFd, from, targetFd, to, length - done, 0, (error: Error | null, result: number) => (error ? reject(error) : resolve(result))),
+			);
+			if (copied <= 0) return false;
+			done += copied;
+		}
+		return true;
 	}
 
 	openUncached(fd: number): UncachedFile | null {

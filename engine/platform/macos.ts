@@ -187,6 +187,10 @@ class MacosFiles implements FilePort {
 		return false;
 	}
 
+	async copyRange(): Promise<boolean> {
+		return false;
+	}
+
 	openUncached(): null {
 		return null;
 	}

@@ -1,7 +1,7 @@
 /**
  * What the engine asks of the operating system beyond Node's `fs`. One adapter per system (`linux.ts`, `macos.ts`, `windows.ts`).
  *
- * Everything is synchronous, because it is called from worker threads that walk trees; an instance belongs to the thread that opened
+ * Calls are synchronous unless they say otherwise, because they are made from worker threads that walk trees; an instance belongs to the thread that opened
  * it. Paths are bytes as the kernel knows them, without a trailing NUL (UTF-8 on Windows). A failed call throws an error that looks
  * like one of Node's own: `code` (`ENOTSUP`, `EPERM` …), `errno`, `syscall`, `path`. A call whose capability is absent fails with `ENOTSUP`,
  * unless its contract promises an answer.
@@ -86,6 +86,13 @@ export interface FilePort {
 	 * end of the source). False where unsupported: copy instead. Atomic with respect to readers of the range.
 	 */
 	cloneRange(sourceFd: number, sourceOffset: number, length: number, targetFd: number, targetOffset: number): boolean;
+	/**
+	 * Copies a range of one regular file into another within the system, so that the bytes do not pass through this process; file systems that can let both
+	 * share them, and some servers copy by themselves. The one call here that does not keep its thread waiting: it takes as long as the range is large.
+	 * False where that is unsupported, fails, or the source ends before the range does, with the range of the target then left in any state: read and
+	 * write instead, which tells what is wrong with which file. Both descriptors stay open until it resolves.
+	 */
+	copyRange(sourceFd: number, sourceOffset: number, length: number, targetFd: number, targetOffset: number): Promise<boolean>;
 	/**
 	 * Opens what is open as `fd` once more, for writes that go to the storage itself and leave the system's cache alone: less work, and no memory taken from
 	 * others, for what nobody reads again soon. Null where the system, or the file system, does not do it.

@@ -60,6 +60,7 @@ const windowsFiles: FilePort = {
 	startWriteback: () => undefined,
 	punchHole: () => false,
 	cloneRange: () => false,
+	copyRange: async () => false,
 	openUncached: () => null,
 	blockDeviceSize() {
 		throw unsupported({ syscall: 'ioctl' });

@@ -12,6 +12,7 @@ import {
 	type FileRoot,
 	firstRecordOffset,
 	IndexBuilder,
+	type IndexedRecord,
 	type KeyRing,
 	openSeal,
 	type PlacedChunk,
@@ -105,8 +106,21 @@ export async function renewSuperblocks(storage: Storage, path: string, seal: Cha
 /** The state that a file opens with: nothing for a new one. */
 export type Committed = Omit<CommittedFile, 'seal'> & { readonly index: FileIndex };
 
-/** Header and payload, which must not change until they are written, and the chunks in it. */
-export type SealedRecord = { readonly sealed: Uint8Array; readonly header: RecordHeader; readonly chunks: readonly PlacedChunk[] };
+/** Where a record lies already: the storage copies it from there if it can. */
+export type RecordSource = { readonly file: StorageFile; readonly offset: number };
+
+export type SealedRecord = { readonly header: Omit<IndexedRecord, 'offset'>; readonly chunks: readonly PlacedChunk[] } & (
+	| {
+			/** Header and payload, which must not change until they are written. */
+			readonly sealed: Uint8Array;
+			readonly from?: RecordSource;
+	  }
+	/** Nobody has looked at it. */
+	| { readonly sealed: null; readonly from: RecordSource }
+);
+
+/** Records that lie one behind the other where they come from and where they go. */
+type Run = { readonly offset: number; readonly length: number; readonly bytes: Uint8Array | null; readonly from: RecordSource | null };
 
 const keepAll = (): boolean => true;
 
@@ -199,31 +213,33 @@ export class BackupFileWriter implements AsyncDisposable {
 	 * @param place an offset: room from there on is not used if there is some before; or the largest gap
 	 */
 	append(sealed: Uint8Array, header: RecordHeader, chunks: readonly PlacedChunk[], place?: number | 'largest-gap'): Promise<void> {
-		return this.#file.write(sealed, this.#take({ sealed, header, chunks }, place));
+		return this.#file.write(sealed, this.#take({ header, chunks }, place));
 	}
 
-	/** Appends one after the other. Those that are neighbours in memory and become neighbours in the file are written together. */
+	/** Appends one after the other. Those that are neighbours where they come from and where they go are written or copied together. */
 	async appendAll(records: readonly SealedRecord[]): Promise<void> {
 		const writes: Promise<void>[] = [];
-		let run: { readonly bytes: Uint8Array; readonly offset: number } | null = null;
+		let run: Run | null = null;
 		for (const record of records) {
-			const { sealed } = record;
-			const offset = this.#take(record);
-			if (run && run.offset + run.bytes.byteLength === offset && isBehind(run.bytes, sealed)) {
-				run = { bytes: new Uint8Array(sealed.buffer, run.bytes.byteOffset, run.bytes.byteLength + sealed.byteLength), offset: run.offset };
-				continue;
-			}
-			if (run) writes.push(this.#file.write(run.bytes, run.offset));
-			run = { bytes: sealed, offset };
+			const next: Run = { offset: this.#take(record), length: recordHeaderBytes + record.header.storedBytes, bytes: record.sealed, from: record.from ?? null };
+			const joined: Run | null = run && joinedRun(run, next);
+			if (run && !joined) writes.push(this.#writeRun(run));
+			run = joined ?? next;
 		}
-		if (run) writes.push(this.#file.write(run.bytes, run.offset));
+		if (run) writes.push(this.#writeRun(run));
 		const failed = (await Promise.allSettled(writes)).find(({ status }) => status === 'rejected');
 		if (failed?.status === 'rejected') throw failed.reason;
 	}
 
-	#take({ sealed, header, chunks }: SealedRecord, place?: number | 'largest-gap'): number {
+	async #writeRun({ offset, length, bytes, from }: Run): Promise<void> {
+		if (from && (await this.#file.copyFrom(from.file, from.offset, length, offset))) return;
+		if (bytes) await this.#file.write(bytes, offset);
+		else if (from) await copyThroughMemory(from, length, this.#file, offset);
+	}
+
+	#take({ header, chunks }: Pick<SealedRecord, 'header' | 'chunks'>, place?: number | 'largest-gap'): number {
 		assert(!this.#isClosed, 'a closed file takes no more records');
-		const length = sealed.byteLength;
+		const length = recordHeaderBytes + header.storedBytes;
 		const offset = place === 'largest-gap' ? this.#room.takeFromLargest(length) : this.#room.take(length, place);
 		this.#appendedBytes += length;
 		this.#added.add({ offset, storedBytes: header.storedBytes, rawBytes: header.rawBytes, payloadCrc: header.payloadCrc, codec: header.codec }, chunks);
@@ -323,8 +339,31 @@ export class BackupFileWriter implements AsyncDisposable {
 	}
 }
 
-const isBehind = (before: Uint8Array, bytes: Uint8Array): boolean =>
-	bytes.buffer === before.buffer && bytes.byteOffset === before.byteOffset + before.byteLength;
+/** Both as one; null when they are no neighbours. */
+function joinedRun(run: Run, next: Run): Run | null {
+	const areNeighbours =
+		run.offset + run.length === next.offset &&
+		(run.from && next.from ? run.from.file === next.from.file && run.from.offset + run.length === next.from.offset : run.from === next.from);
+	if (!areNeighbours) return null;
+	const length = run.length + next.length;
+	const { bytes, offset, from } = run;
+	if (bytes === null || next.bytes === null) return bytes === next.bytes ? { offset, length, bytes, from } : null;
+	if (bytes.buffer !== next.bytes.buffer || bytes.byteOffset + run.length !== next.bytes.byteOffset) return null;
+	return { offset, length, bytes: new Uint8Array(bytes.buffer, bytes.byteOffset, length), from };
+}
+
+const copyPieceBytes = 1024 * 1024;
+
+/** @throws `repository.damaged` when the source is too short, `repository.*` */
+async function copyThroughMemory({ file, offset }: RecordSource, length: number, target: StorageFile, targetOffset: number): Promise<void> {
+	const buffer = Buffer.allocUnsafeSlow(Math.min(length, copyPieceBytes));
+	for (let done = 0; done < length; ) {
+		const piece = buffer.subarray(0, Math.min(buffer.byteLength, length - done));
+		if ((await file.read(piece, offset + done)) < piece.byteLength) throw damaged(file.path, offset + done, 'the file ends inside a record');
+		await target.write(piece, targetOffset + done);
+		done += piece.byteLength;
+	}
+}
 
 /** For what a commit does not rest on. */
 const ignored = (): void => undefined;

@@ -54,7 +54,7 @@ const removeOldestChain = async (model: Model, storage: Storage): Promise<void> 
 
 const written = ['create', 'write', 'sync', 'truncate', 'rename', 'replace'];
 /** In place, with the list of files written before the change and taking effect after it. */
-const inPlace = ['create', 'write', 'sync', 'truncate', 'rename', 'remove'];
+const inPlace = ['create', 'write', 'copy', 'sync', 'truncate', 'rename', 'remove'];
 const forward = { method: 'forward', singleFile: true } as const;
 const foreverForward = { method: 'forever-forward', singleFile: true } as const;
 const reverse = { method: 'reverse', singleFile: true } as const;
@@ -91,7 +91,7 @@ const scenarios: readonly Scenario[] = [
 		choice: forward,
 		runs: 3,
 		act: (model, storage) => runAll(model, storage, { ...forward, requested: 'synthetic' }),
-		kinds: written,
+		kinds: [...written, 'copy'],
 	},
 	{ title: 'a reverse incremental run', choice: reverse, runs: 3, act: (model, storage) => runAll(model, storage, reverse), kinds: inPlace },
 	{

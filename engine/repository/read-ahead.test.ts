@@ -35,6 +35,7 @@ function fileOf(count: number): { file: StorageFile; bytes: Buffer; records: Ind
 			return bytes.copy(target, 0, at);
 		},
 		write: unused,
+		copyFrom: unused,
 		truncate: unused,
 		sync: unused,
 		[Symbol.asyncDispose]: async () => undefined,

@@ -17,12 +17,15 @@ export type CopyOptions = {
 	readonly maxBytes?: number;
 	/** A record is moved as it lies when at least this share of it is wanted; otherwise what is wanted is packed anew. */
 	readonly wholeFrom?: number;
+	/** The caller reads all that was copied before anybody relies on it: records that are moved as they lie are not looked at on the way. */
+	readonly isReadBack?: boolean;
 };
 
 type WantedRecord = IndexedRecord & { readonly wanted: readonly PlacedChunk[] };
 
 /**
- * Copies the wanted chunks of one backup file into another, record by record and without decompressing, verified against their checksums.
+ * Copies the wanted chunks of one backup file into another, record by record and without decompressing, by the storage itself if it can. Each record is
+ * read and compared with its checksum, unless it is read back.
  * @throws `repository.damaged` when a record cannot be trusted, `repository.*`
  */
 export async function copyChunks(
@@ -31,62 +34,139 @@ export async function copyChunks(
 	isWanted: (hash: Uint8Array) => boolean,
 	options: CopyOptions,
 ): Promise<{ isComplete: boolean }> {
-	const { signal, progress, maxBytes = Number.POSITIVE_INFINITY, wholeFrom = usuallyWholeFrom } = options;
-	const { cipher } = to;
-	let addedBytes = 0;
-	let isComplete = true;
-	let batch: SealedRecord[] = [];
-	const add = (record: SealedRecord): void => {
-		batch.push(record);
-		addedBytes += record.sealed.byteLength;
-	};
+	const { maxBytes = Number.POSITIVE_INFINITY, wholeFrom = usuallyWholeFrom, isReadBack = false } = options;
 	const records = wantedRecords(from.index, isWanted);
-	let leftBytes = records.reduce((sum, { storedBytes }) => sum + recordHeaderBytes + storedBytes, 0);
-	progress?.expects(leftBytes);
-	const packer = new Packer((raw, chunks) => {
-		const buffer = Buffer.allocUnsafeSlow(sealedBytes(raw.byteLength));
-		const { header, totalBytes } = sealRecord(buffer, 'chunks', raw, repackLevel, cipher);
-		add({ sealed: buffer.subarray(0, totalBytes), header, chunks });
-	}, cipher);
-	let writing = Promise.resolve();
-	/** One batch is written while the next is read; the one before must be done by then. */
-	const writeBatch = async (): Promise<void> => {
-		await writing;
-		writing = to.appendAll(batch);
-		writing.catch(() => undefined); // whoever waits for it hears of it
-		batch = [];
-	};
+	const copy = new Copy(from.file, to, options);
+	copy.expect(records);
+	const [unread, read]: [WantedRecord[], WantedRecord[]] = [[], []];
+	for (const record of records) (isReadBack && isMovedWhole(record, wholeFrom) ? unread : read).push(record);
 	try {
-		for await (const window of readWindows(from.file, records, cipher)) {
+		const isComplete = (await copy.unread(unread, maxBytes)) && (await copy.read(read, maxBytes, wholeFrom));
+		await copy.finish();
+		return { isComplete };
+	} finally {
+		await copy.settled();
+	}
+}
+
+/** Unread records that are copied before somebody is told how far it is. */
+const unreadBatchBytes = 8 * 1024 * 1024;
+
+/** One batch is written while the next is read. */
+class Copy {
+	readonly #file: StorageFile;
+	readonly #to: BackupFileWriter;
+	readonly #signal: AbortSignal;
+	readonly #progress: StepProgress | undefined;
+	readonly #packer: Packer;
+	#batch: SealedRecord[] = [];
+	#addedBytes = 0;
+	#leftBytes = 0;
+	#writing: Promise<void> = Promise.resolve();
+
+	constructor(file: StorageFile, to: BackupFileWriter, { signal, progress }: CopyOptions) {
+		this.#file = file;
+		this.#to = to;
+		this.#signal = signal;
+		this.#progress = progress;
+		this.#packer = new Packer((raw, chunks) => {
+			const buffer = Buffer.allocUnsafeSlow(sealedBytes(raw.byteLength));
+			const { header, totalBytes } = sealRecord(buffer, 'chunks', raw, repackLevel, to.cipher);
+			this.#add({ sealed: buffer.subarray(0, totalBytes), header, chunks });
+		}, to.cipher);
+	}
+
+	expect(records: readonly WantedRecord[]): void {
+		this.#leftBytes = records.reduce((sum, record) => sum + lengthOf(record), 0);
+		this.#progress?.expects(this.#leftBytes);
+	}
+
+	/** As they lie, without a look at them. @returns false when there was no more room within `maxBytes` */
+	async unread(records: readonly WantedRecord[], maxBytes: number): Promise<boolean> {
+		for (const batch of batchesOf(records)) {
+			const fitting: WantedRecord[] = [];
+			for (const record of batch) {
+				if (this.#addedBytes >= maxBytes) break;
+				this.#add({ sealed: null, from: { file: this.#file, offset: record.offset }, header: record, chunks: record.wanted });
+				fitting.push(record);
+			}
+			await this.#writeBatch();
+			for (const record of fitting) this.#moved(lengthOf(record));
+			if (fitting.length < batch.length) return false;
+		}
+		return true;
+	}
+
+	/** Reads, compares with their checksums, and copies as they lie or packs anew. @returns as `unread` */
+	async read(records: readonly WantedRecord[], maxBytes: number, wholeFrom: number): Promise<boolean> {
+		const { cipher } = this.#to;
+		for await (const window of readWindows(this.#file, records, cipher)) {
 			const opened = window.map(({ record, bytes }) =>
-				isMovedWhole(record, wholeFrom) ? null : openRecordBeside(bytes, from.file.path, record.offset, cipher),
+				isMovedWhole(record, wholeFrom) ? null : openRecordBeside(bytes, this.#file.path, record.offset, cipher),
 			);
 			for (const one of opened) one?.catch(() => undefined); // whoever waits for it hears of it
 			for (const [i, { record, header, bytes }] of window.entries()) {
-				signal.throwIfAborted();
-				isComplete = addedBytes < maxBytes;
-				if (!isComplete) break;
+				if (this.#addedBytes >= maxBytes) return false;
 				const unpacked = await opened[i];
-				if (!unpacked) add({ sealed: bytes, header, chunks: record.wanted });
+				if (!unpacked) this.#add({ sealed: bytes, from: { file: this.#file, offset: record.offset }, header, chunks: record.wanted });
 				else {
 					const { raw } = unpacked;
-					for (const chunk of record.wanted) packer.add(Uint8Array.from(chunk.hash), raw.subarray(chunk.rawOffset, chunk.rawOffset + chunk.rawBytes));
+					for (const chunk of record.wanted) this.#packer.add(Uint8Array.from(chunk.hash), raw.subarray(chunk.rawOffset, chunk.rawOffset + chunk.rawBytes));
 				}
-				leftBytes -= bytes.byteLength;
-				progress?.moved(bytes.byteLength);
+				this.#moved(bytes.byteLength);
 			}
-			await writeBatch();
-			if (!isComplete) break;
+			await this.#writeBatch();
 		}
-		packer.flush();
-		await writeBatch();
-	} finally {
-		await writing.catch(() => undefined); // the first failure is the one to report
+		return true;
 	}
-	await writing;
-	progress?.expects(-leftBytes);
-	return { isComplete };
+
+	async finish(): Promise<void> {
+		this.#packer.flush();
+		await this.#writeBatch();
+		await this.#writing;
+		this.#progress?.expects(-this.#leftBytes);
+	}
+
+	/** Nothing is under way any more. */
+	async settled(): Promise<void> {
+		await this.#writing.catch(() => undefined); // the first failure is the one to report
+	}
+
+	#add(record: SealedRecord): void {
+		this.#batch.push(record);
+		this.#addedBytes += lengthOf(record.header);
+	}
+
+	#moved(bytes: number): void {
+		this.#signal.throwIfAborted();
+		this.#leftBytes -= bytes;
+		this.#progress?.moved(bytes);
+	}
+
+	/** The batch before must be done by then. */
+	async #writeBatch(): Promise<void> {
+		await this.#writing;
+		this.#writing = this.#to.appendAll(this.#batch);
+		this.#writing.catch(() => undefined); // whoever waits for it hears of it
+		this.#batch = [];
+	}
 }
+
+function* batchesOf(records: readonly WantedRecord[]): Generator<readonly WantedRecord[]> {
+	let batch: WantedRecord[] = [];
+	let bytes = 0;
+	for (const record of records) {
+		batch.push(record);
+		bytes += lengthOf(record);
+		if (bytes < unreadBatchBytes) continue;
+		yield batch;
+		batch = [];
+		bytes = 0;
+	}
+	if (batch.length > 0) yield batch;
+}
+
+const lengthOf = ({ storedBytes }: { readonly storedBytes: number }): number => recordHeaderBytes + storedBytes;
 
 const wantedBytes = ({ wanted }: WantedRecord): number => wanted.reduce((sum, { rawBytes }) => sum + rawBytes, 0);
 
@@ -102,7 +182,7 @@ export const copiedBytes = (index: FileIndex, isWanted: (hash: Uint8Array) => bo
 	}, 0);
 
 /** The records that hold wanted chunks, by offset. */
-function wantedRecords(index: FileIndex, isWanted: (hash: Uint8Array) => boolean): WantedRecord[] {
+export function wantedRecords(index: FileIndex, isWanted: (hash: Uint8Array) => boolean): WantedRecord[] {
 	const wanted = new Map<number, PlacedChunk[]>();
 	for (const chunk of index.chunks()) {
 		if (!isWanted(chunk.hash)) continue;

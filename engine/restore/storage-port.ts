@@ -84,6 +84,7 @@ export function storageOver({ port, properties }: StoragePort): Storage {
 				},
 				sizeBytes: onlyRead,
 				write: onlyRead,
+				copyFrom: onlyRead,
 				truncate: onlyRead,
 				sync: onlyRead,
 				[Symbol.asyncDispose]: async () => undefined, // with the session

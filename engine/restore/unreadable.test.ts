@@ -34,6 +34,7 @@ function failingAt(inner: Storage, ending: string, from: number, to: number): St
 					return file.read(target, offset);
 				},
 				write: (bytes: Uint8Array, offset: number) => file.write(bytes, offset),
+				copyFrom: async () => false,
 				truncate: (sizeBytes: number) => file.truncate(sizeBytes),
 				sync: () => file.sync(),
 				[Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),

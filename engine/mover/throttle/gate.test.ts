@@ -48,6 +48,7 @@ function memoryStorage(clock: FakeClock, latencyMs: number): { storage: Storage;
 			bytes.set(from, offset);
 			sizeBytes = Math.max(sizeBytes, offset + from.byteLength);
 		},
+		copyFrom: async () => false,
 		truncate: refuse,
 		sync: refuse,
 		[Symbol.asyncDispose]: async () => undefined,
@@ -113,6 +114,34 @@ test('a write that fails in one of its pieces fails when none of them is under w
 	await clock.advance(300);
 	await rejected;
 	assert.ok(isOver && moved.write.length < 50, 'nothing more is written after the failure');
+});
+
+test('RATE-01: what the storage copies by itself is counted as written, and is read and written instead while there is a limit', async () => {
+	const clock = new FakeClock(0);
+	const { storage } = memoryStorage(clock, 0);
+	const copies: number[] = [];
+	const { open } = storage;
+	const inner = await open('file', 'read');
+	storage.open = async () => ({
+		...inner,
+		async copyFrom(source, _, length) {
+			assert.equal(source.read, inner.read, 'the storage is given its own file');
+			copies.push(length);
+			return true;
+		},
+	});
+	const share = createShare(MB);
+	for (const [shares, isCopied] of [
+		[noShares, true],
+		[{ ...noShares, write: share }, false],
+		[{ ...noShares, read: share }, false],
+	] as const) {
+		const gate = new StorageGate(storage, shares, { clock });
+		const [source, target] = [await gate.storage.open('source', 'read'), await gate.storage.open('file', 'update')];
+		assert.equal(await target.copyFrom(source, 0, 5000, 0), isCopied);
+		assert.equal(gate.writtenBytes, isCopied ? 5000 : 0);
+	}
+	assert.deepEqual(copies, [5000]);
 });
 
 test('what is replaced as a whole waits beforehand and happens at once', async () => {

@@ -18,6 +18,8 @@ export class StorageGate {
 	readonly storage: Storage;
 	readonly #reads: Lane;
 	readonly #writes: Lane;
+	/** What is behind the files that were given out. */
+	readonly #files = new WeakMap<StorageFile, StorageFile>();
 
 	constructor(inner: Storage, shares: TaskShares, options: GateOptions = {}) {
 		this.#reads = new Lane(shares.read, options);
@@ -37,7 +39,7 @@ export class StorageGate {
 	}
 
 	#gated(file: StorageFile): StorageFile {
-		return {
+		const gated: StorageFile = {
 			path: file.path,
 			sizeBytes: () => file.sizeBytes(),
 			read: async (target, offset) => {
@@ -54,10 +56,18 @@ export class StorageGate {
 					await this.#writes.meter.working(() => file.write(bytes.subarray(from, to), offset + from));
 					this.#writes.movedBytes += to - from;
 				}),
+			copyFrom: async (source, sourceOffset, length, offset) => {
+				if (!this.#reads.isOpen || !this.#writes.isOpen) return false; // read and written it keeps to both limits
+				const isCopied = await this.#writes.meter.working(() => file.copyFrom(this.#files.get(source) ?? source, sourceOffset, length, offset));
+				if (isCopied) this.#writes.movedBytes += length;
+				return isCopied;
+			},
 			truncate: (sizeBytes) => file.truncate(sizeBytes),
 			sync: () => this.#writes.meter.working(() => file.sync()),
 			[Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
 		};
+		this.#files.set(gated, file);
+		return gated;
 	}
 
 	/** Since it was made: the storage was at work while nobody was held back, and callers were held back. */
@@ -90,6 +100,11 @@ class Lane {
 		this.#limiter = share && new RateLimiter(share, clock);
 		this.#signal = signal;
 		this.meter = new LaneMeter(clock);
+	}
+
+	/** Everything passes at once. */
+	get isOpen(): boolean {
+		return this.#limiter?.isOpen ?? true;
 	}
 
 	/** Piece after piece as they may pass. When it settles, none is under way any more. */

@@ -147,6 +147,11 @@ class RemoteFile implements StorageFile {
 		await Promise.all(pieces(bytes).map(({ at, piece }) => this.#calls.ask('write', { json: { file: this.#file, offset: offset + at }, bytes: [piece] })));
 	}
 
+	/** What moves much within the repository is asked of its host as a step. */
+	async copyFrom(): Promise<boolean> {
+		return false;
+	}
+
 	async truncate(sizeBytes: number): Promise<void> {
 		await this.#calls.ask('truncate', { json: { file: this.#file, sizeBytes } });
 	}

@@ -1,13 +1,14 @@
-import { isEngineError } from '../../base/index.ts';
-import { type FileIndex, firstRecordOffset, type IndexedRecord, recordHeaderBytes, ringOf } from '../../format/index.ts';
+import { EngineError, isEngineError } from '../../base/index.ts';
+import { type ChainCipher, type FileIndex, firstRecordOffset, type IndexedRecord, recordHeaderBytes, ringOf } from '../../format/index.ts';
 import { BackupFileWriter, type CommittedFile, readCommittedFile, readIndex } from '../backup-file.ts';
 import { isBegunCompaction } from '../begun-part.ts';
 import { partName } from '../chain-store.ts';
 import { LiveMap, markLive } from '../liveness.ts';
 import type { OpenChain, StoredFile } from '../open-chain.ts';
 import { readRecords } from '../read-ahead.ts';
-import { copiedBytes, copyChunks } from '../record-copier.ts';
+import { copiedBytes, copyChunks, wantedRecords } from '../record-copier.ts';
 import type { StepOptions } from '../step-options.ts';
+import type { StorageFile } from '../storage/storage.ts';
 
 const gibibyte = 1024 ** 3;
 /** Less dead room than this share of a file does not pay for writing it anew. */
@@ -17,7 +18,7 @@ const wholeFrom = 0.75;
 
 /**
  * Writes the files of a chain anew without dead room (JOB-08), one after the other; those that hardly have any stay as they are. The old file stays
- * until the new one has been read back whole; then the new one takes its name, which is the commit. It needs as much free space as the live part of
+ * until the new one has been read back whole, record by record; then the new one takes its name, which is the commit. It needs as much free space as the live part of
  * the largest file. What is copied is committed now and then: a compaction that died is gone on with where it was; one that fails or is cancelled gives
  * its room back.
  */
@@ -62,17 +63,21 @@ async function compactFile(
 			const claim = { fileId: stored.id, chain: chain.stored.metadata.chain, dependsOn: committed.root.dependsOn };
 			const isWanted = (hash: Uint8Array): boolean => isLive(hash) && !writer.committed?.index.has(hash);
 			for (;;) {
-				const { isComplete } = await copyChunks({ file: source, index }, writer, isWanted, { signal, progress, wholeFrom, maxBytes: commitEveryBytes });
+				const copying = { signal, progress, wholeFrom, isReadBack: true, maxBytes: commitEveryBytes };
+				const { isComplete } = await copyChunks({ file: source, index }, writer, isWanted, copying);
 				if (isComplete) break;
 				await writer.commit({ ...claim, points: [] });
 			}
-			const verifying = verifyRecords(chain, part, [...writer.pendingIndex().records()], { signal, progress }); // while the disk takes what was written
-			try {
-				await writer.commit({ ...claim, points: stored.points }, isLive);
-			} finally {
-				await verifying.catch(() => undefined); // the first failure is the one to report
+			// read back while the disk takes what was written
+			const [verified, committing] = await Promise.allSettled([
+				verifyRecords(chain, part, [...writer.pendingIndex().records()], { signal, progress }),
+				writer.commit({ ...claim, points: stored.points }, isLive),
+			]);
+			if (committing.status === 'rejected') throw committing.reason;
+			if (verified.status === 'rejected') {
+				if (isEngineError(verified.reason, 'repository.damaged')) await findDamage(source, wantedRecords(index, isLive), writer.cipher, part);
+				throw verified.reason;
 			}
-			await verifying;
 		}
 		const sizeBytes = await verifyIndex(chain, part);
 		await using listed = await chain.prepareFiles(chain.files.map((file) => (file === stored ? { ...file, sizeBytes } : file)));
@@ -103,7 +108,18 @@ function gainOf({ superblock, root }: CommittedFile, index: FileIndex, isLive: (
 	return superblock.committedEnd - metaBytes - copiedBytes(index, isLive, wholeFrom);
 }
 
-/** What was copied as it lay must be so again. @throws `repository.damaged` */
+/**
+ * Why a copy does not read back whole.
+ * @throws `repository.damaged` naming the place in the file that was copied, or `repository.io` when that is whole
+ */
+async function findDamage(source: StorageFile, records: readonly IndexedRecord[], cipher: ChainCipher | null, part: string): Promise<never> {
+	for await (const _ of readRecords(source, records, cipher)); // throws at the first that is damaged
+	throw new EngineError('repository.io', `${part} does not read back as it was copied from ${source.path}.`, {
+		hint: 'Check the disk that holds the repository and the memory of its machine. The file that was to be compacted is whole and stays as it is.',
+	});
+}
+
+/** What was copied as it lay, without a look at it, must be whole. @throws `repository.damaged` */
 async function verifyRecords(chain: OpenChain, path: string, records: readonly IndexedRecord[], { signal, progress }: StepOptions): Promise<void> {
 	await using file = await chain.storage.open(path, 'read');
 	progress?.begins('verify');

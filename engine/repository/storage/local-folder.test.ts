@@ -68,7 +68,9 @@ const bad: readonly Badness[] = [
 			return {
 				open: async (path, mode) => {
 					const file = await storage.open(path, mode);
-					return { ...file, write: (bytes, offset) => (++count % 2 === 0 ? Promise.resolve() : file.write(bytes, offset)) };
+					const write = file.write.bind(file);
+					file.write = (bytes, offset) => (++count % 2 === 0 ? Promise.resolve() : write(bytes, offset));
+					return file;
 				},
 			};
 		},

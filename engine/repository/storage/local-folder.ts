@@ -2,6 +2,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { assert, EngineError, systemErrorCode } from '../../base/index.ts';
 import { type FilePort, openPlatform } from '../../platform/index.ts';
+import { LocalFile } from './local-file.ts';
 import type { Storage, StorageEntry, StorageFile, StorageSpace } from './storage.ts';
 import { writeTemporary } from './write-temporary.ts';
 
@@ -9,13 +10,18 @@ import { writeTemporary } from './write-temporary.ts';
 export class LocalFolder implements Storage {
 	readonly properties;
 	readonly #root: string;
-	/** Opened when something of some size is written. */
 	#files: FilePort | undefined;
 
 	constructor(root: string) {
 		this.#root = path.resolve(root);
 		this.properties = { place: this.#root, randomWrite: true, knowsSpace: true };
 	}
+
+	/** Opened when something of some size is written. */
+	readonly #platform = (): FilePort => {
+		this.#files ??= openPlatform().files;
+		return this.#files;
+	};
 
 	#absolute(relative: string): string {
 		const absolute = path.resolve(this.#root, relative);
@@ -86,39 +92,7 @@ export class LocalFolder implements Storage {
 				await fs.stat(this.#root); // never create the root itself: an unmounted disk must not be mistaken for an empty one
 			}
 			const handle = mode === 'create' ? await createFile(absolute) : await fs.open(absolute, mode === 'read' ? 'r' : 'r+');
-			const attempt = <T>(what: string, action: () => Promise<T>): Promise<T> => this.#attempt(what, relative, action);
-			const dirty = new DirtyRange((from, to) => {
-				this.#files ??= openPlatform().files;
-				this.#files.startWriteback(handle.fd, from, to - from);
-			});
-			return {
-				path: relative,
-				sizeBytes: () => attempt('read', async () => (await handle.stat()).size),
-				read: (target, offset) =>
-					attempt('read', async () => {
-						let done = 0;
-						while (done < target.byteLength) {
-							const { bytesRead } = await handle.read(target, done, target.byteLength - done, offset + done);
-							if (bytesRead === 0) break;
-							done += bytesRead;
-						}
-						return done;
-					}),
-				write: (bytes, offset) =>
-					attempt('write', async () => {
-						for (let done = 0; done < bytes.byteLength; ) {
-							const { bytesWritten } = await handle.write(bytes, done, bytes.byteLength - done, offset + done);
-							done += bytesWritten;
-						}
-						dirty.add(offset, bytes.byteLength);
-					}),
-				truncate: (sizeBytes) =>
-					attempt('write', async () => {
-						if ((await handle.stat()).size > sizeBytes) await handle.truncate(sizeBytes);
-					}),
-				sync: () => attempt('sync', () => handle.sync()),
-				[Symbol.asyncDispose]: () => handle.close(),
-			};
+			return new LocalFile(relative, handle, this.#platform, (what, action) => this.#attempt(what, relative, action));
 		});
 	}
 
@@ -163,31 +137,6 @@ export class LocalFolder implements Storage {
 			const status = await fs.statfs(absolute);
 			return { capacityBytes: status.blocks * status.bsize, freeBytes: status.bavail * status.bsize };
 		});
-	}
-}
-
-const writebackBytes = 8 * 1024 * 1024;
-
-/** What was written since the system was last told to store it: told in time, it has hardly anything left to do at the sync. */
-class DirtyRange {
-	readonly #store: (from: number, to: number) => void;
-	#bytes = 0;
-	#from = Number.POSITIVE_INFINITY;
-	#to = 0;
-
-	constructor(store: (from: number, to: number) => void) {
-		this.#store = store;
-	}
-
-	add(offset: number, length: number): void {
-		this.#bytes += length;
-		this.#from = Math.min(this.#from, offset);
-		this.#to = Math.max(this.#to, offset + length);
-		if (this.#bytes < writebackBytes) return;
-		this.#store(this.#from, this.#to);
-		this.#bytes = 0;
-		this.#from = Number.POSITIVE_INFINITY;
-		this.#to = 0;
 	}
 }
 

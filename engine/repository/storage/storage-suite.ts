@@ -53,6 +53,30 @@ const furtherPromises: readonly StoragePromise[] = [
 		},
 	},
 	{
+		promise: 'a range of another file is copied as it lies, wherever it goes, or the storage says that it does not copy',
+		async keep(storage, folder) {
+			if (!storage.properties.randomWrite) return;
+			const from = randomBytes(200_000);
+			await storage.replace(`${folder}/source`, from);
+			await using source = await storage.open(`${folder}/source`, 'read');
+			await using target = await storage.open(`${folder}/file`, 'create');
+			const expected = randomBytes(150_000);
+			await target.write(expected, 0);
+			for (const [sourceOffset, length, offset] of [
+				[4096, 8192, 12_288],
+				[1, 70_001, 77],
+				[199_990, 10, 149_999],
+			] as const) {
+				if (!(await target.copyFrom(source, sourceOffset, length, offset))) continue;
+				const read = Buffer.alloc(length);
+				assert.equal(await target.read(read, offset), length);
+				assert(read.equals(from.subarray(sourceOffset, sourceOffset + length)));
+			}
+			assert.equal(await target.copyFrom(source, 199_990, 11, 0), false, 'there is not so much to copy');
+			await target.sync();
+		},
+	},
+	{
 		promise: 'a write behind the end leaves zeros between',
 		async keep(storage, folder) {
 			if (!storage.properties.randomWrite) return;

@@ -27,6 +27,12 @@ export interface StorageFile extends AsyncDisposable {
 	read(target: Uint8Array, offset: number): Promise<number>;
 	/** Writes all of `bytes`. Concurrent writes to different ranges are allowed. `bytes` must not change before it resolves. */
 	write(bytes: Uint8Array, offset: number): Promise<void>;
+	/**
+	 * Copies a range of another file of the same storage without passing it through this process. Nobody looks at it on the way: who has to know
+	 * that it is whole reads it, before or afterwards. As a write otherwise.
+	 * False where the storage does not do that, or not with these files or this range, which is then left in any state: read and write instead.
+	 */
+	copyFrom(source: StorageFile, sourceOffset: number, length: number, offset: number): Promise<boolean>;
 	/** Cuts the file off at `sizeBytes`; a shorter file is left as it is. */
 	truncate(sizeBytes: number): Promise<void>;
 	/** What was written before is durable when it resolves. */

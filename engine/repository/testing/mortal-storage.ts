@@ -23,6 +23,8 @@ export class MortalStorage implements Storage {
 	readonly #folder: LocalFolder;
 	readonly #root: string;
 	readonly #random: Random;
+	/** What is behind the files that were given out. */
+	readonly #files = new WeakMap<StorageFile, StorageFile>();
 	readonly #unsynced = new Map<string, Unsynced>();
 	#changesLeft: number;
 	#last: Promise<unknown> = Promise.resolve();
@@ -128,7 +130,7 @@ export class MortalStorage implements Storage {
 	#mortal(file: StorageFile): StorageFile {
 		const state = this.#unsynced.get(file.path);
 		const changes = (): Change[] => state?.changes ?? [];
-		return {
+		const mortal: StorageFile = {
 			path: file.path,
 			sizeBytes: () => this.#inTurn(() => file.sizeBytes()),
 			read: (target, offset) => this.#inTurn(() => file.read(target, offset)),
@@ -138,6 +140,16 @@ export class MortalStorage implements Storage {
 					return file.write(bytes, offset);
 				};
 				return this.#change('write', apply);
+			},
+			copyFrom: (source, sourceOffset, length, offset) => {
+				const inner = this.#files.get(source) ?? source;
+				const apply = async (): Promise<boolean> => {
+					const bytes = Buffer.alloc(length);
+					const there = bytes.subarray(0, await inner.read(bytes, sourceOffset));
+					changes().push({ kind: 'write', offset, bytes: there });
+					return file.copyFrom(inner, sourceOffset, length, offset);
+				};
+				return this.#change('copy', apply);
 			},
 			truncate: (sizeBytes) => {
 				const apply = (): Promise<void> => {
@@ -155,6 +167,8 @@ export class MortalStorage implements Storage {
 				}),
 			[Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
 		};
+		this.#files.set(mortal, file);
+		return mortal;
 	}
 
 	/** The name that a file has now. */

@@ -5,6 +5,8 @@ import type { Storage, StorageFile } from '../storage/storage.ts';
 export class NarrowStorage implements Storage {
 	readonly properties;
 	readonly #inner: Storage;
+	/** What is behind the files that were given out. */
+	readonly #files = new WeakMap<StorageFile, StorageFile>();
 	#left: number;
 	hasFailed = false;
 
@@ -31,7 +33,7 @@ export class NarrowStorage implements Storage {
 	async open(path: string, mode: 'read' | 'update' | 'create'): Promise<StorageFile> {
 		if (mode === 'create') this.#needRoom();
 		const file = await this.#inner.open(path, mode);
-		return {
+		const narrow: StorageFile = {
 			path,
 			sizeBytes: () => file.sizeBytes(),
 			read: (target, offset) => file.read(target, offset),
@@ -39,10 +41,16 @@ export class NarrowStorage implements Storage {
 				this.#needRoom();
 				await file.write(bytes, offset);
 			},
+			copyFrom: async (source, sourceOffset, length, offset) => {
+				this.#needRoom();
+				return file.copyFrom(this.#files.get(source) ?? source, sourceOffset, length, offset);
+			},
 			truncate: (sizeBytes) => file.truncate(sizeBytes),
 			sync: () => file.sync(),
 			[Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
 		};
+		this.#files.set(narrow, file);
+		return narrow;
 	}
 
 	async replace(path: string, bytes: Uint8Array): Promise<void> {

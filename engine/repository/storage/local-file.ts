@@ -1,0 +1,100 @@
+import type { FileHandle } from 'node:fs/promises';
+import type { FilePort } from '../../platform/index.ts';
+import type { StorageFile } from './storage.ts';
+
+/** Runs what touches the file, and says of a failure what could not be done with it. */
+export type Attempt = <T>(what: string, action: () => Promise<T>) => Promise<T>;
+
+/** An open file of a folder of this machine. */
+export class LocalFile implements StorageFile {
+	readonly path: string;
+	readonly #handle: FileHandle;
+	readonly #attempt: Attempt;
+	readonly #files: () => FilePort;
+	readonly #dirty: DirtyRange;
+
+	/** @param files asked for when something of some size is written or copied */
+	constructor(path: string, handle: FileHandle, files: () => FilePort, attempt: Attempt) {
+		this.path = path;
+		this.#handle = handle;
+		this.#attempt = attempt;
+		this.#files = files;
+		this.#dirty = new DirtyRange((from, to) => files().startWriteback(handle.fd, from, to - from));
+	}
+
+	sizeBytes(): Promise<number> {
+		return this.#attempt('read', async () => (await this.#handle.stat()).size);
+	}
+
+	read(target: Uint8Array, offset: number): Promise<number> {
+		return this.#attempt('read', async () => {
+			let done = 0;
+			while (done < target.byteLength) {
+				const { bytesRead } = await this.#handle.read(target, done, target.byteLength - done, offset + done);
+				if (bytesRead === 0) break;
+				done += bytesRead;
+			}
+			return done;
+		});
+	}
+
+	write(bytes: Uint8Array, offset: number): Promise<void> {
+		return this.#attempt('write', async () => {
+			for (let done = 0; done < bytes.byteLength; ) {
+				const { bytesWritten } = await this.#handle.write(bytes, done, bytes.byteLength - done, offset + done);
+				done += bytesWritten;
+			}
+			this.#dirty.add(offset, bytes.byteLength);
+		});
+	}
+
+	async copyFrom(source: StorageFile, sourceOffset: number, length: number, offset: number): Promise<boolean> {
+		if (!(source instanceof LocalFile)) return false;
+		for (let done = 0; done < length; ) {
+			const piece = Math.min(length - done, writebackBytes);
+			if (!(await this.#files().copyRange(source.#handle.fd, sourceOffset + done, piece, this.#handle.fd, offset + done))) return false;
+			this.#dirty.add(offset + done, piece);
+			done += piece;
+		}
+		return true;
+	}
+
+	truncate(sizeBytes: number): Promise<void> {
+		return this.#attempt('write', async () => {
+			if ((await this.#handle.stat()).size > sizeBytes) await this.#handle.truncate(sizeBytes);
+		});
+	}
+
+	sync(): Promise<void> {
+		return this.#attempt('sync', () => this.#handle.sync());
+	}
+
+	[Symbol.asyncDispose](): Promise<void> {
+		return this.#handle.close();
+	}
+}
+
+const writebackBytes = 8 * 1024 * 1024;
+
+/** What was written since the system was last told to store it: told in time, it has hardly anything left to do at the sync. */
+class DirtyRange {
+	readonly #store: (from: number, to: number) => void;
+	#bytes = 0;
+	#from = Number.POSITIVE_INFINITY;
+	#to = 0;
+
+	constructor(store: (from: number, to: number) => void) {
+		this.#store = store;
+	}
+
+	add(offset: number, length: number): void {
+		this.#bytes += length;
+		this.#from = Math.min(this.#from, offset);
+		this.#to = Math.max(this.#to, offset + length);
+		if (this.#bytes < writebackBytes) return;
+		this.#store(this.#from, this.#to);
+		this.#bytes = 0;
+		this.#from = Number.POSITIVE_INFINITY;
+		this.#to = 0;
+	}
+}
