@@ -194,6 +194,10 @@ export function useEngineEvents(): void {
 		if (kinds.has('key') || kinds.has('job') || kinds.has('repository') || kinds.has('chain')) stale(trpc.keys.pathFilter());
 		if (kinds.has('throttle')) stale(trpc.throttles.pathFilter());
 		if (kinds.has('machine')) stale(trpc.machines.pathFilter());
+		if (kinds.has('host')) stale(trpc.hosts.pathFilter());
+		if (kinds.has('device')) stale(trpc.devices.pathFilter());
+		// A device that comes or goes is a volume, too.
+		if (kinds.has('volume') || kinds.has('device')) stale(trpc.volumes.pathFilter());
 		if (kinds.has('point')) {
 			stale(trpc.points.list.pathFilter());
 			stale(trpc.points.get.pathFilter());

@@ -64,7 +64,7 @@ consoleTest('the table of jobs is used with the keyboard alone, and keeps the fo
 	await page.keyboard.press(' ');
 	await page.getByText('1 job selected').waitFor();
 	await page.keyboard.press('Control+a');
-	await page.getByText('10 jobs selected').waitFor();
+	await page.getByText('11 jobs selected').waitFor();
 });
 
 consoleTest('a job that is started shows its session, and is cancelled from the same place', async (page, { url }) => {
@@ -250,4 +250,92 @@ consoleTest('NET-01, NET-05: a throttling rule is added with its times, refused 
 	await page.getByRole('menuitem', { name: 'Remove…' }).click();
 	await page.getByRole('dialog', { name: 'Remove “Warehouse”?' }).getByRole('button', { name: 'Remove', exact: true }).click();
 	await row.waitFor({ state: 'hidden' });
+});
+
+consoleTest('a hypervisor host is tried, added and kept while jobs need it; its machines lead to a job that protects them', async (page, server) => {
+	await using connection = apiOf(server);
+	const { api } = connection;
+	const details = page.getByRole('complementary', { name: 'Details' });
+	await page.goto(`${server.url}#/inventory/hosts`);
+	await page.getByRole('button', { name: 'Add host' }).click();
+	const dialog = page.getByRole('dialog', { name: 'Add hypervisor host' });
+	await dialog.getByRole('textbox', { name: 'Name' }).fill('Rack 1');
+	await dialog.getByRole('textbox', { name: 'Address' }).fill('xen:///');
+	await dialog.getByRole('button', { name: 'Test' }).click();
+	await dialog.getByText(/begins with qemu/).waitFor();
+	await dialog.getByRole('textbox', { name: 'Address' }).fill('qemu+ssh://root@nowhere/system');
+	await dialog.getByRole('button', { name: 'Test' }).click();
+	await dialog.getByText(/Name or service not known/).waitFor();
+	await dialog.getByRole('textbox', { name: 'Address' }).fill('qemu+ssh://root@rack2/system');
+	await dialog.getByRole('button', { name: 'Test' }).click();
+	await dialog.getByText('It answers').waitFor();
+	await dialog.getByRole('button', { name: 'Add', exact: true }).click();
+	await dialog.getByText(/A host named “Rack 1” exists already/).waitFor();
+	await dialog.getByRole('textbox', { name: 'Name' }).fill('Rack 2');
+	await dialog.getByRole('button', { name: 'Add', exact: true }).click();
+	await details.getByRole('heading', { name: 'Rack 2' }).waitFor();
+
+	await page.getByRole('grid', { name: 'Hypervisor hosts' }).getByText('Rack 1', { exact: true }).click();
+	await details.getByRole('button', { name: 'Remove…' }).click();
+	const removal = page.getByRole('dialog', { name: 'Remove the host “Rack 1”?' });
+	await removal.getByRole('button', { name: 'Remove it' }).click();
+	await removal.getByText(/are protected by “Production machines”/).waitFor();
+	await removal.getByRole('button', { name: 'Keep' }).click();
+	assert.ok((await api.hosts.list.query()).some(({ settings }) => settings.name === 'Rack 1'));
+
+	await page.getByRole('tab', { name: 'Virtual machines' }).click();
+	await page.getByText('A host does not answer').waitFor();
+	const machines = page.getByRole('grid', { name: 'Virtual machines' });
+	await machines
+		.getByRole('row', { name: /database/ })
+		.getByText('Protected', { exact: true })
+		.waitFor();
+	await page.getByRole('textbox', { name: 'Filter virtual machines' }).fill('new rack');
+	await machines.focus();
+	await page.keyboard.press('Control+a');
+	await page.getByText('1 machine selected').waitFor();
+	await page.getByRole('button', { name: 'Protect them…' }).click();
+	await page.getByRole('textbox', { name: 'Name' }).fill('New arrivals');
+	await page.keyboard.press('Enter');
+	await page.getByRole('button', { name: 'Do not protect Rack 2/new-arrival' }).waitFor();
+});
+
+consoleTest('SNAP-05: who makes snapshots of a volume is chosen by hand; a device is added, and stays while a snapshot of it is read', async (page, server) => {
+	await using connection = apiOf(server);
+	const { api } = connection;
+	const details = page.getByRole('complementary', { name: 'Details' });
+	await page.goto(`${server.url}#/inventory`);
+	const volumes = page.getByRole('grid', { name: 'Volumes' });
+	await volumes.getByRole('row', { name: /home/ }).getByText('btrfs snapshot').waitFor();
+	await volumes.focus();
+	await page.keyboard.press('ArrowDown');
+	await details.getByRole('heading', { name: '/home' }).waitFor();
+	await details.getByRole('combobox', { name: /Jobs that read by/ }).click();
+	await page.getByRole('option', { name: /clones of files/ }).click();
+	await volumes.getByText('clones of files (reflink), chosen').waitFor();
+	await details.getByLabel('Snapshots at a time').fill('65');
+	await details.getByText('A number from 1 to 64.').waitFor();
+	await details.getByLabel('Snapshots at a time').fill('8');
+	await details.getByRole('button', { name: 'Save' }).click();
+	await details.getByRole('button', { name: 'Save' }).waitFor({ state: 'hidden' });
+	const home = (await api.volumes.list.query({})).find(({ id }) => id === '/home');
+	assert.deepEqual([home?.provider, home?.choice, home?.maxSnapshots], ['reflink', 'reflink', 8]);
+
+	await page.getByRole('tab', { name: 'Devices' }).click();
+	await page.getByRole('button', { name: 'Add device' }).click();
+	const dialog = page.getByRole('dialog', { name: 'Add device' });
+	await dialog.getByRole('textbox', { name: 'Name' }).fill('Warehouse');
+	await dialog.getByRole('textbox', { name: 'Raw image or block device' }).fill('/nowhere');
+	await dialog.getByRole('button', { name: 'Add and serve' }).click();
+	await dialog.getByText('/nowhere does not exist.').waitFor();
+	await dialog.getByRole('textbox', { name: 'Raw image or block device' }).fill('/vm/warehouse.img');
+	await dialog.getByRole('button', { name: 'Add and serve' }).click();
+	await details.getByText('nbd+unix:///Warehouse').waitFor();
+	await page.getByRole('grid', { name: 'Devices' }).getByText('Database', { exact: true }).click();
+	await details.getByText('3.40 GiB overwritten since').waitFor();
+	await details.getByRole('button', { name: 'Remove…' }).click();
+	const removal = page.getByRole('dialog', { name: 'Remove the device “Database”?' });
+	await removal.getByText('2 connections of its users are cut').waitFor();
+	await removal.getByRole('button', { name: 'Serve it no longer' }).click();
+	await removal.getByText('A snapshot of “Database” is being read.').waitFor();
 });

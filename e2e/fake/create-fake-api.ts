@@ -67,6 +67,7 @@ const storagePromises = [
 
 export function createFakeApi(scenario: Scenario): FakeEngine {
 	const state = new FakeState(scenario);
+	const emit = ({ kind, id }: EngineEvent): void => state.emit(kind, id);
 	const startedAt = Date.now() - 11.3 * 86_400_000;
 
 	/** `JOB@latest` and plain ids. */
@@ -449,11 +450,11 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 				state.emit('repository', null);
 			},
 		),
-		volumes: createFakeVolumes(),
+		volumes: createFakeVolumes(scenario, emit),
 		throttles: createFakeThrottles(scenario, () => state.emit('throttle', null)),
-		devices: createFakeDevices(),
-		hosts: createFakeHosts(scenario === 'empty'),
-		machines: createFakeMachines(scenario === 'empty', ({ kind, id }) => state.emit(kind, id)),
+		devices: createFakeDevices(scenario, emit),
+		hosts: createFakeHosts(scenario, () => [...state.jobs.values()].map(({ settings }) => settings), emit),
+		machines: createFakeMachines(scenario === 'empty', emit),
 		places: {
 			async list({ path }) {
 				await pause(60);

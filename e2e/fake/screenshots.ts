@@ -95,6 +95,51 @@ const shots: readonly Shot[] = [
 	{ name: 'wizard-5-schedule', place: '/jobs/new', act: toStep(4) },
 	{ name: 'wizard-6-summary', place: '/jobs/new', act: toStep(5) },
 	{ name: 'wizard-edit', place: '/jobs/job-finance/edit?step=schedule' },
+	{ name: 'inventory-volumes', place: '/inventory' },
+	{ name: 'inventory-volume-details', place: '/inventory/volumes/%2Fhome' },
+	{ name: 'inventory-devices', place: '/inventory/devices' },
+	{ name: 'inventory-device-details', place: '/inventory/devices/device-1' },
+	{
+		name: 'inventory-device-error-edit',
+		place: '/inventory/devices?add=device',
+		act: async (page) => {
+			await page.getByRole('textbox', { name: 'Name' }).fill('Ledger');
+			await page.getByRole('textbox', { name: 'Raw image or block device' }).fill('/nowhere');
+			await page.getByRole('button', { name: 'Add and serve' }).click();
+			await page.getByText(/does not exist/).waitFor();
+		},
+	},
+	{ name: 'inventory-vms', place: '/inventory/vms' },
+	{ name: 'inventory-vm-details', place: '/inventory/vms', act: (page) => page.getByText('sandbox').first().click() },
+	{ name: 'inventory-hosts', place: '/inventory/hosts' },
+	{ name: 'inventory-host-details', place: '/inventory/hosts/host-1' },
+	{ name: 'inventory-host-offline-details', place: '/inventory/hosts/host-2' },
+	{
+		name: 'inventory-host-edit',
+		place: '/inventory/hosts?add=host',
+		act: async (page) => {
+			await page.getByRole('button', { name: 'Test' }).click();
+			await page.getByText('It answers').waitFor();
+		},
+	},
+	{
+		name: 'inventory-host-error-edit',
+		place: '/inventory/hosts?add=host',
+		act: async (page) => {
+			await page.getByRole('textbox', { name: 'Address' }).fill('qemu+ssh://root@nowhere/system');
+			await page.getByRole('button', { name: 'Test' }).click();
+			await page.getByText(/does not answer: Name/).waitFor();
+		},
+	},
+	{
+		name: 'inventory-host-in-use-edit',
+		place: '/inventory/hosts/host-1',
+		act: async (page) => {
+			await page.getByRole('button', { name: 'Remove…' }).click();
+			await page.getByRole('button', { name: 'Remove it' }).click();
+			await page.getByText(/are protected by/).waitFor();
+		},
+	},
 	{ name: 'restore', place: '/restore' },
 	{ name: 'repositories', place: '/repositories' },
 	{ name: 'infrastructure', place: '/infrastructure' },
@@ -284,7 +329,7 @@ const shots: readonly Shot[] = [
 /** What a look cannot show: nothing to click in an empty or a broken site. */
 const isPossible = ({ name }: Shot, { scenario }: Look): boolean =>
 	(scenario === 'normal' && !/^unlock|^locked/.test(name)) ||
-	!/jobs-|chain|health|point|key-|unlock|locked|encryption|recovery|wizard-(?!1)|below|edit|palette|session|import-map|storage/.test(name) ||
+	!/-details|jobs-|chain|health|point|key-|unlock|locked|encryption|recovery|wizard-(?!1)|below|edit|palette|session|import-map|storage/.test(name) ||
 	(scenario === 'rescued' && /import|storage|^unlock|^locked/.test(name)) ||
 	(scenario === 'crowded' && /jobs-details|jobs-selected|below|palette/.test(name));
 
@@ -301,7 +346,7 @@ async function photograph(browser: Browser, look: Look, wanted: readonly string[
 		const name = `${shot.name}.${look.name}`;
 		if (!isPossible(shot, look) || (wanted.length > 0 && !wanted.some((part) => name.includes(part)))) continue;
 		const page = await context.newPage();
-		page.setDefaultTimeout(5000);
+		page.setDefaultTimeout(20_000);
 		page.on('pageerror', (error) => problems.push(`${name}: ${error.message}`));
 		page.on('console', (message) => message.type() === 'error' && problems.push(`${name}: ${message.text()}`));
 		await page.goto(`${server.url}#${shot.place}`);

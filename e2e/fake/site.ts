@@ -50,6 +50,7 @@ const job = (id: string, temper: Temper, sizeGiB: number, settings: JobInput, is
 });
 const folder = (path: string): { kind: 'folder'; path: string } => ({ kind: 'folder', path });
 const disk = (path: string): { kind: 'disk'; path: string } => ({ kind: 'disk', path });
+const vm = (path: string): { kind: 'vm'; path: string } => ({ kind: 'vm', path });
 
 const normal: Site = {
 	historyDays: 34,
@@ -141,6 +142,13 @@ const normal: Site = {
 			repositoryId: 'repo-nas',
 			schedule: at('0 4 * * *'),
 			enabled: false,
+		}),
+		job('job-vms', 'steady', 96, {
+			name: 'Production machines',
+			sources: [vm('Rack 1/database'), vm('Rack 1/mail'), vm('Rack 1/web-*')],
+			repositoryId: 'repo-main',
+			method: 'forever-forward',
+			schedule: at('0 21 * * *'),
 		}),
 		job('job-lab', 'never', 64, { name: 'Lab machine', sources: [disk('/var/lib/libvirt/images/lab.raw')], repositoryId: 'repo-main' }),
 	],

@@ -1,7 +1,7 @@
 import { EngineError, toErrorShape } from '../base/index.ts';
 import type { Entity } from '../config/index.ts';
-import type { EngineApi, Host, HostSettings } from '../contract/index.ts';
-import { type Hypervisor, parseMachinePath } from '../source/index.ts';
+import { type EngineApi, type Host, type HostSettings, parseMachinePath } from '../contract/index.ts';
+import type { Hypervisor } from '../source/index.ts';
 import type { ApiParts } from './parts.ts';
 
 /** A list must not wait for the slowest host. */
@@ -33,6 +33,7 @@ export function createHostsApi({ config: { hosts, jobs }, openHypervisor, bus }:
 
 	return {
 		list: async ({ signal }) => Promise.all((await hosts.list()).map((host) => describe(host, signal))),
+		test: (settings, { signal }) => open(settings).describe({ signal }),
 		async add(settings, { signal }) {
 			const facts = await open(settings).describe({ signal });
 			const { id, revision } = await hosts.insert(settings);

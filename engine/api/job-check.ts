@@ -4,10 +4,18 @@ import { access, stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { EngineError, isEngineError, systemErrorCode } from '../base/index.ts';
 import { isNbdUri, parseNbdUri } from '../block/index.ts';
-import { type DraftProblems, type ErrorCode, entityName, type JobDraft, type JobSettings, jobSettings, type SourceSpec } from '../contract/index.ts';
+import {
+	type DraftProblems,
+	type ErrorCode,
+	entityName,
+	type JobDraft,
+	type JobSettings,
+	jobSettings,
+	parseMachinePath,
+	type SourceSpec,
+} from '../contract/index.ts';
 import { isInside, realPathOf } from '../infra/index.ts';
 import { parseSchedule, refuseConflicts, sourceKey } from '../jobs/index.ts';
-import { parseMachinePath } from '../source/index.ts';
 import type { ApiParts } from './parts.ts';
 
 type Findings = { readonly errors: Map<string, EngineError>; readonly warnings: Map<string, string> };

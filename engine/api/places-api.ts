@@ -1,6 +1,5 @@
-import type { EngineApi } from '../contract/index.ts';
+import { type EngineApi, isMeant, parseMachinePath } from '../contract/index.ts';
 import { listPlaces } from '../infra/index.ts';
-import { isMeant, parseMachinePath } from '../source/index.ts';
 import type { ApiParts } from './parts.ts';
 
 const MEASURE_MS = 2000;

@@ -17,6 +17,7 @@ export * from './health.ts';
 export * from './hosts.ts';
 export * from './import-report.ts';
 export * from './jobs.ts';
+export * from './machine-path.ts';
 export * from './machines.ts';
 export * from './overview.ts';
 export * from './points.ts';

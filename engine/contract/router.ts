@@ -8,7 +8,7 @@ import { type Device, type DeviceSettings, deviceSettings } from './devices.ts';
 import { type EncryptionKey, newPassword, type Relocking, secret } from './encryption.ts';
 import type { ErrorShape } from './errors.ts';
 import type { ChainHealth, CheckResult } from './health.ts';
-import { type Host, type HostSettings, hostSettings, type VirtualMachine } from './hosts.ts';
+import { type Host, type HostFacts, type HostSettings, hostSettings, type VirtualMachine } from './hosts.ts';
 import type { ChainMapping, ImportReport } from './import-report.ts';
 import { type JobSettings, type JobSummary, jobSettings, type SourceSpec, schedule, sessionState, sourceSpec } from './jobs.ts';
 import { type Machine, type MachineSettings, machineSettings, type PairingOffer, type PlaceList } from './machines.ts';
@@ -235,9 +235,11 @@ export interface EngineApi {
 	hosts: {
 		/** One that does not answer within ten seconds is offline. */
 		list(options: CallOptions): Promise<Host[]>;
+		/** Reaches a host and keeps nothing. `source.unreachable`, `source.refused`, `usage.unsupported`. */
+		test(input: HostSettings, options: CallOptions): Promise<HostFacts>;
 		/** Only a host that answers is added. `exists.name`, `source.unreachable`, `usage.unsupported`. */
 		add(input: HostSettings, options: CallOptions): Promise<Host>;
-		/** `stale.revision`. */
+		/** `stale.revision`, `busy.host` while jobs protect its machines. */
 		remove(input: { id: string; revision: number }, options: CallOptions): Promise<void>;
 		/** What goes wrong is in the host's `problem`, not an error. */
 		rescan(input: { id: string }, options: CallOptions): Promise<Host>;
@@ -410,6 +412,7 @@ export const appRouter = t.router({
 	}),
 	hosts: t.router({
 		list: call.query(({ ctx, signal }) => ctx.api.hosts.list({ signal })),
+		test: call.input(hostSettings).mutation(({ ctx, input, signal }) => ctx.api.hosts.test(input, { signal })),
 		add: call.input(hostSettings).mutation(({ ctx, input, signal }) => ctx.api.hosts.add(input, { signal })),
 		remove: call.input(revision).mutation(({ ctx, input, signal }) => ctx.api.hosts.remove(input, { signal })),
 		rescan: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.hosts.rescan(input, { signal })),

@@ -1,6 +1,14 @@
 /** Whether each object is protected as it should be. Pure. */
-import type { JobSettings, Point, ProtectedObject, SessionTask, SourceSpec } from '../contract/index.ts';
-import { isMachinePattern, isMeant, parseMachinePath } from '../source/index.ts';
+import {
+	isMachinePattern,
+	isMeant,
+	type JobSettings,
+	type Point,
+	type ProtectedObject,
+	parseMachinePath,
+	type SessionTask,
+	type SourceSpec,
+} from '../contract/index.ts';
 import { type Occurrences, parseSchedule } from './schedule.ts';
 import { sourceKey } from './source-key.ts';
 

@@ -16,5 +16,4 @@ export * from './folder/measure.ts';
 export * from './folder/reading.ts';
 export * from './folder/scan.ts';
 export type * from './vm/hypervisor.ts';
-export * from './vm/machine-path.ts';
 export { createMachineSite, type MachineSiteParts } from './vm/machine-site.ts';

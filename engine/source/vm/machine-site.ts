@@ -3,7 +3,7 @@ import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, EngineError, isEngineError } from '../../base/index.ts';
 import { formatNbdUri } from '../../block/index.ts';
-import type { HostSettings, SourceSpec, VirtualMachine } from '../../contract/index.ts';
+import { type HostSettings, isMachinePattern, isMeant, parseMachinePath, type SourceSpec, type VirtualMachine } from '../../contract/index.ts';
 import type {
 	FoundMachine,
 	Lease,
@@ -18,7 +18,6 @@ import type {
 } from '../../snapshot/index.ts';
 import { GuestAgentWriter, guestAgentWriters, type ReachedMachine } from './guest-agent.ts';
 import type { Hypervisor } from './hypervisor.ts';
-import { isMachinePattern, isMeant, parseMachinePath } from './machine-path.ts';
 
 export type MachineSiteParts = {
 	/** All hosts that are known now. */

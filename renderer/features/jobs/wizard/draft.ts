@@ -1,4 +1,4 @@
-import { type DraftProblems, type JobSettings, type JobSummary, jobSettings } from '../../../../engine/contract/index.ts';
+import { type DraftProblems, type JobSettings, type JobSummary, jobSettings, type SourceSpec, sourceSpec } from '../../../../engine/contract/index.ts';
 
 /** The wizard fills a whole set of settings; what is not chosen yet is empty, which the engine refuses at the step concerned. */
 export type Draft = JobSettings;
@@ -82,6 +82,14 @@ export const errorsOf = (problems: DraftProblems | null, step: StepId): string[]
 /** Fields in which two sets of settings differ, in the order of the wizard. */
 export const differingFields = (a: JobSettings, b: JobSettings): (keyof Draft)[] =>
 	(Object.keys(fields) as (keyof Draft)[]).filter((field) => JSON.stringify(a[field]) !== JSON.stringify(b[field]));
+
+/** `KIND:PATH`, as addresses and the command line name sources; what cannot be understood is left out. */
+export const sourcesOf = (specs: readonly string[]): SourceSpec[] =>
+	specs.flatMap((spec) => {
+		const colon = spec.indexOf(':');
+		const { data } = sourceSpec.safeParse({ kind: spec.slice(0, colon), path: spec.slice(colon + 1) });
+		return data ? [data] : [];
+	});
 
 export const copyOf = ({ settings }: JobSummary): Draft => ({ ...settings, name: `${settings.name} (copy)`.slice(0, 80) });
 

@@ -5,14 +5,14 @@ import { type FormEvent, type ReactNode, useEffect, useRef, useState } from 'rea
 import type { DraftProblems, JobSummary } from '../../../../engine/contract/index.ts';
 import { Loaded } from '../../../app/loaded.tsx';
 import type { PageProps } from '../../../app/pages.tsx';
-import { navigate, useLeaveGuard, useQueryParam } from '../../../app/router.tsx';
+import { navigate, useLeaveGuard, usePlace, useQueryParam } from '../../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../../client.ts';
 
 import { ConfirmDialog, ErrorPanel, type Failure, notifyDone, notifyFailure, PageHeader, plural } from '../../../ui/index.ts';
 import { aNewKey, choiceErrors, choiceOf, chosenKeyId, type EncryptionChoice, type MadeKey, RecoveryKeyDialog, useEncryptedSave } from '../../keys/index.ts';
 
 import { useJobActions } from '../use-job-actions.ts';
-import { type Change, copyOf, type Draft, emptyDraft, errorsOf, type StepId, splitDraft, stepIds, stepOf } from './draft.ts';
+import { type Change, copyOf, type Draft, emptyDraft, errorsOf, type StepId, sourcesOf, splitDraft, stepIds, stepOf } from './draft.ts';
 import { jobFromChains } from './from-chains.ts';
 import { StaleDialog } from './stale-dialog.tsx';
 import { StepChain } from './step-chain.tsx';
@@ -40,7 +40,7 @@ export type StepProps = {
 };
 
 /**
- * New, edit (`/jobs/ID/edit`), duplicate (`/jobs/new?copy=ID`) and going on with what another job left (`/jobs/new?from=JOB&repository=ID`) are one page;
+ * New (`/jobs/new?source=KIND:PATH&…` with sources), edit (`/jobs/ID/edit`), duplicate (`/jobs/new?copy=ID`) and going on with what another job left (`/jobs/new?from=JOB&repository=ID`) are one page;
  * what it begins with is fetched first.
  */
 export function JobWizard({ params }: PageProps): ReactNode {
@@ -49,6 +49,7 @@ export function JobWizard({ params }: PageProps): ReactNode {
 	const id = params.id ?? copied;
 	const [repositoryId] = useQueryParam('repository');
 	const [from] = useQueryParam('from');
+	const { query } = usePlace();
 	// Not kept up to date on purpose: what somebody is typing into must not change under the hands.
 	const job = useQuery(trpc.jobs.get.queryOptions({ id: id ?? '' }, { enabled: id !== null, staleTime: Number.POSITIVE_INFINITY, gcTime: 0 }));
 	const repositories = useQuery(trpc.repositories.list.queryOptions());
@@ -67,7 +68,8 @@ export function JobWizard({ params }: PageProps): ReactNode {
 	}
 	if (id === null) {
 		const byDefault = repositories.data?.find(({ id: each, isDefault }) => (repositoryId === null ? isDefault : each === repositoryId));
-		return repositories.isPending ? null : <Wizard key="new" initial={{ ...emptyDraft, repositoryId: byDefault?.id ?? '' }} edited={null} />;
+		const initial = { ...emptyDraft, sources: sourcesOf(query.getAll('source')), repositoryId: byDefault?.id ?? '' };
+		return repositories.isPending ? null : <Wizard key="new" initial={initial} edited={null} />;
 	}
 	return (
 		<Loaded query={job}>

@@ -1,4 +1,4 @@
-import type { VirtualMachine } from '../../contract/index.ts';
+import type { VirtualMachine } from './hosts.ts';
 
 /** `HOST/NAME` taken apart. Names of machines have no slash; those of hosts may. */
 export type MachinePath = { readonly host: string; readonly name: string };

@@ -1,0 +1,7 @@
+/**
+ * What there is to protect: volumes, devices, virtual machines and their hosts, and which job protects it. Other pages link to it by
+ * `inventoryPlace`.
+ */
+export { inventoryPlace } from './inventory-places.ts';
+export { agentWords, coverStatus, instantWords, machineStates, providerTitle } from './inventory-words.ts';
+export { type MachineRow, useMachines } from './use-machines.ts';

@@ -1,0 +1,8 @@
+/** Addresses of the inventory, and those that lead from it to a new job. */
+export const tabIds = ['volumes', 'devices', 'vms', 'hosts'] as const;
+export type TabId = (typeof tabIds)[number];
+
+export const inventoryPlace = (tab: TabId, id?: string): string => `/inventory/${tab}${id === undefined ? '' : `/${encodeURIComponent(id)}`}`;
+
+/** The wizard, with these sources chosen already. */
+export const protectPlace = (sources: readonly string[]): string => `/jobs/new?${new URLSearchParams(sources.map((source) => ['source', source]))}`;
