@@ -2,6 +2,7 @@
 import type { JobSettings, RepositorySettings, SourceSpec } from '../contract/index.ts';
 import { findCurrentChain, type PlannedMode, planMode, renewAfterPoints } from './full-or-increment.ts';
 import { timeZoneOf } from './gfs.ts';
+import { knownObjects } from './machine-objects.ts';
 import type { PointRecord } from './ports.ts';
 import { applyRetention, planRetention, type RetentionChain, type RetentionPlan, type RetentionRule } from './retention.ts';
 import { sourceKey } from './source-key.ts';
@@ -44,8 +45,10 @@ export const retentionRule = (settings: ForecastRules['settings']): RetentionRul
 /** A step per time, oldest first. */
 export function forecastRuns(chains: readonly RetentionChain[], rules: ForecastRules, times: readonly number[]): ForecastStep[] {
 	let present = [...chains];
+	const known = chains.flatMap(({ objects }) => objects.map(sourceKey));
+	const sources = rules.settings.sources.flatMap((source) => knownObjects(source, known));
 	return times.map((at) => {
-		const { after, mode } = simulateRun(present, rules, at);
+		const { after, mode } = simulateRun(present, { ...rules, settings: { ...rules.settings, sources } }, at);
 		const plan = planRetention(after, retentionRule(rules.settings), at);
 		present = applyRetention(after, plan.actions);
 		const left = new Set(present.flatMap(({ files }) => files.map(({ path }) => path)));

@@ -4,6 +4,7 @@ import type { JobSettings, RepositorySettings, SourceSpec } from '../contract/in
 import { type BackupParts, runBackup } from './backup.ts';
 import { type AskedAdHoc, type AskedFull, refuseConflicts } from './full-or-increment.ts';
 import type { LiveSession } from './live-session.ts';
+import { covers } from './machine-objects.ts';
 import type { ChainRecord, ChainStore } from './ports.ts';
 import { cleanUpAfter, endInterruptedSessions } from './recovery.ts';
 import type { Sessions } from './sessions.ts';
@@ -83,8 +84,11 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
 	/** The objects of a session that made no point, as far as the job still has them. */
 	function objectsWithoutPoint(failed: StoredSession, settings: JobSettings): SourceSpec[] {
 		const done = new Set(failed.tasks.filter(({ pointId }) => pointId !== null).map(({ object }) => object));
-		const asked = new Set(failed.tasks.map(({ object }) => object));
-		return settings.sources.filter((source) => asked.has(sourceKey(source)) && !done.has(sourceKey(source)));
+		const asked = failed.tasks.map(({ object }) => object);
+		// what was asked for may have been a pattern, if nobody could say then which machines fit it
+		const wasAsked = (source: SourceSpec): boolean =>
+			asked.some((object) => object === sourceKey(source) || (object.startsWith('vm:') && covers({ kind: 'vm', path: object.slice(3) }, sourceKey(source))));
+		return settings.sources.filter((source) => wasAsked(source) && !done.has(sourceKey(source)));
 	}
 
 	return {

@@ -6,6 +6,7 @@ import { forecastRuns } from './chain-forecast.ts';
 import type { ChainUse } from './chain-use.ts';
 import { findCurrentChain, planMode, renewAfterPoints } from './full-or-increment.ts';
 import { keyIdFor } from './keys.ts';
+import { covers, knownObjects } from './machine-objects.ts';
 import type { ChainRecord, ChainStore } from './ports.ts';
 import type { Sessions } from './sessions.ts';
 import { sourceKey } from './source-key.ts';
@@ -63,7 +64,7 @@ const isoTime = (at: number | undefined): string => (at === undefined ? 'at some
 
 /** Per object there is one run, and one chain, for each; otherwise one for all. */
 const objectsOfRun = ({ job, repository, chain }: MappingFacts): readonly SourceSpec[] =>
-	repository.settings.singleFile ? job.settings.sources : chain.objects;
+	repository.settings.singleFile ? job.settings.sources.flatMap((source) => knownObjects(source, chain.objects.map(sourceKey))) : chain.objects;
 
 function refuseUnfit({ job, repository, chain, jobNames }: MappingFacts): void {
 	const { settings } = job;
@@ -95,12 +96,12 @@ function refuseUnfit({ job, repository, chain, jobNames }: MappingFacts): void {
 				: `Give the job that key first (holdfast job edit "${settings.name}" --key ${chain.keyId}), then map it.`,
 		);
 	}
-	const wanted = new Set(settings.sources.map(sourceKey));
-	const fitting = chain.objects.map(sourceKey).filter((object) => wanted.has(object));
+	const wanted = settings.sources.map(sourceKey);
+	const fitting = chain.objects.map(sourceKey).filter((object) => settings.sources.some((source) => covers(source, object)));
 	const held = chain.objects.map(sourceKey).join(', ');
 	if (fitting.length === 0)
 		throw refusal(
-			`${name} holds ${held}; the job “${settings.name}” protects ${[...wanted].join(', ')}.`,
+			`${name} holds ${held}; the job “${settings.name}” protects ${wanted.join(', ')}.`,
 			'Add the object to the job with the same kind and path, then map it.',
 		);
 	const isSingle = chain.objects.length > 1;
@@ -118,13 +119,13 @@ function refuseUnfit({ job, repository, chain, jobNames }: MappingFacts): void {
 }
 
 function notesOf({ job, repository, chain }: MappingFacts): string[] {
-	const wanted = new Set(job.settings.sources.map(sourceKey));
-	const held = new Set(chain.objects.map(sourceKey));
+	const { sources } = job.settings;
+	const held = chain.objects.map(sourceKey);
 	const notes: string[] = [];
-	const strays = [...held].filter((object) => !wanted.has(object));
+	const strays = held.filter((object) => !sources.some((source) => covers(source, object)));
 	if (strays.length > 0)
 		notes.push(`${strays.join(', ')} is not protected by the job: it gets no new points, and those that there are stay as retention says.`);
-	const added = repository.settings.singleFile ? [...wanted].filter((object) => !held.has(object)) : [];
+	const added = repository.settings.singleFile ? sources.filter((source) => !held.some((object) => covers(source, object))).map(sourceKey) : [];
 	if (added.length > 0) notes.push(`${added.join(', ')} is new to the chain and is read in full at the next run.`);
 	notes.push(`No other installation may run a job on this chain any more: “${chain.job.name}” would begin a new one.`);
 	return notes;

@@ -1,14 +1,6 @@
 /** Whether each object is protected as it should be. Pure. */
-import {
-	isMachinePattern,
-	isMeant,
-	type JobSettings,
-	type Point,
-	type ProtectedObject,
-	parseMachinePath,
-	type SessionTask,
-	type SourceSpec,
-} from '../contract/index.ts';
+import type { JobSettings, Point, ProtectedObject, SessionTask } from '../contract/index.ts';
+import { knownObjects } from './machine-objects.ts';
 import { type Occurrences, parseSchedule } from './schedule.ts';
 import { sourceKey } from './source-key.ts';
 
@@ -42,23 +34,10 @@ export function dueAt(settings: Pick<JobSettings, 'recoveryPointObjectiveMs' | '
 	return next + graceMs(afterNext === null ? 0 : afterNext - next);
 }
 
-/** A pattern as the machines that have points from it; as itself where none has. */
-function concreteNow(source: SourceSpec, known: readonly string[]): readonly SourceSpec[] {
-	if (source.kind !== 'vm' || !isMachinePattern(source.path)) return [source];
-	const paths = [...new Set(known)].flatMap((key) => (key.startsWith('vm:') ? [key.slice('vm:'.length)] : [])).filter((path) => covers(source.path, path));
-	return paths.length === 0 ? [source] : paths.map((path) => ({ kind: 'vm', path }));
-}
-
-/** Tags are not known from names: whatever a job has of a host may come from one. */
-function covers(pattern: string, path: string): boolean {
-	const { host, name } = parseMachinePath(path);
-	return isMeant(pattern, host, { name, tags: [parseMachinePath(pattern).name.slice(1)] });
-}
-
 export function planProtection({ jobId, settings, points, recentTasks }: ProtectionFacts, nowMs: number): ProtectedObject[] {
 	const known = points.map(({ object }) => object);
 	return settings.sources
-		.flatMap((source) => concreteNow(source, known))
+		.flatMap((source) => knownObjects(source, known))
 		.map((source): ProtectedObject => {
 			const object = sourceKey(source);
 			const own = points.filter((point) => point.object === object).toSorted((a, b) => b.createdAt - a.createdAt);

@@ -184,7 +184,7 @@ async function findKnown(
 	if (previous === null) return '';
 	const all = `All of ${title}/${disk.name} was read`;
 	if (before === null) return `${all}: the point before has no disk of this name.`;
-	if (disk.dirtyBitmap === null || machine.since === null) return disk.untracked === '' ? '' : `${all}. ${disk.untracked}`;
+	if (disk.dirtyBitmap === null || machine.since === null) return `${all}. ${disk.untracked || 'Its changes were not tracked at the point before.'}`;
 	if (previous.stamp !== stampOf(machine.since)) return `${all}: the machine knows what has changed since another point than the one before.`;
 	if (before.sizeBytes !== shape.sizeBytes) return `${all}: it has another size than before.`;
 	if (doubts && (await doubts.isHurt(before.extents))) return `${all}, because what is stored of it is damaged.`;

@@ -29,6 +29,16 @@ stdio_handler = "file"
 remember_owner = 0
 `;
 
+export type MachineDefinition = {
+	/** By the names of disks. */
+	readonly disks: Readonly<Record<string, string>>;
+	/** Elements for its place in the definition. */
+	readonly head?: string;
+	readonly os?: string;
+	readonly more?: string;
+	readonly memoryMiB?: number;
+};
+
 export class LibvirtHost implements AsyncDisposable {
 	/** For images and sockets. */
 	readonly folder: string;
@@ -64,7 +74,7 @@ export class LibvirtHost implements AsyncDisposable {
 	}
 
 	/** A machine without an operating system, which starts in half a second. A disk is as large as its size says, and of the format qcow2 unless that follows: `32M raw`. */
-	async define(name: string, { disks, more = '', head = '' }: { disks: Readonly<Record<string, string>>; more?: string; head?: string }): Promise<void> {
+	async define(name: string, { disks, more = '', head = '', os = '', memoryMiB = 64 }: MachineDefinition): Promise<void> {
 		const images = [];
 		for (const [disk, size] of Object.entries(disks)) {
 			const [length = '', format = 'qcow2'] = size.split(' ');
@@ -75,7 +85,7 @@ export class LibvirtHost implements AsyncDisposable {
 		const definition = join(this.folder, `${name}.xml`);
 		writeFileSync(
 			definition,
-			`<domain type='qemu'><name>${name}</name>${head}<memory unit='MiB'>64</memory><vcpu>1</vcpu><os><type arch='x86_64' machine='q35'>hvm</type></os>
+			`<domain type='qemu'><name>${name}</name>${head}<memory unit='MiB'>${memoryMiB}</memory><vcpu>1</vcpu><os><type arch='x86_64' machine='q35'>hvm</type>${os}</os>
 			<devices><emulator>/usr/bin/qemu-system-x86_64</emulator>${images.join('')}${more}</devices></domain>`,
 		);
 		await this.virsh('define', definition);

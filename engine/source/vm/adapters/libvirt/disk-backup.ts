@@ -1,7 +1,7 @@
 /** Pull-mode backup (libvirt's manual, "Backup XML format" and "Checkpoint XML format"): QEMU shows disks of one instant over NBD, and copies what the machine overwrites to scratch files first. */
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
-import { EngineError, isEngineError } from '../../../../base/index.ts';
+import { EngineError, isEngineError, systemErrorCode } from '../../../../base/index.ts';
 import { maxSocketPathBytes } from '../../../../block/index.ts';
 import type { BackupEnd, DiskBackup, DiskBackupRequest, HypervisorOptions } from '../../hypervisor.ts';
 import type { Domain } from './domain-xml.ts';
@@ -11,7 +11,9 @@ const checkpointName = /^[A-Za-z0-9-]{1,64}$/;
 const diskName = /^[a-z0-9]{1,32}$/;
 
 const inXml = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll("'", '&apos;');
-const socketIn = (folder: string): string => join(folder, 'nbd');
+/** What QEMU makes lies in a folder of its account's, apart from what root writes there. */
+const qemuFolderIn = (folder: string): string => join(folder, 'qemu');
+const socketIn = (folder: string): string => join(qemuFolderIn(folder), 'nbd');
 
 /** Says that the machine was started for the backup, and in which state it is to be left. */
 const startedMarker = 'started';
@@ -20,10 +22,11 @@ export async function beginBackup(virsh: Virsh, request: DiskBackupRequest, { si
 	const { machineId, folder, since } = request;
 	check(request);
 	await refuseSecond(virsh, machineId, signal);
-	await fs.mkdir(folder, { mode: 0o700 });
+	await fs.mkdir(folder, { mode: 0o711 });
+	await fs.mkdir(qemuFolderIn(folder), { mode: 0o700 });
 	await startIfOff(virsh, request, signal);
 	const { disks: all, runsAs } = await describe(virsh, machineId, signal);
-	if (runsAs !== null) await fs.chown(folder, runsAs.uid, runsAs.gid);
+	if (runsAs !== null) await fs.chown(qemuFolderIn(folder), runsAs.uid, runsAs.gid);
 	// The format keeps the bitmaps: in a raw image there is no room for them.
 	const tracked = request.disks.filter((name) => all.some((disk) => disk.name === name && disk.format === 'qcow2'));
 	const begin = async (incremental: string | null): Promise<void> => {
@@ -65,6 +68,8 @@ export async function endBackup(virsh: Virsh, { machineId, folder, drop }: Backu
 		if (known) await dropCheckpoints(virsh, machineId, drop(known), { signal });
 	}
 	await stopIfStarted(virsh, machineId, folder, signal);
+	// from here on nobody but root changes what is in there while it is removed
+	await fs.chown(qemuFolderIn(folder), process.getuid?.() ?? 0, process.getgid?.() ?? 0).catch(ignoreMissing);
 	await fs.rm(folder, { recursive: true, force: true });
 }
 
@@ -125,6 +130,10 @@ function ignoreRefusal(error: unknown): undefined {
 	return undefined;
 }
 
+function ignoreMissing(error: unknown): void {
+	if (systemErrorCode(error) !== 'ENOENT') throw error;
+}
+
 /** libvirt would wait half a minute for the other one before it refuses. */
 async function refuseSecond(virsh: Virsh, machineId: string, signal: AbortSignal | undefined): Promise<void> {
 	const running = await virsh('backup-dumpxml', [], [machineId], { signal }).catch(ignoreRefusal);
@@ -152,7 +161,7 @@ function backupXml(
 	const lines = all.map(({ name }) => {
 		if (!disks.includes(name)) return `<disk name='${name}' backup='no'/>`;
 		const mode = incremental !== null && tracked.includes(name) ? `backupmode='incremental' incremental='${incremental}'` : `backupmode='full'`;
-		return `<disk name='${name}' backup='yes' type='file' ${mode}><scratch file='${inXml(join(folder, `${name}.scratch`))}'/></disk>`;
+		return `<disk name='${name}' backup='yes' type='file' ${mode}><scratch file='${inXml(join(qemuFolderIn(folder), `${name}.scratch`))}'/></disk>`;
 	});
 	return `<domainbackup mode='pull'><server transport='unix' socket='${inXml(socketIn(folder))}'/><disks>${lines.join('')}</disks></domainbackup>`;
 }

@@ -69,7 +69,7 @@ class Libvirt implements Hypervisor {
 	}
 
 	async holdStill(machineId: string, isHeld: boolean, { signal }: HypervisorOptions = {}): Promise<number> {
-		const said = await this.#virsh(isHeld ? 'domfsfreeze' : 'domfsthaw', [], [machineId], { signal });
+		const said = await this.#virsh(isHeld ? 'domfsfreeze' : 'domfsthaw', [], [machineId], { signal, isTalkative: true });
 		return Number(/\b(\d{1,6})\b/.exec(said)?.[1] ?? 0);
 	}
 

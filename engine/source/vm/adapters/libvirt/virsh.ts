@@ -12,7 +12,10 @@ export type Virsh = (
 	command: string,
 	options?: readonly string[],
 	names?: readonly string[],
-	call?: { readonly signal?: AbortSignal | undefined },
+	call?: {
+		readonly signal?: AbortSignal | undefined /** What it says for people, which some commands have no other answer than. */;
+		readonly isTalkative?: boolean;
+	},
 ) => Promise<string>;
 
 /**
@@ -21,8 +24,12 @@ export type Virsh = (
  */
 export const virshOf =
 	(uri: string): Virsh =>
-	async (command, options = [], names = [], { signal } = {}) => {
-		const { code, stdout, stderr } = await run(['--connect', uri, '--quiet', command, ...options, ...(names.length > 0 ? ['--', ...names] : [])], signal);
+	async (command, options = [], names = [], { signal, isTalkative } = {}) => {
+		const { code, stdout, stderr } = await run(
+			command,
+			['--connect', uri, ...(isTalkative ? [] : ['--quiet']), command, ...options, ...(names.length > 0 ? ['--', ...names] : [])],
+			signal,
+		);
 		if (code === 0) return stdout;
 		const reason =
 			stderr
@@ -39,7 +46,7 @@ export const virshOf =
 
 type Outcome = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
-function run(args: readonly string[], signal: AbortSignal | undefined): Promise<Outcome> {
+function run(command: string, args: readonly string[], signal: AbortSignal | undefined): Promise<Outcome> {
 	return new Promise((resolve, reject) => {
 		if (signal?.aborted) return reject(signal.reason);
 		const child = spawn('virsh', args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C' } });
@@ -48,14 +55,14 @@ function run(args: readonly string[], signal: AbortSignal | undefined): Promise<
 			reject(error);
 		};
 		const onAbort = (): void => give(signal?.reason);
-		const patience = setTimeout(() => give(new EngineError('source.unreachable', `virsh ${args.at(3)} has not answered for ${answerMs / 1000} s.`)), answerMs);
+		const patience = setTimeout(() => give(new EngineError('source.unreachable', `virsh ${command} has not answered for ${answerMs / 1000} s.`)), answerMs);
 		signal?.addEventListener('abort', onAbort, { once: true });
 		const pieces = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
 		let bytes = 0;
 		for (const name of ['stdout', 'stderr'] as const)
 			child[name].on('data', (piece: Buffer) => {
 				bytes += piece.byteLength;
-				if (bytes > maxOutputBytes) give(new EngineError('source.refused', `virsh ${args.at(3)} says more than ${maxOutputBytes} bytes.`));
+				if (bytes > maxOutputBytes) give(new EngineError('source.refused', `virsh ${command} says more than ${maxOutputBytes} bytes.`));
 				else pieces[name].push(piece);
 			});
 		child.on('error', (error) =>

@@ -1,0 +1,76 @@
+/** A real guest with its agent, protected while it writes. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { silentLog } from './base/index.ts';
+import { requireTool } from './base/testing.ts';
+import { isFinal, jobSettings, repositorySettings, type Session } from './contract/index.ts';
+import { openEngine } from './engine.ts';
+import { afterwards, isRootOnLinux } from './platform/testbed.ts';
+import { LibvirtHost } from './source/vm/testing/libvirt-host.ts';
+import { awaitAgent, buildGuest, defineGuest, findGuestParts } from './source/vm/testing/linux-guest.ts';
+
+const none = {};
+
+test('QUIESCE-01 QUIESCE-03 QUIESCE-04: the agent of a real guest holds its file systems still, so that each point is clean and of one instant; then the guest writes on', {
+	timeout: 600_000,
+}, async (t) => {
+	if (!isRootOnLinux(t) || !requireTool(t, 'libvirtd', 'virsh', 'qemu-system-x86_64', 'qemu-img', 'mkfs.ext4', 'debugfs')) return;
+	const parts = findGuestParts();
+	if (parts === null) return void requireTool(t, 'vmlinuz'); // .ci/run has it
+	await using host = await LibvirtHost.start();
+	const place = mkdtempSync(join(tmpdir(), 'holdfast-guest-'));
+	afterwards(t, () => rmSync(place, { recursive: true, force: true }));
+	await defineGuest(host, 'guest', buildGuest(host.folder, parts));
+	await host.virsh('start', 'guest');
+	await awaitAgent(host, 'guest');
+	const written = (): number => Number(/number (\d+)\s*$/.exec(readFileSync(join(host.folder, 'guest.log'), 'utf8'))?.[1] ?? 0);
+	const writesOn = async (): Promise<void> => {
+		const before = written();
+		while (written() <= before) await sleep(50);
+	};
+	await writesOn();
+
+	await using engine = await openEngine({ dataFolder: join(place, 'data'), logger: silentLog, runSchedules: false });
+	const { api } = engine;
+	const ended = async (id: string): Promise<Session> => {
+		for await (const session of api.sessions.follow({ id }, none)) if (isFinal(session.state)) return session;
+		throw new Error('the session was not followed to its end');
+	};
+	await api.hosts.add({ name: 'Lab', type: 'libvirt', uri: host.uri, scratchFolder: host.folder }, none);
+	const repository = await api.repositories.add(repositorySettings.parse({ name: 'Main', path: join(place, 'repository') }), none);
+	const settings = { name: 'Guest', sources: [{ kind: 'vm', path: 'Lab/guest' }], repositoryId: repository.id, requireConsistent: true } as const;
+	const job = await api.jobs.create(jobSettings.parse(settings), none);
+	let last = 0;
+	for (let i = 0; i < 3; i++) {
+		const session = await ended((await api.jobs.run({ id: job.id, full: null }, none)).sessionId);
+		assert.equal(session.state, 'success', JSON.stringify(session.tasks));
+		const to = join(place, `back-${i}`);
+		const restore = await api.restore.files({ point: 'Guest@latest', paths: ['/vda.raw'], to, overwrite: 'never' }, none);
+		assert.equal((await ended(restore.sessionId)).state, 'success');
+		const image = join(to, 'vda.raw');
+		const read = (file: string): number =>
+			Number(execFileSync('debugfs', ['-R', `cat /${file}`, image], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+		assert.doesNotMatch(
+			execFileSync('dumpe2fs', ['-h', image], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
+			/needs_recovery/,
+			'it was held still',
+		);
+		execFileSync('e2fsck', ['-fn', image], { stdio: 'ignore' });
+		const [first, second] = [read('first'), read('second')];
+		assert.ok(first === second || first === second + 1, `${first} and ${second} are not of one instant`);
+		assert.ok(first > last, 'the guest has written in between');
+		last = first;
+		await writesOn();
+	}
+	const points = await api.points.list({}, none);
+	assert.deepEqual(
+		[...new Set(points.map(({ consistency, snapshot }) => `${consistency} ${snapshot?.writers.join()}`))],
+		['file-system the guest agent of Lab/guest'],
+	);
+	assert.equal(points.filter(({ mode }) => mode.actual === 'increment').length, 2);
+});
