@@ -32,7 +32,7 @@ import {
 	startScheduler,
 } from './jobs/index.ts';
 import { Bandwidth } from './mover/index.ts';
-import { createChainStore, createDataPlane, createPlaces } from './places/index.ts';
+import { createChainStore, createDataPlane, createJobMachines, createJobSnapshots, createPlaces } from './places/index.ts';
 import { openPlatform } from './platform/index.ts';
 import { Look } from './restore/index.ts';
 import { startServer } from './server/index.ts';
@@ -129,7 +129,19 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	});
 	stack.use(watchVolumes({ snapshots, clock, log }));
 	const keys = createKeys(heldKeys, { config, catalogue, chainStore, chainUse, bus, clock, passwordCost: options.passwordCost });
-	const runner = createJobRunner({ config, sessions, catalogue, chainUse, slots, snapshots, plane, chainStore, clock, log });
+	const runner = createJobRunner({
+		config,
+		sessions,
+		catalogue,
+		chainUse,
+		slots,
+		snapshots: createJobSnapshots(snapshots, places),
+		machines: createJobMachines(machines),
+		plane,
+		chainStore,
+		clock,
+		log,
+	});
 	const reading = createReadingSessions({ sessions, plane, catalogue, chainUse, slots, verifications: config.verifications, health: config.health, clock });
 
 	const maintenance = createMaintenanceSessions({ sessions, plane, catalogue, chainUse, slots, cleanedUp: (jobId) => runner.cleanedUp(jobId) });

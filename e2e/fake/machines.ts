@@ -35,11 +35,11 @@ export function createFakeMachines(isEmpty: boolean, emit: (event: EngineEvent) 
 	const machines = new Map<string, Machine>();
 	if (!isEmpty)
 		for (const each of [
-			machine('m-vault', { name: 'Vault', address: { host: '10.0.0.5', port: 9471 }, roles: ['repository', 'mount'] }),
-			machine('m-proxy', { name: 'Proxy-East', address: { host: 'proxy-east.example', port: 9471 }, roles: ['proxy'] }),
+			machine('m-vault', { name: 'Vault', address: { host: '10.0.0.5', port: 9471 }, roles: ['repository', 'mount'], maxTasks: null }),
+			machine('m-proxy', { name: 'Proxy-East', address: { host: 'proxy-east.example', port: 9471 }, roles: ['proxy'], maxTasks: null }),
 			machine(
 				'm-branch',
-				{ name: 'Branch office', address: { host: '192.168.40.9', port: 9471 }, roles: ['gateway'] },
+				{ name: 'Branch office', address: { host: '192.168.40.9', port: 9471 }, roles: ['gateway'], maxTasks: null },
 				{
 					state: 'offline',
 					seenAt: now - 3 * 86_400_000,

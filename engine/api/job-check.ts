@@ -1,9 +1,5 @@
 /** What is wrong with a job before it is saved, per field and in words. */
-import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
-import { isAbsolute } from 'node:path';
-import { EngineError, isEngineError, systemErrorCode } from '../base/index.ts';
-import { isNbdUri, parseNbdUri } from '../block/index.ts';
+import { EngineError, isEngineError } from '../base/index.ts';
 import {
 	type DraftProblems,
 	type ErrorCode,
@@ -12,9 +8,10 @@ import {
 	type JobSettings,
 	jobSettings,
 	parseMachinePath,
+	type RepositoryLocation,
 	type SourceSpec,
 } from '../contract/index.ts';
-import { isInside, realPathOf } from '../infra/index.ts';
+import { isInside, lookAtSource, realPathOf, type SourceFacts } from '../infra/index.ts';
 import { parseSchedule, refuseConflicts, sourceKey } from '../jobs/index.ts';
 import type { ApiParts } from './parts.ts';
 
@@ -22,17 +19,17 @@ type Findings = { readonly errors: Map<string, EngineError>; readonly warnings: 
 
 /** Checks the fields that the draft has; what is not there yet is no error. `saved`: the job as it was before, whose sources may be away for a while. */
 export async function checkJobDraft(
-	parts: Pick<ApiParts, 'config' | 'clock' | 'heldKeys' | 'snapshots'>,
+	parts: Pick<ApiParts, 'config' | 'clock' | 'heldKeys' | 'snapshots' | 'machines'>,
 	draft: JobDraft,
 	saved?: JobSettings,
 ): Promise<Findings> {
 	const findings: Findings = { errors: new Map(), warnings: new Map() };
 	checkShape(draft, findings);
 	await checkName(parts, draft, findings);
-	const localRepository = await checkRepository(parts, draft, findings);
+	const repository = await checkRepository(parts, draft, findings);
 	const { encryptionKeyId } = draft;
 	if (encryptionKeyId) attempt(findings, 'encryptionKeyId', () => void parts.heldKeys.get(encryptionKeyId));
-	await checkSources(parts, draft.sources ?? [], localRepository, saved, findings);
+	await checkSources(parts, draft, repository, saved, findings);
 	checkReading(parts, draft, findings);
 	for (const field of ['schedule', 'activeFull', 'syntheticFull'] as const) {
 		const value = draft[field];
@@ -100,11 +97,10 @@ async function checkName({ config }: Pick<ApiParts, 'config'>, { id, name }: Job
 		report(findings, 'name', 'exists.name', `A job named “${other.settings.name}” exists already.`, 'Choose another name.');
 }
 
-/** @returns its folder, if it lies on this machine */
-async function checkRepository({ config }: Pick<ApiParts, 'config'>, { repositoryId }: JobDraft, findings: Findings): Promise<string | null> {
+async function checkRepository({ config }: Pick<ApiParts, 'config'>, { repositoryId }: JobDraft, findings: Findings): Promise<RepositoryLocation | null> {
 	if (repositoryId === undefined) return null;
 	const repository = await config.repositories.find(repositoryId);
-	if (repository !== undefined) return repository.settings.machineId === null ? repository.settings.path : null;
+	if (repository !== undefined) return repository.settings;
 	report(findings, 'repositoryId', 'not-found.repository', `There is no repository ${repositoryId}.`, 'Choose one of the list, or add it first.');
 	return null;
 }
@@ -117,15 +113,23 @@ async function checkMachine({ config }: Pick<ApiParts, 'config'>, path: string, 
 }
 
 async function checkSources(
-	parts: Pick<ApiParts, 'config'>,
-	sources: readonly SourceSpec[],
-	repositoryPath: string | null,
+	parts: Pick<ApiParts, 'config' | 'machines'>,
+	{ sources = [], machineId = null }: JobDraft,
+	repository: RepositoryLocation | null,
 	saved: JobSettings | undefined,
 	findings: Findings,
 ): Promise<void> {
-	const before = new Set((saved?.sources ?? []).map(sourceKey));
+	const before = new Set(saved?.machineId === machineId ? saved.sources.map(sourceKey) : []);
 	const seen = new Map<string, number>();
 	const realPaths: (string | null)[] = [];
+	const look = async (source: SourceSpec): Promise<SourceFacts> =>
+		machineId === null ? lookAtSource(source) : parts.machines.lookAtSource(machineId, source, {});
+	const isBeside = repository !== null && repository.machineId === machineId;
+	const repositoryPath = !isBeside
+		? null
+		: machineId === null
+			? await realPathOf(repository.path)
+			: ((await look({ kind: 'folder', path: repository.path }).catch(() => null))?.realPath ?? repository.path); // who cannot be asked is said below
 	for (const [i, source] of sources.entries()) {
 		const field = `sources.${i}.path`;
 		const key = sourceKey(source);
@@ -136,62 +140,45 @@ async function checkSources(
 		}
 		seen.set(key, i);
 		if (source.kind === 'vm') {
-			await checkMachine(parts, source.path, before.has(key), field, findings);
+			if (machineId !== null)
+				report(
+					findings,
+					field,
+					'usage.conflict',
+					`${source.path} is a virtual machine of a host, and is read by the backup server.`,
+					'Protect it with a job of its own.',
+				);
+			else await checkMachine(parts, source.path, before.has(key), field, findings);
 			continue;
 		}
-		if (source.kind === 'disk' && isNbdUri(source.path)) {
-			attempt(findings, field, () => void parseNbdUri(source.path));
-			continue;
-		}
-		if (!isAbsolute(source.path)) {
-			report(findings, field, 'usage.invalid', `“${source.path}” is not an absolute path.`, 'Write the path from the root.');
-			continue;
-		}
-		const problem = await sourceProblem(source);
+		const facts = await look(source).catch((error: unknown): SourceFacts | null => {
+			if (!isEngineError(error)) throw error;
+			if (before.has(key)) findings.warnings.set(field, error.message);
+			else report(findings, machineId === null ? field : 'machineId', error.code, error.message, error.hint);
+			return null;
+		});
+		if (facts === null) continue;
+		const { problem, realPath } = facts;
 		if (problem !== null && before.has(key)) findings.warnings.set(field, problem.message);
 		else if (problem !== null) report(findings, field, problem.code, problem.message, problem.hint);
-		const realPath = await realPathOf(source.path);
+		if (realPath === null) continue;
 		realPaths[i] = realPath;
-		if (repositoryPath !== null) await compareWithRepository(source, realPath, repositoryPath, field, findings);
+		if (repositoryPath !== null) compareWithRepository(source, realPath, repositoryPath, field, findings);
 	}
 	warnOfNesting(sources, realPaths, findings);
 }
 
-async function sourceProblem({ kind, path }: SourceSpec): Promise<EngineError | null> {
-	try {
-		const facts = await stat(path);
-		if (kind === 'folder' && !facts.isDirectory()) {
-			return new EngineError('source.unsupported', `${path} is not a folder.`, {
-				hint: facts.isFile() ? 'Choose its folder, or protect it as a disk if it is a disk image.' : undefined,
-			});
-		}
-		if (kind === 'disk' && !facts.isFile() && !facts.isBlockDevice()) {
-			return new EngineError('source.unsupported', `${path} is neither a disk image nor a block device.`, { hint: 'Choose a file or a device.' });
-		}
-		await access(path, constants.R_OK);
-		return null;
-	} catch (cause) {
-		const code = systemErrorCode(cause);
-		if (code === 'ENOENT' || code === 'ENOTDIR') return new EngineError('source.missing', `${path} does not exist.`, { hint: 'Check the spelling.', cause });
-		return new EngineError('source.unreadable', `${path} cannot be read${code === undefined ? '' : ` (${code})`}.`, {
-			hint: 'Run Holdfast as a user who may read it.',
-			cause,
-		});
-	}
-}
-
-async function compareWithRepository({ kind, path }: SourceSpec, realPath: string, repositoryPath: string, field: string, findings: Findings): Promise<void> {
-	const repository = await realPathOf(repositoryPath);
+function compareWithRepository({ kind, path }: SourceSpec, realPath: string, repository: string, field: string, findings: Findings): void {
 	if (isInside(realPath, repository)) {
 		report(
 			findings,
 			field,
 			'usage.conflict',
-			`${path} lies inside the repository ${repositoryPath}: it would back up its own backup files.`,
+			`${path} lies inside the repository ${repository}: it would back up its own backup files.`,
 			'Choose another source or another repository.',
 		);
 	} else if (kind === 'folder' && isInside(repository, realPath)) {
-		findings.warnings.set(field, `The repository ${repositoryPath} lies inside ${path}. It is left out of the backup.`);
+		findings.warnings.set(field, `The repository ${repository} lies inside ${path}. It is left out of the backup.`);
 	}
 }
 

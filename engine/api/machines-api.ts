@@ -2,8 +2,21 @@ import { EngineError } from '../base/index.ts';
 import type { EngineApi } from '../contract/index.ts';
 import type { ApiParts } from './parts.ts';
 
+const namesOf = (of: readonly { readonly settings: { readonly name: string } }[]): string => of.map(({ settings: { name } }) => `“${name}”`).join(', ');
+
 /** Machines that are managed from here. */
 export function createMachinesApi({ machines, config }: Pick<ApiParts, 'machines' | 'config'>): EngineApi['machines'] {
+	/** Jobs that protect what lies on the machine. `busy.machine` names them. */
+	async function refuseWhileProtected(id: string): Promise<void> {
+		const jobs = (await config.jobs.list()).filter((job) => job.settings.machineId === id);
+		if (jobs.length === 0) return;
+		const { settings } = await config.managed.machines.get(id);
+		throw new EngineError('busy.machine', `Something depends on “${settings.name}”: the jobs ${namesOf(jobs)} protect what lies on it.`, {
+			hint: 'Remove these jobs first, or let them protect another machine. Their restore points stay.',
+			data: { repositoryIds: [], jobIds: jobs.map((job) => job.id) },
+		});
+	}
+
 	/** Repositories on the machine, and the jobs that use them. `busy.machine` names them. */
 	async function refuseWhileNeeded(id: string, what: string, hint: string): Promise<void> {
 		const repositories = (await config.repositories.list()).filter(({ settings }) => settings.machineId === id);
@@ -11,9 +24,8 @@ export function createMachinesApi({ machines, config }: Pick<ApiParts, 'machines
 		const { settings } = await config.managed.machines.get(id);
 		const held = new Set(repositories.map((repository) => repository.id));
 		const jobs = (await config.jobs.list()).filter((job) => held.has(job.settings.repositoryId));
-		const names = (of: readonly { readonly settings: { readonly name: string } }[]): string => of.map(({ settings: { name } }) => `“${name}”`).join(', ');
-		const users = jobs.length > 0 ? `, which the jobs ${names(jobs)} use` : '';
-		throw new EngineError('busy.machine', `${what} “${settings.name}”: it holds the repositories ${names(repositories)}${users}.`, {
+		const users = jobs.length > 0 ? `, which the jobs ${namesOf(jobs)} use` : '';
+		throw new EngineError('busy.machine', `${what} “${settings.name}”: it holds the repositories ${namesOf(repositories)}${users}.`, {
 			hint,
 			data: { repositoryIds: [...held], jobIds: jobs.map((job) => job.id) },
 		});
@@ -31,6 +43,7 @@ export function createMachinesApi({ machines, config }: Pick<ApiParts, 'machines
 		},
 		async remove({ id, revision }) {
 			await refuseWhileNeeded(id, 'Something depends on', 'Give these jobs another repository and remove these ones first. Their files stay.');
+			await refuseWhileProtected(id);
 			return machines.remove(id, revision);
 		},
 		rescan: ({ id }, options) => machines.rescan(id, options),

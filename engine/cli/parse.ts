@@ -1,5 +1,5 @@
 /** Values of options and arguments. Every refusal names the option and shows how it is written. */
-import { resolve } from 'node:path';
+import { isAbsolute, resolve, win32 } from 'node:path';
 import { EngineError } from '../base/index.ts';
 import { type GfsCounts, gfsFlag, type SourceSpec, snapshotMode, writerSpec } from '../contract/index.ts';
 
@@ -8,8 +8,8 @@ const invalid = (option: string, message: string, hint?: string): EngineError =>
 
 const isUri = (text: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//.test(text);
 
-/** `folder:/path`, `disk:/path` or `disk:nbd://…`; a relative path is taken from `cwd`. */
-export function parseSource(text: string, cwd: string, option = '--source'): SourceSpec {
+/** `folder:/path`, `disk:/path` or `disk:nbd://…`; a relative path is taken from `cwd`. @param cwd null: it lies on another machine, and has none */
+export function parseSource(text: string, cwd: string | null, option = '--source'): SourceSpec {
 	const [, kind, path] = /^([a-z][a-z-]*):(.*)$/s.exec(text) ?? [];
 	const hint = `Write folder:/path, disk:/path or vm:HOST/NAME, for example ${option} folder:/etc`;
 	if (kind === 'vm') {
@@ -19,7 +19,10 @@ export function parseSource(text: string, cwd: string, option = '--source'): Sou
 	if (kind !== 'folder' && kind !== 'disk') throw invalid(option, `"${text}" does not say what it is.`, hint);
 	if (!path) throw invalid(option, `"${text}" has no path.`, hint);
 	if (kind === 'disk' && isUri(path)) return { kind, path };
-	return { kind, path: resolve(cwd, path) };
+	if (cwd !== null) return { kind, path: resolve(cwd, path) };
+	if (!isAbsolute(path) && !win32.isAbsolute(path))
+		throw invalid(option, `"${path}" is not an absolute path.`, 'Write the path from the root of that machine.');
+	return { kind, path };
 }
 
 export function parseSnapshotMode(text: string, option = '--snapshot'): string {

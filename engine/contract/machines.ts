@@ -25,6 +25,8 @@ export const machineSettings = z.object({
 		.array(machineRole)
 		.default([])
 		.transform((roles) => machineRole.options.filter((role) => roles.includes(role))),
+	/** Tasks that may read there, or give back, at the same time; null: one per processor. */
+	maxTasks: z.number().int().min(1).max(256).nullable().default(null),
 });
 export type MachineSettings = z.infer<typeof machineSettings>;
 export type MachineSettingsInput = z.input<typeof machineSettings>;

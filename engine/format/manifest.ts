@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { EngineError, sealNonceBytes } from '../base/index.ts';
-import { backupFileKind, chainMethod, runMode, snapshotUse, sourceSpec } from '../contract/index.ts';
+import { backupFileKind, chainMethod, machineRef, runMode, snapshotUse, sourceSpec } from '../contract/index.ts';
 import { ChainCipher } from './chain-cipher.ts';
 import { damaged } from './cursor.ts';
 import { type ChainLock, chainKeys, encodeLock, type KeyRing, keyFor, lockBytes, type MasterKey, newChainLock, parseLock } from './lock.ts';
@@ -38,6 +38,8 @@ export const chainHead = z.object({
 	method: chainMethod,
 	job: z.object({ id: z.string(), name: z.string() }),
 	objects: z.array(sourceSpec).max(10_000),
+	/** Managed machine that the objects lie on; absent: that of the backup server. */
+	machine: machineRef.optional(),
 	/** A full outside of the job's chains: no file builds on it, and it is kept until a time of its own; null: until it is removed by hand. */
 	adHoc: z.object({ keepUntil: z.number().int().nullable() }).optional(),
 });

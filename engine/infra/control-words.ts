@@ -1,13 +1,13 @@
 /** What a backup server and its data movers say to each other: docs/movers.md has the conversation in prose. */
 import { z } from 'zod';
 import { EngineError } from '../base/index.ts';
-import { machineStatus, placeList } from '../contract/index.ts';
+import { errorShape, machineStatus, placeList, sourceSpec } from '../contract/index.ts';
 
 /** What a connection is for (RFC 7301). One without a name carries data. Names never change; what may change has a version in its greeting. */
 export const alpn = { pairing: 'holdfast-pairing', control: 'holdfast-control', data: 'holdfast-data' } as const;
 
 /** Grows with every change of what is said here. Both sides must have the same. */
-export const controlVersion = 1;
+export const controlVersion = 2;
 
 const pem = z.string().max(16_384);
 const proof = z.string().regex(/^[0-9a-f]{64}$/);
@@ -23,6 +23,7 @@ export const done = z.object({ done: z.literal(true) });
 export const controlQuestion = z.discriminatedUnion('ask', [
 	z.object({ ask: z.literal('status') }),
 	z.object({ ask: z.literal('places'), path: z.string().max(32_768).nullable() }),
+	z.object({ ask: z.literal('source'), source: sourceSpec }),
 	z.object({ ask: z.literal('hold'), path: z.string().max(4096) }),
 	z.object({ ask: z.literal('letGo'), path: z.string().max(4096) }),
 	z.object({ ask: z.literal('renew'), certificate: pem }),
@@ -33,6 +34,7 @@ export type ControlQuestion = z.infer<typeof controlQuestion>;
 export const controlAnswers = {
 	status: z.object({ answer: machineStatus }),
 	places: z.object({ answer: placeList }),
+	source: z.object({ answer: z.object({ problem: errorShape.nullable(), realPath: z.string().max(32_768).nullable() }) }),
 	hold: z.object({ answer: done }),
 	letGo: z.object({ answer: done }),
 	renew: z.object({ answer: done }),

@@ -12,10 +12,12 @@ export { chooseGuestProxies, type Guest, type GuestCandidate, type GuestProcessi
 export { chooseProxies, type ProxyRequest, type ProxyWork } from './choose-proxy.ts';
 export { createDevices, type DeviceServing, type Devices } from './devices.ts';
 export { listPlaces, requireAbsolute } from './list-places.ts';
+export { lookAtSource, type SourceFacts } from './look-at-source.ts';
 export { createMachines, type DataAddress, type Machines, watchMachines } from './machines.ts';
 export { type Membership, type MoverFolder, openMoverFolder } from './mover-folder.ts';
 export { type MoverHost, type MoverOptions, startMover } from './mover-host.ts';
-export { parsePairingToken } from './pairing-token.ts';
+export { openMoverJournal } from './mover-journal.ts';
+export { type PairingToken, parsePairingToken } from './pairing-token.ts';
 export { isInside, realPathOf } from './paths.ts';
 export {
 	type OffHostApplication,

@@ -2,9 +2,10 @@ import { hostname } from 'node:os';
 import type { TLSSocket } from 'node:tls';
 import { type Clock, EngineError, isEngineError, type Log, newId, toErrorShape } from '../base/index.ts';
 import type { Entity, MachineState, MachineStore, StoredAuthority } from '../config/index.ts';
-import type { EngineEvent, Machine, MachineSettings, PairingOffer, PlaceList } from '../contract/index.ts';
+import type { EngineEvent, Machine, MachineSettings, PairingOffer, PlaceList, SourceSpec } from '../contract/index.ts';
 import { createAuthority, fingerprintOf, type Identity, isRenewalDue, issue, issueFor, peerIdOf } from './certificates.ts';
 import { alpn, type ControlAnswer, type ControlQuestion, controlAnswers, done, pairingAnswer } from './control-words.ts';
+import type { SourceFacts } from './look-at-source.ts';
 import { openLink } from './machine-link.ts';
 import { formatPairingToken, isPairingProof, newPairingToken, type PairingToken, pairingChannel, pairingProof, parsePairingToken } from './pairing-token.ts';
 
@@ -30,6 +31,8 @@ export interface Machines {
 	remove(id: string, revision: number): Promise<{ isTold: boolean }>;
 	rescan(id: string, options: Asking): Promise<Machine>;
 	places(id: string, path: string | null, options: Asking): Promise<PlaceList>;
+	/** What stands there where a source is said to be. `connection.*`, `auth.*` */
+	lookAtSource(id: string, source: SourceSpec, options: Asking): Promise<SourceFacts>;
 	/** Has its data mover try a folder out, and hold it as a repository from then on. `usage.*`, `repository.*`, `connection.*` */
 	hold(id: string, path: string): Promise<void>;
 	letGo(id: string, path: string): Promise<void>;
@@ -251,6 +254,9 @@ export function createMachines({ store, clock, bus, log, product, version }: Mac
 		rescan,
 		async places(id, path, options) {
 			return (await ask(await store.machines.get(id), { ask: 'places', path }, options)).answer;
+		},
+		async lookAtSource(id, source, options) {
+			return (await ask(await store.machines.get(id), { ask: 'source', source }, options)).answer;
 		},
 		async hold(id, path) {
 			await ask(await store.machines.get(id), { ask: 'hold', path }, {});

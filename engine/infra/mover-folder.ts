@@ -84,7 +84,8 @@ async function readMembership(file: string): Promise<Membership | null> {
 	}
 }
 
-async function writePrivately(file: string, text: string): Promise<void> {
+/** Durable when it resolves; only the owner may read it. */
+export async function writePrivately(file: string, text: string): Promise<void> {
 	const temporary = `${file}.${randomBytes(4).toString('hex')}`;
 	try {
 		{

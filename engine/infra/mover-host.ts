@@ -19,6 +19,7 @@ import {
 import { holdRepository, letRepositoryGo } from './held-repositories.ts';
 import { LineChannel } from './line-channel.ts';
 import { listPlaces } from './list-places.ts';
+import { lookAtSource } from './look-at-source.ts';
 import type { Membership, MoverFolder } from './mover-folder.ts';
 import { isPairingProof, type PairingToken, pairingChannel, pairingProof } from './pairing-token.ts';
 
@@ -251,6 +252,8 @@ class Mover {
 				return this.#status();
 			case 'places':
 				return listPlaces(platform, question.path);
+			case 'source':
+				return lookAtSource(question.source);
 			case 'hold':
 				await holdRepository(folder, question.path);
 				return { done: true };

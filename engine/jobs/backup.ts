@@ -12,8 +12,8 @@ import { keyIdFor } from './keys.ts';
 import type { LiveSession } from './live-session.ts';
 import type { LiveTask } from './live-task.ts';
 import { mendKnownDamage } from './mend-chains.ts';
-import type { BackupRun, ChainRecord, ChainStore, DataPlane } from './ports.ts';
-import { type TaskSlots, tasksOf } from './slots.ts';
+import type { BackupRun, ChainRecord, ChainStore, DataPlane, JobMachines } from './ports.ts';
+import { type TaskSlots, tasksOf, tasksOn } from './slots.ts';
 import { createSourceReading, type JobSnapshots, type SourceReading } from './source-reading.ts';
 import { checkRoom } from './space-check.ts';
 
@@ -24,6 +24,7 @@ export type BackupParts = {
 	readonly chainUse: ChainUse;
 	readonly slots: TaskSlots;
 	readonly snapshots: JobSnapshots;
+	readonly machines: JobMachines;
 	readonly usage: UsageStore;
 	readonly health: HealthStore;
 	readonly clock: Clock;
@@ -33,6 +34,8 @@ export type BackupParts = {
 export type BackupRequest = {
 	readonly job: Entity<JobSettings>;
 	readonly repository: Entity<RepositorySettings>;
+	/** That the sources lie on; null: this one. */
+	readonly machine: Awaited<ReturnType<JobMachines['get']>> | null;
 	/** All sources of the job, or some: those that failed before, or that were asked for. */
 	readonly objects: readonly SourceSpec[];
 	readonly full: AskedFull;
@@ -58,7 +61,7 @@ export async function runBackup(parts: BackupParts, request: BackupRequest, sess
 	const seats = await takeSeats(parts, request, session, stack);
 	const jobChains = await cleanUp(parts, request, session);
 	await mendKnownDamage(parts, { repository, chains: jobChains }, seats, session);
-	const runs = await splitIntoRuns(request, session);
+	const runs = await splitIntoRuns(parts, request, session);
 	await using source = createSourceReading(parts.snapshots, request, session);
 
 	// The first trouble with the repository: what has not begun by then is not tried.
@@ -73,7 +76,10 @@ export async function runBackup(parts: BackupParts, request: BackupRequest, sess
 				const onWait = (reason: string): void => {
 					for (const task of run.tasks) task.waits(reason);
 				};
-				using _slot = await parts.slots.take(tasksOf(repository), { signal: session.signal, onWait });
+				using _slot = await parts.slots.take([...(request.machine ? [tasksOn(request.machine)] : []), ...tasksOf(repository)], {
+					signal: session.signal,
+					onWait,
+				});
 				session.signal.throwIfAborted();
 				if (repositoryError !== null) return giveUp(run, repositoryError);
 				session.begin();
@@ -136,12 +142,12 @@ function cancelAll(run: Run): void {
 }
 
 /** In a single-file chain one missing source would spoil the run of all others, so it is left out beforehand. */
-async function splitIntoRuns({ objects, repository }: BackupRequest, session: LiveSession): Promise<Run[]> {
+async function splitIntoRuns({ machines }: BackupParts, { objects, repository, machine }: BackupRequest, session: LiveSession): Promise<Run[]> {
 	const pairs = objects.map((object, i) => ({ object, task: session.tasks[i] as LiveTask }));
 	if (!repository.settings.singleFile) return pairs.map(({ object, task }) => ({ objects: [object], tasks: [task] }));
 	const present: typeof pairs = [];
 	for (const pair of pairs) {
-		const problem = await missingSource(pair.object);
+		const problem = machine ? await machines.sourceProblem(machine.id, pair.object).catch(toErrorShape) : await missingSource(pair.object);
 		if (problem === null) present.push(pair);
 		else pair.task.fail(problem);
 	}
@@ -210,7 +216,7 @@ async function readInto(
 	session: LiveSession,
 	source: SourceReading,
 ): Promise<void> {
-	const { job, repository } = request;
+	const { job, repository, machine } = request;
 	const { settings } = job;
 	const { requested, reason } = plan.mode;
 	const sources = await Promise.all(run.objects.map((object, i) => source.of(object, run.tasks[i] as LiveTask)));
@@ -220,6 +226,7 @@ async function readInto(
 		job: { id: job.id, name: settings.name },
 		sessionId: session.id,
 		objects: run.objects,
+		...(machine && { machine: { id: machine.id, name: machine.name } }),
 		exclude: settings.exclude,
 		sources,
 		method: settings.method,

@@ -10,7 +10,7 @@ import { sourceKey } from './source-key.ts';
 export type ForecastRules = {
 	readonly settings: Pick<
 		JobSettings,
-		'method' | 'differential' | 'activeFull' | 'syntheticFull' | 'schedule' | 'retainPoints' | 'retainDays' | 'gfs' | 'sources'
+		'method' | 'differential' | 'activeFull' | 'syntheticFull' | 'schedule' | 'retainPoints' | 'retainDays' | 'gfs' | 'sources' | 'machineId'
 	>;
 	readonly singleFile: RepositorySettings['singleFile'];
 	/** The key that the job's chains get; null: not encrypted. */
@@ -74,7 +74,7 @@ function simulateRun(chains: readonly RetentionChain[], rules: ForecastRules, at
 					: planned;
 		first ??= mode;
 		const made = { at, objects, sizeBytes: estimate(after, mode, objects, rules), name: `${at}-${i}` };
-		if (mode.requested !== 'increment' || current === undefined) after.push(newChain(made, settings.method, keyId));
+		if (mode.requested !== 'increment' || current === undefined) after.push(newChain(made, settings, keyId));
 		else after = after.map((chain) => (chain === current ? grow(chain, made, settings) : chain));
 	}
 	return { after, mode: first ?? { requested: 'increment', reason: '' } };
@@ -85,10 +85,11 @@ type Made = { readonly at: number; readonly objects: readonly SourceSpec[]; read
 const mostPoints = (chain: RetentionChain, objects: readonly SourceSpec[]): number =>
 	Math.max(0, ...objects.map((object) => chain.points.filter((point) => sourceKey(point.object) === sourceKey(object)).length));
 
-function newChain(made: Made, method: RetentionChain['method'], keyId: string | null): RetentionChain {
+function newChain(made: Made, { method, machineId }: ForecastRules['settings'], keyId: string | null): RetentionChain {
 	const id = `next-${made.name}`;
 	const file = newFile(made, 'full', null);
-	return { id, createdAt: made.at, method, keyId, objects: made.objects, files: [file], points: newPoints(made, id, 'full', file.path) };
+	const machine = machineId === null ? undefined : { id: machineId, name: '' };
+	return { id, createdAt: made.at, method, keyId, objects: made.objects, machine, files: [file], points: newPoints(made, id, 'full', file.path) };
 }
 
 function grow(chain: RetentionChain, made: Made, { method, differential }: Pick<JobSettings, 'method' | 'differential'>): RetentionChain {

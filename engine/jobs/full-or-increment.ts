@@ -40,9 +40,9 @@ export function findCurrentChain<Chain extends Pick<ChainRecord, 'id' | 'created
 }
 
 export type ModeFacts = {
-	readonly settings: Pick<JobSettings, 'method' | 'activeFull' | 'syntheticFull'>;
+	readonly settings: Pick<JobSettings, 'method' | 'activeFull' | 'syntheticFull' | 'machineId'>;
 	/** The newest chain of the run's objects, if there is one. */
-	readonly current: Pick<ChainRecord, 'createdAt' | 'method' | 'objects' | 'keyId'> | undefined;
+	readonly current: Pick<ChainRecord, 'createdAt' | 'method' | 'objects' | 'keyId' | 'machine'> | undefined;
 	/** The key that the job's chains get; null: not encrypted. */
 	readonly keyId: string | null;
 	readonly objects: readonly SourceSpec[];
@@ -58,6 +58,8 @@ export function planMode({ settings, keyId, current, objects, singleFile, isPart
 	if (current !== undefined && current.method !== settings.method)
 		return { requested: 'full', reason: `The method of the job was changed from ${current.method} to ${settings.method}.` };
 	if (current !== undefined && current.keyId !== keyId) return { requested: 'full', reason: encryptionReason(current.keyId, keyId) };
+	if (current !== undefined && (current.machine?.id ?? null) !== settings.machineId)
+		return { requested: 'full', reason: `The sources lie on another machine than before${current.machine ? ` (${current.machine.name})` : ''}.` };
 	const fits = current === undefined || (singleFile ? current.objects.length > 1 || objects.length === 1 : current.objects.length === 1);
 	if (!fits) return { requested: 'full', reason: `The repository keeps ${singleFile ? 'all objects in one chain' : 'a chain per object'} now.` };
 	if (askedFull === 'synthetic') return { requested: 'synthetic', reason: 'A synthetic full was asked for.' };

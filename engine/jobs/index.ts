@@ -25,7 +25,7 @@ export type { LiveSession } from './live-session.ts';
 export { createMaintenanceSessions, type MaintenanceInput, type MaintenanceSessions } from './maintenance-sessions.ts';
 export { mapChain, planMapping } from './map-chain.ts';
 export { type Outlook, planOutlook } from './outlook.ts';
-export type { BackupRun, ChainRecord, ChainStore, DataPlane, ObjectOutcome, PointRecord, RunOptions, TaskObserver } from './ports.ts';
+export type { BackupRun, ChainRecord, ChainStore, DataPlane, JobMachines, ObjectOutcome, PointRecord, RunOptions, TaskObserver } from './ports.ts';
 export { planProtection } from './protection.ts';
 export { createReadingSessions, type ReadingInput, type ReadingSessions } from './reading-sessions.ts';
 export { type ChainRemoval, removeChainByHand } from './remove-chain.ts';
@@ -35,6 +35,7 @@ export { nextOccurrences, type Occurrences, parseSchedule } from './schedule.ts'
 export { type Scheduler, startScheduler } from './scheduler.ts';
 export { createSessions, type Sessions } from './sessions.ts';
 export { createTaskSlots, type TaskSlots } from './slots.ts';
-export { sourceKey } from './source-key.ts';
+export { sourceKey, sourceName } from './source-key.ts';
+export type { JobSnapshots } from './source-reading.ts';
 export { LEAST_FREE_BYTES } from './space-check.ts';
 export { expectedDurationMs, findOverlaps, planUpcoming } from './upcoming.ts';

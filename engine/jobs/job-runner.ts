@@ -8,7 +8,7 @@ import { covers } from './machine-objects.ts';
 import type { ChainRecord, ChainStore } from './ports.ts';
 import { cleanUpAfter, endInterruptedSessions } from './recovery.ts';
 import type { Sessions } from './sessions.ts';
-import { sourceKey } from './source-key.ts';
+import { sourceKey, sourceName } from './source-key.ts';
 import type { DueRun } from './timetable.ts';
 
 /** What a backup session was asked; kept with it, so that a retry knows. */
@@ -57,7 +57,9 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
 	};
 	async function start(job: Entity<JobSettings>, { objects, asked, trigger, attempt }: Start): Promise<LiveSession> {
 		refuseConflicts(job.settings, asked.full);
-		const repository = await config.repositories.get(job.settings.repositoryId);
+		const { repositoryId, machineId } = job.settings;
+		const repository = await config.repositories.get(repositoryId);
+		const machine = machineId === null ? null : await parts.machines.get(machineId);
 		const input: BackupInput = { kind: 'backup', objects, ...asked };
 		return sessions.start(
 			{
@@ -67,11 +69,11 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
 				trigger,
 				attempt,
 				input,
-				objects: objects.map((object) => ({ object: sourceKey(object), name: sourceKey(object) })),
+				objects: objects.map((object) => ({ object: sourceKey(object), name: sourceName(object, machine) })),
 			},
 			async (session) => {
 				await cleanUps.get(job.id);
-				await runBackup({ ...parts, usage: config.usage, health: config.health }, { job, repository, objects, ...asked }, session);
+				await runBackup({ ...parts, usage: config.usage, health: config.health }, { job, repository, machine, objects, ...asked }, session);
 			},
 		);
 	}

@@ -87,6 +87,11 @@ function refuseUnfit({ job, repository, chain, jobNames }: MappingFacts): void {
 			`Give the job that method first (holdfast job edit "${settings.name}" --method ${chain.method}), then map it.`,
 		);
 	}
+	if ((chain.machine?.id ?? null) !== settings.machineId)
+		throw refusal(
+			`${name} holds what lies on ${chain.machine ? `the machine “${chain.machine.name}”` : 'the machine of the backup server'}, and the job “${settings.name}” protects another machine: its next run would begin a new chain.`,
+			'Let the job protect that machine, or run it: what can be restored stays.',
+		);
 	const keyId = keyIdFor(settings, repository.settings);
 	if (chain.keyId !== keyId) {
 		throw refusal(

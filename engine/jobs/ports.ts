@@ -2,7 +2,17 @@
  * What the jobs need from the data plane. The engine's composition root joins them; a test may join a fake.
  * All paths of objects are `SourceSpec`s; all sizes bytes; all times epoch milliseconds.
  */
-import type { BrowsePage, CheckResult, Download, ErrorShape, OverwriteRule, RepositoryLocation, RestorePlan, SourceSpec } from '../contract/index.ts';
+import type {
+	BrowsePage,
+	CheckResult,
+	Download,
+	ErrorShape,
+	MachineRef,
+	OverwriteRule,
+	RepositoryLocation,
+	RestorePlan,
+	SourceSpec,
+} from '../contract/index.ts';
 import type { ChainLock } from '../format/index.ts';
 import type { BackupRun as MoverRun, ObjectOutcome, TaskOptions as RunOptions, TaskObserver } from '../mover/index.ts';
 import type { ChainRecord, ChainStep, ImportFindings, ImportOptions, StepOutcome, StorageFinding } from '../repository/index.ts';
@@ -13,9 +23,9 @@ export type { ChainRecord, ChainStep, PointRecord, StepOutcome } from '../reposi
 export type { CheckPart } from '../restore/index.ts';
 
 /** A run as jobs see it: of repositories they know where these are; how one gets there, the keys that open what lies there, and what may be moved how fast is added below them. */
-export type BackupRun = Omit<MoverRun, 'repositoryPath' | 'shares'> & {
+export type BackupRun = Omit<MoverRun, 'repositoryPath' | 'shares' | 'via' | 'now'> & {
 	readonly repository: RepositoryLocation;
-	/** To a repository on another machine. */
+	/** Between machines. */
 	readonly connectionCount: number;
 };
 
@@ -66,6 +76,14 @@ export interface DataPlane {
 		input: { source: SourceSpec; exclude: readonly string[]; deadlineMs: number },
 		options: RunOptions,
 	): Promise<{ bytes: number; items: number; complete: boolean }>;
+}
+
+/** Machines as jobs know them. */
+export interface JobMachines {
+	/** What is known of it, and how many tasks may work there at a time. `not-found.machine` */
+	get(id: string): Promise<MachineRef & { readonly maxTasks: number }>;
+	/** Why a source cannot be read there; null: nothing is known against it. `connection.*`, `auth.*` */
+	sourceProblem(id: string, source: SourceSpec): Promise<ErrorShape | null>;
 }
 
 /** The repository's folder as a catalogue of chains. */

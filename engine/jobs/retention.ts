@@ -5,7 +5,7 @@ import type { ChainRecord, PointRecord } from './ports.ts';
 import { sourceKey } from './source-key.ts';
 
 /** What retention looks at: `ChainRecord`s of one job in one repository. */
-export type RetentionChain = Pick<ChainRecord, 'id' | 'createdAt' | 'method' | 'objects' | 'files' | 'points' | 'adHoc' | 'keyId'>;
+export type RetentionChain = Pick<ChainRecord, 'id' | 'createdAt' | 'method' | 'objects' | 'files' | 'points' | 'adHoc' | 'keyId' | 'machine'>;
 
 export type RetentionRule = Pick<JobSettings, 'retainPoints' | 'retainDays' | 'gfs'> & {
 	/** Zone in which weeks, months and years begin. */

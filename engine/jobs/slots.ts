@@ -1,5 +1,5 @@
 import type { Entity } from '../config/index.ts';
-import type { RepositorySettings } from '../contract/index.ts';
+import type { MachineRef, RepositorySettings } from '../contract/index.ts';
 
 /** A component that works on so many tasks at a time: a repository, a proxy. */
 export type TaskLimit = {
@@ -31,6 +31,13 @@ export interface TaskSlots {
 export const tasksOf = ({ id, settings }: Entity<RepositorySettings>): readonly TaskLimit[] => [
 	{ id, limit: settings.maxTasks, name: `the repository “${settings.name}”` },
 ];
+
+/** What a task on a managed machine is counted in: all that reads or is given back there (TASK-04). */
+export const tasksOn = ({ id, name, maxTasks }: MachineRef & { readonly maxTasks: number }): TaskLimit => ({
+	id: `machine ${id}`,
+	limit: maxTasks,
+	name: `the machine “${name}”`,
+});
 
 type Waiting = { readonly components: readonly TaskLimit[]; readonly onWait: TaskWait['onWait']; reason: string; readonly grant: () => void };
 

@@ -2,14 +2,16 @@ import { compileExclusions } from '../base/index.ts';
 import type { Entity } from '../config/index.ts';
 import type { JobSettings, SnapshotUse, SourceSpec } from '../contract/index.ts';
 import type { ObjectSource } from '../mover/index.ts';
-import type { OpenMachine, OpenReading, Snapshots } from '../snapshot/index.ts';
-
+import type { OpenMachine, OpenReading, ReadOptions, ReadWish, Snapshots } from '../snapshot/index.ts';
 import type { LiveSession } from './live-session.ts';
 import type { LiveTask } from './live-task.ts';
 import { sourceKey } from './source-key.ts';
 
-/** What jobs need of snapshots. */
-export type JobSnapshots = Pick<Snapshots, 'open' | 'openMachine' | 'concrete'>;
+/** What jobs need of snapshots, on this machine or on one whose data mover makes them. */
+export interface JobSnapshots extends Pick<Snapshots, 'openMachine' | 'concrete'> {
+	/** @throws `snapshot.*`, `connection.*`, the signal's reason */
+	open(wish: ReadWish & { readonly machineId: string | null }, options: ReadOptions): Promise<OpenReading>;
+}
 
 /** Where the objects of a session are read. Disposing releases what is held. */
 export interface SourceReading extends AsyncDisposable {
@@ -32,7 +34,7 @@ export function createSourceReading(
 	const isExcluded = compileExclusions(settings.exclude) ?? (() => false);
 	const onNote = (message: string, isWarning: boolean): void => session.note(isWarning ? 'warning' : 'info', message, isWarning ? 'snapshot.failed' : null);
 	const options = { signal: session.signal, onNote };
-	const { quiesce, requireConsistent, writers, snapshot: mode } = settings;
+	const { machineId, quiesce, requireConsistent, writers, snapshot: mode } = settings;
 	const machines = new Map<string, Promise<OpenMachine>>();
 	let opening: Promise<OpenReading> | undefined;
 	const opened = async (): Promise<OpenReading | undefined> => opening?.catch(() => undefined); // said by who asked
@@ -44,7 +46,10 @@ export function createSourceReading(
 			machines.set(object.path, machine);
 			return (await machine).reading;
 		}
-		opening ??= snapshots.open({ sessionId: session.id, sources: here, mode, quiesce, requireConsistent, writers, exclude: settings.exclude }, options);
+		opening ??= snapshots.open(
+			{ sessionId: session.id, machineId, sources: here, mode, quiesce, requireConsistent, writers, exclude: settings.exclude },
+			options,
+		);
 		const reading = (await opening).sources[here.findIndex((each) => sourceKey(each) === sourceKey(object))];
 		if (reading === undefined) throw new Error(`Defect: nobody asked where ${sourceKey(object)} is read`);
 		return reading;

@@ -18,6 +18,7 @@ import { tellRegularly } from './tell-regularly.ts';
 import { noShares } from './throttle/index.ts';
 import { isRemotePlace } from './wire/place.ts';
 import type { ReachOptions } from './wire/remote-repository.ts';
+import { isTargetPort, PortLink } from './wire/target-port.ts';
 
 /** How a repository on another machine is reached matters only where it is not by TLS. */
 export type RunOptions = ReachOptions & { readonly signal: AbortSignal };
@@ -26,14 +27,19 @@ export type RunOptions = ReachOptions & { readonly signal: AbortSignal };
  * A whole run of the pipe: decides on full or increment, protects each object, commits one file with one point per object.
  * All or nothing: what throws leaves no file behind and the chain as it was.
  */
-export async function runBackup(run: BackupRun, observers: readonly TaskObserver[], { signal, ...reach }: RunOptions): Promise<ObjectOutcome[]> {
+export async function runBackup(run: BackupRun, observers: readonly TaskObserver[], options: RunOptions): Promise<readonly ObjectOutcome[]> {
+	if (run.via) return (await import('./wire/protect-there.ts')).protectThere({ ...run, via: run.via }, observers, options);
+	const { signal, ...reach } = options;
 	const exclude = compileExclusions(run.exclude);
 	for (const object of run.objects) checkSource(object);
 	const { repositoryPath, shares = noShares, sources = [], ...spec } = run;
-	const now = systemClock.now();
+	const beganAt = systemClock.now();
+	const now = run.now ?? beganAt;
 	await using target = isRemotePlace(repositoryPath)
 		? await (await import('./wire/remote-run.ts')).RemoteRun.begin(repositoryPath, { ...spec, now }, { ...reach, shares, signal })
-		: await LocalRun.begin({ ...spec, repositoryPath, now }, { shares, signal });
+		: isTargetPort(repositoryPath)
+			? await (await import('./wire/remote-run.ts')).RemoteRun.over(new PortLink(repositoryPath), { ...spec, now }, { shares, signal })
+			: await LocalRun.begin({ ...spec, repositoryPath, now }, { shares, signal });
 	const { base, doubts } = target;
 	const mode: RunMode = {
 		requested: run.requested === 'increment' ? 'increment' : 'full',
@@ -53,7 +59,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 		signal,
 	});
 	const platform = openPlatform();
-	const repository = isRemotePlace(repositoryPath) ? null : fs.statSync(folderPath(repositoryPath), { bigint: true });
+	const repository = isRemotePlace(repositoryPath) || isTargetPort(repositoryPath) ? null : fs.statSync(folderPath(repositoryPath), { bigint: true });
 	const outcomes: ObjectOutcome[] = [];
 	const points: PointManifest[] = [];
 	for (const [i, object] of run.objects.entries()) {
@@ -76,7 +82,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 			},
 		};
 		using _telling = tellRegularly(() => progress.counters({ ...counters }));
-		const createdAt = systemClock.now();
+		const createdAt = now + systemClock.now() - beganAt; // by the clock of the backup server, wherever it is read
 		let root: Uint8Array;
 		let stamp: string | null = null;
 		let objectMode = mode;

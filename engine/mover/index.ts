@@ -7,6 +7,7 @@ import type { StepOutcome } from '../repository/index.ts';
 import type { MaintainTask } from './maintain.ts';
 import type { BackupRun, ObjectOutcome, TaskObserver, TaskOptions } from './task.ts';
 import { runInThread } from './thread.ts';
+import { isTargetPort } from './wire/target-port.ts';
 
 export type { MaintainTask } from './maintain.ts';
 export { backupWords, findBottleneck, LaneMeter, type StageTimes, type StageWords } from './meter.ts';
@@ -14,7 +15,8 @@ export { type BackupRun, type MutableCounters, noCounters, type ObjectOutcome, t
 export { tellRegularly } from './tell-regularly.ts';
 export { runInThread, serveTask } from './thread.ts';
 export * from './throttle/index.ts';
-export { isRemotePlace, type MoverAddress, type RemotePlace } from './wire/place.ts';
+export { isRemotePlace, type MoverAddress, type RemotePlace, type SourceMachine } from './wire/place.ts';
+export type { ProtectWords } from './wire/protect-words.ts';
 export type { ReachOptions, RemoteRepository } from './wire/remote-repository.ts';
 export type { HostOutcome, HostWork } from './wire/remote-work.ts';
 export type { RepositoryHostOptions } from './wire/repository-host.ts';
@@ -24,7 +26,10 @@ export const loadWire = (): Promise<typeof import('./wire/index.ts')> => import(
 
 /** @throws `source.missing`, `source.unreadable`, `repository.*`, the signal's reason */
 export const backUp = (run: BackupRun, observers: readonly TaskObserver[], options: TaskOptions): Promise<readonly ObjectOutcome[]> =>
-	runInThread(new URL('./backup-thread.ts', import.meta.url), run, observers, options);
+	runInThread(new URL('./backup-thread.ts', import.meta.url), run, observers, {
+		...options,
+		transferList: isTargetPort(run.repositoryPath) ? [run.repositoryPath.port] : [],
+	});
 
 /** Merges or compacts a chain, which the caller has for itself. @throws `not-found.chain`, `usage.conflict`, `repository.*`, the signal's reason */
 export const maintainChain = (task: MaintainTask, observer: TaskObserver, options: TaskOptions): Promise<StepOutcome> =>

@@ -1,8 +1,20 @@
-import type { Bottleneck, ChainMethod, Compression, ItemWarning, RunMode, SessionStep, SnapshotUse, SourceSpec, TaskCounters } from '../contract/index.ts';
+import type {
+	Bottleneck,
+	ChainMethod,
+	Compression,
+	ItemWarning,
+	MachineRef,
+	RunMode,
+	SessionStep,
+	SnapshotUse,
+	SourceSpec,
+	TaskCounters,
+} from '../contract/index.ts';
 import type { RepositoryFolder, Suspect } from '../repository/index.ts';
 import type { MachineSnapshot, ReadView } from '../source/index.ts';
 import type { TaskShares } from './throttle/index.ts';
-import type { RemotePlace } from './wire/place.ts';
+import type { RemotePlace, SourceMachine } from './wire/place.ts';
+import type { TargetPort } from './wire/target-port.ts';
 
 /** Listens to one object of a run. Called often: implementations only store and thin out. Never throws. */
 export interface TaskObserver {
@@ -32,12 +44,19 @@ export type ObjectSource = {
 
 /** One run into one chain: one object, or all objects of the job where the repository keeps single-file chains. */
 export type BackupRun = {
-	readonly repositoryPath: RepositoryFolder | RemotePlace;
+	/** A port: held by another machine, with which another thread has a session. */
+	readonly repositoryPath: RepositoryFolder | RemotePlace | TargetPort;
 	/** Master key of the chain, one of the repository's; null: not encrypted. */
 	readonly keyId: string | null;
 	readonly job: { readonly id: string; readonly name: string };
 	readonly sessionId: string;
 	readonly objects: readonly SourceSpec[];
+	/** Managed machine that the objects lie on; absent: that of the backup server. */
+	readonly machine?: MachineRef | undefined;
+	/** How to get to the data mover that reads them; absent: they are read on this machine. */
+	readonly via?: SourceMachine | undefined;
+	/** When the run began by the clock of the backup server; absent: by that of this machine. */
+	readonly now?: number | undefined;
 	readonly exclude: readonly string[];
 	/** Where each of the objects is read, and what their points say of that; null: live. Absent: all live. */
 	readonly sources?: readonly (ObjectSource | null)[] | undefined;

@@ -2,7 +2,7 @@
  * Work in a thread of its own, so that the thread that serves a face never waits for it. The far side is a module that calls `serveTask`;
  * the near side is `runInThread`. Observers are relayed, and so is cancelling.
  */
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, type Transferable, workerData } from 'node:worker_threads';
 import { assert, EngineError, startThread, toErrorShape } from '../base/index.ts';
 import type { Bottleneck, ErrorShape, ItemWarning, RunMode, SessionStep, TaskCounters } from '../contract/index.ts';
 import type { TaskObserver, TaskOptions } from './task.ts';
@@ -27,10 +27,15 @@ const cleanUpMs = 30_000;
  * Runs the task that `module` serves.
  * @throws what the task throws; the signal's reason when it was cancelled
  */
-export function runInThread<Result>(module: URL, input: unknown, observers: readonly TaskObserver[], { signal }: TaskOptions = {}): Promise<Result> {
+export function runInThread<Result>(
+	module: URL,
+	input: unknown,
+	observers: readonly TaskObserver[],
+	{ signal, transferList }: TaskOptions & { readonly transferList?: readonly Transferable[] } = {},
+): Promise<Result> {
 	return new Promise((resolve, reject) => {
 		if (signal?.aborted) return reject(signal.reason);
-		const worker = startThread(module, { input, observerCount: observers.length } satisfies TaskData);
+		const worker = startThread(module, { input, observerCount: observers.length } satisfies TaskData, transferList);
 		let patience: NodeJS.Timeout | undefined;
 		const onAbort = (): void => {
 			worker.postMessage(cancelMessage);

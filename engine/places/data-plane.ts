@@ -10,6 +10,7 @@ import {
 	type LimitedWork,
 	loadWire,
 	maintainChain,
+	type SourceMachine,
 	type TaskObserver,
 	type TaskOptions,
 	type TaskShares,
@@ -43,12 +44,12 @@ export function createDataPlane(places: Places, look: Look, bandwidth: Bandwidth
 	/** Work on a repository, under the limits of what is under way there and on the way there. */
 	async function under<const Observers extends readonly TaskObserver[], Result>(
 		{ repository }: AtRepository,
-		place: Place,
+		{ place, source = null }: { readonly place: Place; readonly source?: SourceMachine | null },
 		directions: readonly Direction[],
 		observers: Observers,
 		work: LimitedWork<Observers, Result>,
 	): Promise<Result> {
-		const link = await places.linkTo(place);
+		const link = await places.linkTo(place, source);
 		return underLimits(
 			bandwidth,
 			directions.map((direction) => ({ direction, repository, link })),
@@ -66,7 +67,7 @@ export function createDataPlane(places: Places, look: Look, bandwidth: Bandwidth
 		options: TaskOptions,
 	): Promise<HostOutcome<Kind>> {
 		const place = await places.open(at.repository);
-		return under(at, place, directions, [observer], async (shares, [limited]) => {
+		return under(at, { place }, directions, [observer], async (shares, [limited]) => {
 			if (!isRemotePlace(place)) return (await workHere(work, place, limited, { ...options, shares })) as HostOutcome<Kind>;
 			const { workOnHost } = await loadWire();
 			return await workOnHost<Kind>(place, work, limited, { ...options, shares });
@@ -76,23 +77,28 @@ export function createDataPlane(places: Places, look: Look, bandwidth: Bandwidth
 	const opened = async <Input extends AtRepository>({ repository, ...input }: Input) => ({ ...input, repositoryPath: await places.open(repository) });
 
 	return {
-		async backUp({ connectionCount, ...run }, observers, options) {
+		async backUp({ connectionCount, machine, ...run }, observers, options) {
 			// other runs read of the repository no more than what they compare with
 			const isReading = run.method === 'reverse' || run.requested === 'synthetic';
 			const place = await places.open(run.repository, { connectionCount });
-			return under(run, place, isReading ? ['read', 'write'] : ['write'], observers, async (shares, limited, named) => {
+			const source = await places.source(machine?.id ?? null, { connectionCount });
+			return under(run, { place, source }, isReading ? ['read', 'write'] : ['write'], observers, async (shares, limited, named) => {
 				const { repository: _, ...rest } = run;
-				const outcomes = await backUp({ ...rest, repositoryPath: place, shares }, limited, options);
+				const outcomes = await backUp(
+					{ ...rest, repositoryPath: place, shares, ...(machine && { machine }), ...(source && { via: source }) },
+					limited,
+					options,
+				);
 				return outcomes.map((outcome) => ({ ...outcome, bottleneck: named(outcome.bottleneck) }));
 			});
 		},
 		async restoreFiles(input, observer, options) {
 			const task = await opened(input);
-			return under(input, task.repositoryPath, ['read'], [observer], (shares, [limited]) => restoreFiles({ ...task, shares }, limited, options));
+			return under(input, { place: task.repositoryPath }, ['read'], [observer], (shares, [limited]) => restoreFiles({ ...task, shares }, limited, options));
 		},
 		async restoreDisk(input, observer, options) {
 			const task = await opened(input);
-			return under(input, task.repositoryPath, ['read'], [observer], (shares, [limited]) => restoreDisk({ ...task, shares }, limited, options));
+			return under(input, { place: task.repositoryPath }, ['read'], [observer], (shares, [limited]) => restoreDisk({ ...task, shares }, limited, options));
 		},
 		verifyPoint: (input, observer, options) => workThere(input, ['read'], { kind: 'verify', pointId: input.pointId }, observer, options),
 		checkChain: ({ part = null, ...input }, observer, options) =>

@@ -6,5 +6,6 @@
  */
 export { createChainStore } from './chain-store.ts';
 export { createDataPlane } from './data-plane.ts';
-export { type HostedRepositories, hostRepositories } from './hosted-repositories.ts';
+export { type HostedData, type HostedDataOptions, hostData } from './hosted-data.ts';
+export { createJobMachines, createJobSnapshots } from './machines-of-jobs.ts';
 export { createPlaces, type Places } from './places.ts';

@@ -1,6 +1,6 @@
 import * as path from 'node:path';
 import { EngineError, isEngineError, newId } from '../base/index.ts';
-import type { BackupFileKind, ChainMethod, SourceSpec } from '../contract/index.ts';
+import type { BackupFileKind, ChainMethod, MachineRef, SourceSpec } from '../contract/index.ts';
 import { type ChainHead, type ChainSeal, keyFor, newChainSeal, type PointManifest, ringOf } from '../format/index.ts';
 import { BackupFileWriter } from './backup-file.ts';
 import type { ChainHandle } from './chain-reader.ts';
@@ -34,6 +34,8 @@ export type ChainRunSpec = {
 	readonly repositoryPath: RepositoryFolder;
 	readonly job: JobRef;
 	readonly objects: readonly SourceSpec[];
+	/** Managed machine that they lie on. A chain holds objects of one machine; absent: that of the backup server. */
+	readonly machine?: MachineRef | undefined;
 	readonly method: ChainMethod;
 	/** Forward incremental only: every increment builds on the full, none on another. */
 	readonly differential: boolean;
@@ -201,7 +203,7 @@ type Target = {
 
 const sameObject = (a: SourceSpec, b: SourceSpec): boolean => a.kind === b.kind && a.path === b.path;
 
-/** The chain that the objects' points go into: the newest of the job, of this method and under this key, for these objects. */
+/** The chain that the objects' points go into: the newest of the job, of this method and under this key, for these objects of this machine. */
 function findCurrentChain(chains: readonly StoredChain[], spec: ChainRunSpec): StoredChain | undefined {
 	const covers = (objects: readonly SourceSpec[]): boolean =>
 		spec.singleFile
@@ -209,7 +211,12 @@ function findCurrentChain(chains: readonly StoredChain[], spec: ChainRunSpec): S
 			: objects.length === 1 && spec.objects.every((object) => objects.some((other) => sameObject(object, other)));
 	return chains.findLast(
 		({ metadata: { chain }, seal }) =>
-			chain.job.id === spec.job.id && chain.method === spec.method && (seal?.key.id ?? null) === spec.keyId && !chain.adHoc && covers(chain.objects),
+			chain.job.id === spec.job.id &&
+			chain.method === spec.method &&
+			(seal?.key.id ?? null) === spec.keyId &&
+			chain.machine?.id === spec.machine?.id &&
+			!chain.adHoc &&
+			covers(chain.objects),
 	);
 }
 
@@ -275,8 +282,8 @@ function chooseTarget(spec: ChainRunSpec, plan: Plan, { keys, storage }: Vault):
 		spec.keyId === null ? null : newChainSeal(keyFor(keys, { keyId: spec.keyId }, `The new chain in ${storage.properties.place}`));
 	const common = { folder, name, part, reverseName, kind, fileId, namesBefore: plan.namesBefore, seal: plan.chain ? plan.chain.stored.seal : newSeal() };
 	if (!stored) {
-		const { now, method, job, adHoc } = spec;
-		const chain: ChainHead = { id: newId(now), createdAt: now, method, job, objects: [...spec.objects], ...(adHoc && { adHoc }) };
+		const { now, method, job, machine, adHoc } = spec;
+		const chain: ChainHead = { id: newId(now), createdAt: now, method, job, objects: [...spec.objects], ...(machine && { machine }), ...(adHoc && { adHoc }) };
 		return { ...common, metadataName: base + metadataExtension, dependsOn: null, chain, files: [] };
 	}
 	const { chain, files } = stored.metadata;

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import { EngineError, isEngineError, toErrorShape } from '../base/index.ts';
-import type { BackupFileKind, ChainMethod, ErrorShape, RunMode, SnapshotUse, SourceSpec } from '../contract/index.ts';
+import type { BackupFileKind, ChainMethod, ErrorShape, MachineRef, RunMode, SnapshotUse, SourceSpec } from '../contract/index.ts';
 import {
 	type ChainHead,
 	type ChainMetadata,
@@ -66,6 +66,8 @@ export type ChainRecord = {
 	readonly id: string;
 	readonly job: JobRef;
 	readonly objects: readonly SourceSpec[];
+	/** Managed machine that they lie on; absent: that of the backup server. */
+	readonly machine?: MachineRef | undefined;
 	readonly method: ChainMethod;
 	readonly createdAt: number;
 	readonly encrypted: boolean;
@@ -239,6 +241,7 @@ export function describeChain(stored: StoredChain, entries: readonly StorageEntr
 		id: chain.id,
 		job: chain.job,
 		objects: chain.objects,
+		...(chain.machine && { machine: chain.machine }),
 		method: chain.method,
 		createdAt: chain.createdAt,
 		encrypted: stored.seal !== null,

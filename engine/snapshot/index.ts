@@ -45,6 +45,7 @@ export {
 	type ObjectReading,
 	type OpenMachine,
 	type OpenReading,
+	type ReadOptions,
 	type ReadWish,
 	Snapshots,
 	type SnapshotsParts,

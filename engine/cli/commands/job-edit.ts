@@ -20,6 +20,7 @@ export function addJobEdit(group: Command, line: CommandLine): void {
 			'job edit Web --retain 60 --no-schedule',
 		),
 	)
+		.option('--no-on', 'the sources lie on the machine of the backup server')
 		.option('--no-exclude', 'leave nothing out')
 		.option('--no-writer', 'no applications hold still')
 		.option('--no-require-consistent', 'take what can be had')

@@ -14,13 +14,15 @@ import {
 } from '../../contract/index.ts';
 import type { Client } from '../connection.ts';
 import { addLaterOptions } from '../later.ts';
-import { findRepository } from '../lookup.ts';
+import { findMachine, findRepository } from '../lookup.ts';
 import { localTimeZone, parseCount, parseDuration, parseGfs, parseSnapshotMode, parseSource, parseTimeZone, parseWriter } from '../parse.ts';
 import { addEncryptionOptions, type EncryptionOptions } from './encryption-options.ts';
 
 export type JobOptions = EncryptionOptions & {
 	readonly name?: string;
 	readonly source?: readonly string[];
+	/** False when an edit brings it back to the machine of the backup server. */
+	readonly on?: string | false;
 	readonly repository?: string;
 	readonly description?: string;
 	readonly method?: ChainMethod;
@@ -53,6 +55,7 @@ export type JobOptions = EncryptionOptions & {
 export function addJobOptions(command: Command): Command {
 	command
 		.option('--description <text>', 'what the job is for')
+		.option('--on <machine>', 'managed machine that the sources lie on, and whose data mover reads them (default: the machine of the backup server)')
 		.addOption(new Option('--method <method>', 'how the chain of backup files grows').choices(chainMethod.options))
 		.option('--differential', 'forward only: every increment holds all that changed since the full')
 		.option('--retain <n>', 'restore points to keep, per object (default: 14, or 1 with --retain-days)')
@@ -90,10 +93,13 @@ export async function jobChanges(
 	const syntheticFull = scheduleChange(options.syntheticFull, options.timeZone, present?.syntheticFull ?? null);
 	const retainDays =
 		options.retainDays === undefined || options.retainDays === false ? undefined : parseCount('--retain-days', options.retainDays, { min: 1, max: 9999 });
+	const { on } = options;
+	const machineId = on === undefined ? (present?.machineId ?? null) : on === false ? null : (await findMachine(client, on)).id;
 	const repository: Repository | undefined = options.repository === undefined ? undefined : await findRepository(client, options.repository);
 	return {
 		...(options.name !== undefined && { name: options.name }),
-		...(options.source !== undefined && { sources: options.source.map((spec) => parseSource(spec, workingFolder)) }),
+		...(options.source !== undefined && { sources: options.source.map((spec) => parseSource(spec, machineId === null ? workingFolder : null)) }),
+		...(options.on !== undefined && { machineId }),
 		...(repository !== undefined && { repositoryId: repository.id }),
 		...(options.description !== undefined && { description: options.description }),
 		...(options.method !== undefined && { method: options.method }),

@@ -5,6 +5,7 @@ import type { CommandLine } from '../command-line.ts';
 import { exitCode } from '../exit-code.ts';
 import { formatSize, formatTable, isoTime, printable } from '../format.ts';
 import { findMachine } from '../lookup.ts';
+import { parseCount } from '../parse.ts';
 import { withExample } from './group.ts';
 
 /** Machines that are managed from here. */
@@ -23,6 +24,7 @@ const machineJson = ({ id, settings, state, problem, seenAt, status }: Machine) 
 	name: settings.name,
 	address: addressText(settings),
 	roles: settings.roles,
+	maxTasks: settings.maxTasks,
 	state,
 	problem: problem && { code: problem.code, message: problem.message, hint: problem.hint ?? null },
 	seenAt: seenAt === null ? null : isoTime(seenAt),
@@ -148,6 +150,7 @@ function addShow(group: Command, line: CommandLine): void {
 				() => [
 					...stateLines(machine),
 					`Roles        ${settings.roles.join(', ') || 'none'}`,
+					`Tasks        ${settings.maxTasks ?? 'one per processor'}`,
 					`Seen         ${seenAt === null ? 'never' : isoTime(seenAt)}`,
 					...(status
 						? [
@@ -175,10 +178,11 @@ function addSet(group: Command, line: CommandLine): void {
 			.argument('<NAME>', 'name or id')
 			.option('--name <name>', 'another name')
 			.option('--address <host:port>', 'where its data mover listens now')
-			.option('--role <roles>', `what it may be used for: ${machineRole.options.join(', ')}; "" for nothing`),
+			.option('--role <roles>', `what it may be used for: ${machineRole.options.join(', ')}; "" for nothing`)
+			.option('--max-tasks <n>', 'tasks that may read there or give back at the same time (1 to 256); 0 for one per processor'),
 		'machine set Vault --role repository,gateway',
 	);
-	command.action((name: string, changes: { name?: string; address?: string; role?: string }) =>
+	command.action((name: string, changes: { name?: string; address?: string; role?: string; maxTasks?: string }) =>
 		line.run(command, async ({ client, output }) => {
 			const engine = await client();
 			const { id, revision, settings } = await findMachine(engine, name);
@@ -186,6 +190,7 @@ function addSet(group: Command, line: CommandLine): void {
 				name: changes.name ?? settings.name,
 				address: changes.address === undefined ? settings.address : parseAddress(changes.address),
 				roles: changes.role === undefined ? settings.roles : parseRoles(changes.role),
+				maxTasks: changes.maxTasks === undefined ? settings.maxTasks : parseCount('--max-tasks', changes.maxTasks, { min: 0, max: 256 }) || null,
 			});
 			const machine = await engine.machines.update.mutate({ id, revision, settings: next });
 			output.result(

@@ -29,27 +29,15 @@ export function addMoverStart(group: Command, line: CommandLine): void {
 async function moveUntilStopped(context: CommandContext, { listen: listenText, pair }: { listen: string; pair?: string }): Promise<undefined> {
 	const { surroundings, dataFolder, output, interrupts } = context;
 	const listen = parseListen(listenText);
-	const { openMoverFolder, parsePairingToken, startMover } = await import('../../infra/index.ts'); // most commands do without
-	const { openPlatform } = await import('../../platform/index.ts');
-	const { hostRepositories } = await import('../../places/index.ts');
+	const { parsePairingToken } = await import('../../infra/index.ts'); // most commands do without
+	const { openDataMover } = await import('../../data-mover.ts');
 	const token = pair === undefined ? null : parsePairingToken(pair);
 	const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
 	using _stop = interrupts.handle(() => stop());
-	const platform = openPlatform();
-	const { clock } = surroundings;
-	await using folder = await openMoverFolder(dataFolder, platform.locks, clock.now());
-	await using repositories = await hostRepositories({ folder, product: packageJson.version });
 	const { pino } = await import('pino');
-	await using mover = await startMover({
-		folder,
-		listen,
-		token,
-		product: packageJson.version,
-		platform,
-		clock,
-		log: pino({ level: 'warn' }, surroundings.stderr),
-		acceptData: (socket, peerId) => repositories.accept(socket, peerId),
-	});
+	const log = pino({ level: 'warn' }, surroundings.stderr);
+	await using mover = await openDataMover({ folder: dataFolder, listen, token, product: packageJson.version, clock: surroundings.clock, log });
+	const { folder } = mover;
 	output.result(
 		() => ({ mover: { address: mover.address, dataFolder: folder.path, machine: folder.membership?.id ?? null } }),
 		() => [

@@ -27,7 +27,7 @@ import { createKeys, HeldKeys } from '../keys.ts';
 import { createLimits } from '../limits.ts';
 import type { LiveSession } from '../live-session.ts';
 import { createMaintenanceSessions } from '../maintenance-sessions.ts';
-import type { ChainRecord } from '../ports.ts';
+import type { ChainRecord, JobMachines } from '../ports.ts';
 import { createReadingSessions } from '../reading-sessions.ts';
 import { createSessions } from '../sessions.ts';
 import { createTaskSlots } from '../slots.ts';
@@ -36,6 +36,12 @@ import { FakePlane } from './fake-plane.ts';
 export const documents: SourceSpec = { kind: 'folder', path: '/documents' };
 export const pictures: SourceSpec = { kind: 'folder', path: '/pictures' };
 export const disk: SourceSpec = { kind: 'disk', path: '/disks/web.qcow2' };
+
+/** Nothing lies on a managed machine. */
+const noMachines: JobMachines = {
+	get: (id) => Promise.reject(new Error(`there is no machine ${id}`)),
+	sourceProblem: (id) => Promise.reject(new Error(`there is no machine ${id}`)),
+};
 
 /** Where `addRepository` puts its repository. */
 export const local: RepositoryLocation = { path: '/repositories/Local', machineId: null };
@@ -67,6 +73,7 @@ export async function openJobSite(t: TestContext, options: { readonly clock?: Fa
 		catalogue,
 		chainUse: createChainUse(),
 		snapshots,
+		machines: noMachines,
 		slots: createTaskSlots(),
 		clock,
 		log: silentLog,

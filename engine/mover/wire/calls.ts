@@ -33,6 +33,10 @@ export const methods = {
 	abort: 9,
 	work: 10,
 	pace: 11,
+	protect: 12,
+	grant: 13,
+	openReading: 14,
+	endReading: 15,
 	open: 16,
 	close: 17,
 	size: 18,
@@ -48,7 +52,7 @@ export const methods = {
 export type Method = keyof typeof methods;
 const methodNames = new Map<number, Method>((Object.entries(methods) as [Method, number][]).map(([name, value]) => [value, name]));
 /** These may take hours. They are small, and acknowledged at once so that they do not hold up the window. */
-const longMethods: ReadonlySet<Method> = new Set(['place', 'begin', 'commit', 'work', 'sync']);
+const longMethods: ReadonlySet<Method> = new Set(['place', 'begin', 'commit', 'work', 'sync', 'protect', 'openReading', 'endReading']);
 
 /** What is said beside the method: JSON, and bytes. */
 export type Words = {

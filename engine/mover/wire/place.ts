@@ -15,6 +15,9 @@ export type MoverAddress = {
 	readonly peerId: string;
 };
 
+/** A data mover on another machine as what reads sources there. */
+export type SourceMachine = Pick<RemotePlace, 'mover' | 'connectionCount' | 'product' | 'clientId'>;
+
 /** A repository that a data mover on another machine holds. */
 export type RemotePlace = {
 	readonly mover: MoverAddress;
@@ -27,6 +30,8 @@ export type RemotePlace = {
 	readonly product: string;
 	/** Of the process that asks, chance: what an earlier one of the same machine has left unfinished is ended first. */
 	readonly clientId: string;
+	/** What the backup server has got from that data mover for this run; absent: it is the backup server itself that asks. */
+	readonly grant?: string | undefined;
 };
 
 export const isRemotePlace = (place: object | string): place is RemotePlace => typeof place === 'object' && 'mover' in place;

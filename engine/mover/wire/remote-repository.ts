@@ -62,6 +62,10 @@ export class RemoteRepository implements AsyncDisposable {
 		}
 	}
 
+	get isEnded(): boolean {
+		return this.session.ended.aborted;
+	}
+
 	/** For all that reads and writes repositories. */
 	get vault(): Vault {
 		return { storage: this.storage, keys: this.#place.keys };

@@ -5,19 +5,26 @@ import { LaneMeter } from '../meter.ts';
 import type { Doubts, KnownChunks, LimitOptions, TargetRun } from '../target-run.ts';
 import { RateLimiter } from '../throttle/index.ts';
 import type { SealedRecord } from '../worker-pool.ts';
+import type { Calls } from './calls.ts';
 import type { RemotePlace } from './place.ts';
 import { type ReachOptions, RemoteRepository } from './remote-repository.ts';
-import { sayRecord } from './repository-host.ts';
-import { beginWords, begunWords, busyWords, heard, newsWords, verdictWords } from './words.ts';
+import { sayRecord } from './target-service.ts';
+import { type BeginWords, beginWords, begunWords, busyWords, heard, newsWords, verdictWords } from './words.ts';
 
 /** How long the other side may take to clean up after a run that is given up. */
 const abortMs = 30_000;
 
-type BeginOptions = ReachOptions & LimitOptions & { readonly signal: AbortSignal };
+type BeginOptions = LimitOptions & { readonly signal: AbortSignal };
 
-/** A run into a repository that a data mover on another machine holds. */
+/** The way to who holds the repository. Disposing it ends the run there. */
+export interface TargetLink extends AsyncDisposable {
+	readonly calls: Pick<Calls, 'ask'>;
+	readonly isEnded: boolean;
+}
+
+/** A run into a repository that lies on another machine. */
 export class RemoteRun implements TargetRun {
-	readonly #repository: RemoteRepository;
+	readonly #link: TargetLink;
 	readonly #begun: typeof begunWords._zod.output;
 	readonly cipher: ChainCipher | null;
 	readonly base: ChunkReader | null;
@@ -30,10 +37,10 @@ export class RemoteRun implements TargetRun {
 	sentBytes = 0;
 	#isCommitted = false;
 
-	private constructor(repository: RemoteRepository, begun: typeof begunWords._zod.output, { shares, signal }: BeginOptions) {
+	private constructor(link: TargetLink, begun: typeof begunWords._zod.output, { shares, signal }: BeginOptions) {
 		this.#limiter = shares?.write ? new RateLimiter(shares.write) : null;
 		this.#signal = signal;
-		this.#repository = repository;
+		this.#link = link;
 		this.#begun = begun;
 		this.cipher = cipherOf(begun.keys);
 		this.base = begun.hasBase ? { readChunk: (hash) => this.#readChunk(hash) } : null;
@@ -49,18 +56,28 @@ export class RemoteRun implements TargetRun {
 	}
 
 	/** @throws `connection.*`, `auth.*`, `repository.*` */
-	static async begin(place: RemotePlace, spec: Omit<ChainRunSpec, 'repositoryPath'>, options: BeginOptions): Promise<RemoteRun> {
+	static async begin(place: RemotePlace, spec: Omit<ChainRunSpec, 'repositoryPath'>, options: ReachOptions & BeginOptions): Promise<RemoteRun> {
 		const repository = await RemoteRepository.reach(place, options);
 		try {
 			// it sends no faster than it may write; what the other side reads of the repository is limited there
 			await repository.keepPace({ read: options.shares?.read ?? null, write: null });
-			const said: typeof beginWords._zod.output = beginWords.parse(spec); // what else the caller's object holds stays here
-			const begun = heard(begunWords, (await repository.calls.ask('begin', { json: said }, options)).json);
-			if (begun.previous.length !== spec.objects.length)
-				throw new EngineError('connection.lost', 'The other side tells of other objects than it was asked about.');
-			return new RemoteRun(repository, begun, options);
 		} catch (error) {
 			await repository[Symbol.asyncDispose]();
+			throw error;
+		}
+		return RemoteRun.over(repository, spec, options);
+	}
+
+	/** Takes the link over. @throws `connection.*`, `repository.*` */
+	static async over(link: TargetLink, spec: Omit<ChainRunSpec, 'repositoryPath'>, options: BeginOptions): Promise<RemoteRun> {
+		try {
+			const said: BeginWords = beginWords.parse(spec); // what else the caller's object holds stays here
+			const begun = heard(begunWords, (await link.calls.ask('begin', { json: said }, options)).json);
+			if (begun.previous.length !== spec.objects.length)
+				throw new EngineError('connection.lost', 'The other side tells of other objects than it was asked about.');
+			return new RemoteRun(link, begun, options);
+		} catch (error) {
+			await link[Symbol.asyncDispose]();
 			throw error;
 		}
 	}
@@ -78,18 +95,18 @@ export class RemoteRun implements TargetRun {
 	}
 
 	async #ask(hashes: Uint8Array): Promise<Uint8Array> {
-		return (await this.#repository.calls.ask('has', { bytes: [hashes] })).bytes;
+		return (await this.#link.calls.ask('has', { bytes: [hashes] })).bytes;
 	}
 
 	async #readChunk(hash: Uint8Array): Promise<Uint8Array> {
-		const { bytes } = await this.#repository.calls.ask('readChunk', { bytes: [hash] });
+		const { bytes } = await this.#link.calls.ask('readChunk', { bytes: [hash] });
 		if (!sameHash(nameChunk(bytes, this.cipher), hash))
 			throw new EngineError('repository.damaged', 'A chunk that was read on the other side is not what its name says.');
 		return bytes;
 	}
 
 	async #verdict(method: 'isHurt' | 'isDiskHurt', bytes: Uint8Array): Promise<boolean> {
-		return heard(verdictWords, (await this.#repository.calls.ask(method, { bytes: [bytes] })).json).isHurt;
+		return heard(verdictWords, (await this.#link.calls.ask(method, { bytes: [bytes] })).json).isHurt;
 	}
 
 	get times(): TargetRun['times'] {
@@ -100,7 +117,7 @@ export class RemoteRun implements TargetRun {
 		assert(!this.#isCommitted, 'a committed run takes no more records');
 		await this.#letPass(record.sealed.byteLength);
 		this.sentBytes += record.sealed.byteLength;
-		const { json } = await this.#sends.working(() => this.#repository.calls.ask('append', { bytes: sayRecord(record) }));
+		const { json } = await this.#sends.working(() => this.#link.calls.ask('append', { bytes: sayRecord(record) }));
 		this.#busyMs = Math.max(this.#busyMs, heard(busyWords, json).busyMs);
 	}
 
@@ -116,17 +133,17 @@ export class RemoteRun implements TargetRun {
 			if (news.what === 'begins') progress?.begins(news.part);
 			else progress?.[news.what](news.bytes);
 		};
-		await this.#repository.calls.ask('commit', { json: { points } }, { signal, onNews });
+		await this.#link.calls.ask('commit', { json: { points } }, { signal, onNews });
 		this.#isCommitted = true;
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
-		if (!this.#isCommitted && !this.#repository.session.ended.aborted) {
+		if (!this.#isCommitted && !this.#link.isEnded) {
 			const patience = new AbortController();
 			const limit = systemClock.sleep(abortMs, { signal: patience.signal }).catch(() => undefined); // it was in time
-			await Promise.race([this.#repository.calls.ask('abort').catch(() => undefined), limit]); // the session's end does the same, only later
+			await Promise.race([this.#link.calls.ask('abort').catch(() => undefined), limit]); // the session's end does the same, only later
 			patience.abort();
 		}
-		await this.#repository[Symbol.asyncDispose]();
+		await this.#link[Symbol.asyncDispose]();
 	}
 }

@@ -30,12 +30,11 @@ export async function workOnHost<Kind extends HostWork['kind']>(
 ): Promise<HostOutcome<Kind>> {
 	await using repository = await RemoteRepository.reach({ ...place, connectionCount: 1 }, options);
 	await repository.keepPace(shares);
-	const { json } = await repository.calls.ask('work', { json: work }, { signal: options.signal, onNews: (news) => relay(news, observer) });
+	const { json } = await repository.calls.ask('work', { json: work }, { signal: options.signal, onNews: (news) => relayTo(observer, heard(workNews, news)) });
 	return heard<unknown>(workOutcomes[work.kind], json) as HostOutcome<Kind>;
 }
 
-function relay(json: unknown, observer: TaskObserver): void {
-	const news = heard(workNews, json);
+export function relayTo(observer: TaskObserver, news: typeof workNews._zod.output): void {
 	switch (news.what) {
 		case 'counters':
 			observer.counters(news.of);

@@ -1,19 +1,30 @@
+import { randomBytes } from 'node:crypto';
 import { assertNever, EngineError } from '../../base/index.ts';
-import { directoryBytes, hashBytes, maxChunksPerRecord, type PlacedChunk, parseRecordHeader, recordHeaderBytes } from '../../format/index.ts';
+import type { RunMode } from '../../contract/index.ts';
 import { type KeyedFolder, LocalFolder, type Storage, type StorageFile } from '../../repository/index.ts';
-import { LocalRun } from '../target-run.ts';
-import type { TaskObserver } from '../task.ts';
+import type { ObjectOutcome, ObjectSource, TaskObserver } from '../task.ts';
 import { createShare, type Share, setShare, type TaskShares } from '../throttle/index.ts';
-import type { SealedRecord } from '../worker-pool.ts';
 import { Allowance } from './allowance.ts';
 import { type AnswerOptions, Calls, type Heard, type Method, type Words } from './calls.ts';
 import type { Peer, ServedSession } from './host.ts';
+import {
+	endReadingWords,
+	type grantAnswer,
+	grantWords,
+	type ProtectWords,
+	type protectNews,
+	type protectOutcomes,
+	protectWords,
+	type ReadingWish,
+	readingAnswer,
+	type readingNews,
+	readingWish,
+} from './protect-words.ts';
 import { type HostWork, observerOver } from './remote-work.ts';
 import type { Session } from './session.ts';
+import { isTargetMethod, misunderstood, TargetService } from './target-service.ts';
 import {
-	beginWords,
-	type begunWords,
-	commitWords,
+	type BeginWords,
 	fileWords,
 	heard,
 	openWords,
@@ -22,7 +33,6 @@ import {
 	placeWords,
 	readWords,
 	renameWords,
-	sayChainKeys,
 	truncateWords,
 	workWords,
 	writeWords,
@@ -33,7 +43,36 @@ export type RepositoryHostOptions = {
 	readonly admit: (peer: Peer, path: string) => Promise<string> | string;
 	/** What is done here by itself for who asks. `work` is checked; the outcome goes back as it is. */
 	readonly work: (work: HostWork, place: KeyedFolder, observer: TaskObserver, options: { signal: AbortSignal; shares: TaskShares }) => Promise<unknown>;
+	/** Null: nothing of this machine is protected. */
+	readonly source: HostedSource | null;
 };
+
+/** What is read here for who asks. */
+export interface HostedSource {
+	/** @throws `auth.refused` unless the peer may have anything of this machine read */
+	admit(peer: Peer): void;
+	/** @param asker who has the target when it is the one that asks */
+	protect(
+		words: ProtectWords,
+		asker: Pick<Calls, 'ask'>,
+		observers: readonly TaskObserver[],
+		options: { readonly signal: AbortSignal; readonly shares: TaskShares },
+	): Promise<readonly ObjectOutcome[]>;
+	/** Disposing it releases what was made. @throws `snapshot.*` */
+	openReading(
+		wish: ReadingWish,
+		options: { readonly signal: AbortSignal; readonly onNote: (message: string, isWarning: boolean) => void },
+	): Promise<HeldReading>;
+}
+
+export interface HeldReading extends AsyncDisposable {
+	readonly sources: readonly ObjectSource[];
+	/** All was read. */
+	complete(): Promise<void>;
+}
+
+/** Another machine may make this run into this folder. */
+type Grant = { readonly owner: RepositorySession; readonly peerId: string; readonly path: string; readonly folder: KeyedFolder; readonly run: BeginWords };
 
 /** Bytes that reads of one session may take in memory until the other side has taken them. */
 const readAheadBytes = 32 * 1024 * 1024;
@@ -42,9 +81,7 @@ const maxOpenFiles = 1000;
 /** Holds repositories of this machine for peers: the target side of their backup runs, and storage to read from. */
 export class RepositoryHost {
 	readonly #options: RepositoryHostOptions;
-	/** By folder and job: of two runs of one job the older belongs to a session that has lost its other side. */
-	readonly #runs = new Map<string, RepositorySession>();
-	readonly #sessions = new Set<RepositorySession>();
+	readonly #shared: Shared = { runs: new Map(), sessions: new Set(), grants: new Map() };
 
 	constructor(options: RepositoryHostOptions) {
 		this.#options = options;
@@ -52,18 +89,26 @@ export class RepositoryHost {
 
 	/** To be given to a `WireHost`. */
 	serve(peer: Peer, session: () => Session): ServedSession {
-		const served = new RepositorySession(peer, session, this.#options, this.#runs, this.#sessions);
-		this.#sessions.add(served);
+		const served = new RepositorySession(peer, session, this.#options, this.#shared);
+		this.#shared.sessions.add(served);
 		return served;
 	}
 }
+
+/** What the sessions of a host know of each other. */
+type Shared = {
+	/** By folder, job and objects: of two runs of the same the older belongs to a session that has lost its other side. */
+	readonly runs: Map<string, RepositorySession>;
+	readonly sessions: Set<RepositorySession>;
+	/** By their names. */
+	readonly grants: Map<string, Grant>;
+};
 
 class RepositorySession implements ServedSession {
 	readonly #peer: Peer;
 	readonly #session: () => Session;
 	readonly #options: RepositoryHostOptions;
-	readonly #runs: Map<string, RepositorySession>;
-	readonly #sessions: Set<RepositorySession>;
+	readonly #shared: Shared;
 	readonly #shares: { readonly read: Share; readonly write: Share } = { read: createShare(), write: createShare() };
 	readonly #calls: Calls;
 	readonly #inWork = new Set<Promise<unknown>>();
@@ -73,17 +118,17 @@ class RepositorySession implements ServedSession {
 	#clientId: string | null = null;
 	#folder: KeyedFolder | null = null;
 	#storage: Storage | null = null;
-	#run: LocalRun | null = null;
+	#target: TargetService | null = null;
+	#grant: Grant | null = null;
+	#reading: HeldReading | null = null;
 	#runKey: string | null = null;
-	#isBeginning = false;
 	#ending: Promise<void> | null = null;
 
-	constructor(peer: Peer, session: () => Session, options: RepositoryHostOptions, runs: Map<string, RepositorySession>, sessions: Set<RepositorySession>) {
+	constructor(peer: Peer, session: () => Session, options: RepositoryHostOptions, shared: Shared) {
 		this.#peer = peer;
 		this.#session = session;
 		this.#options = options;
-		this.#runs = runs;
-		this.#sessions = sessions;
+		this.#shared = shared;
 		this.#calls = new Calls(session, (method, words, more) => {
 			const answering = this.#answer(method, words, more);
 			this.#inWork.add(answering);
@@ -102,44 +147,29 @@ class RepositorySession implements ServedSession {
 		this.#ending ??= (async () => {
 			this.#calls.end(this.#session().ended.reason);
 			await Promise.allSettled(this.#inWork);
-			this.#sessions.delete(this);
-			await this.#endRun();
+			const { sessions, runs, grants } = this.#shared;
+			sessions.delete(this);
+			await this.#target?.end();
+			if (this.#runKey !== null && runs.get(this.#runKey) === this) runs.delete(this.#runKey);
+			await this.#reading?.[Symbol.asyncDispose]();
+			const granted = [...grants].filter(([, { owner }]) => owner === this);
+			for (const [name] of granted) grants.delete(name);
+			const users = [...sessions].filter((other) => granted.some(([, grant]) => other.#grant === grant));
+			await Promise.allSettled(users.map((other) => other.#endEarly('the backup server does not wait for the run any more')));
 			await Promise.allSettled([...this.#files.values()].map((file) => file[Symbol.asyncDispose]())); // nobody waits for them any more
 			this.#files.clear();
 		})();
 		return this.#ending;
 	}
 
-	async #endRun(): Promise<void> {
-		const run = this.#run;
-		this.#run = null;
-		try {
-			await run?.[Symbol.asyncDispose]();
-		} finally {
-			if (this.#runKey !== null && this.#runs.get(this.#runKey) === this) this.#runs.delete(this.#runKey);
-			this.#runKey = null;
-		}
-	}
-
 	async #answer(method: Method, words: Heard, options: AnswerOptions): Promise<Words> {
+		if (isTargetMethod(method)) {
+			if (!this.#target) throw misunderstood('a run before it is said where');
+			return this.#target.answer(method, words, options);
+		}
 		switch (method) {
 			case 'place':
 				return this.#takePlace(words);
-			case 'begin':
-				return this.#begin(words);
-			case 'has':
-				if (words.bytes.byteLength % hashBytes !== 0) throw misunderstood('hashes');
-				return { bytes: [this.#runNow.has(words.bytes)] };
-			case 'append': {
-				const run = this.#runNow;
-				await run.append(parseRecord(words.bytes, run));
-				return { json: { busyMs: run.times.writeMs } };
-			}
-			case 'commit':
-				return this.#commit(words, options);
-			case 'abort':
-				await this.#endRun();
-				return {};
 			case 'work':
 				return this.#work(words, options);
 			case 'pace': {
@@ -148,91 +178,114 @@ class RepositorySession implements ServedSession {
 				setShare(this.#shares.write, write);
 				return {};
 			}
-			case 'readChunk': {
-				const { base } = this.#runNow;
-				if (!base) throw misunderstood('a chunk where there is no chain');
-				return { bytes: [await base.readChunk(words.bytes)] };
-			}
-			case 'isHurt':
-				return { json: { isHurt: (await this.#runNow.doubts?.isHurt(words.bytes)) ?? false } };
-			case 'isDiskHurt':
-				return { json: { isHurt: (await this.#runNow.doubts?.isDiskHurt(words.bytes)) ?? false } };
+			case 'grant':
+				return this.#giveGrant(words);
+			case 'protect':
+				return this.#protect(words, options);
+			case 'openReading':
+				return this.#openReading(words, options);
+			case 'endReading':
+				return this.#endReading(words);
 			default:
 				return this.#answerFromStorage(method, words);
 		}
 	}
 
 	async #takePlace({ json }: Heard): Promise<Words> {
-		const { path, keys, clientId } = heard(placeWords, json);
-		if (this.#clientId !== null) throw misunderstood('a second repository');
-		this.#clientId = clientId;
-		const admitted = await this.#options.admit(this.#peer, path);
-		// one process at a time speaks for a machine: what an earlier one began has nobody left who waits for it
-		const orphans = [...this.#sessions].filter((other) => other.#peer.id === this.#peer.id && other.#clientId !== null && other.#clientId !== clientId);
-		await Promise.allSettled(orphans.map((other) => other.#endAsOrphan()));
-		this.#folder = { path: admitted, keys };
-		this.#storage = new LocalFolder(this.#folder.path);
-		return { json: this.#storage.properties };
+		const { path, keys, clientId, grant: name } = heard(placeWords, json);
+		if (this.#folder || this.#target) throw misunderstood('a second repository');
+		const grant = name === undefined ? null : this.#shared.grants.get(name);
+		if (grant === undefined || (grant && (grant.peerId !== this.#peer.id || grant.path !== path)))
+			throw new EngineError('auth.refused', `The run into ${path} was not announced, or the backup server has given it up.`);
+		const folder = grant ? grant.folder : { path: await this.#options.admit(this.#peer, path), keys };
+		await this.#claim(clientId);
+		this.#target = new TargetService({ folder, shares: this.#shares, only: grant?.run ?? null, onBegin: (spec) => this.#makeWay(folder, spec) });
+		this.#grant = grant;
+		const storage = new LocalFolder(folder.path);
+		if (!grant) {
+			this.#folder = folder;
+			this.#storage = storage;
+		}
+		return { json: storage.properties };
 	}
 
-	#endAsOrphan(): Promise<void> {
-		this.#session().end(new EngineError('connection.lost', 'the process that asked has been started anew'));
+	/** One process at a time speaks for a machine: what an earlier one began has nobody left who waits for it. */
+	async #claim(clientId: string): Promise<void> {
+		if (this.#clientId !== null) throw misunderstood('a second beginning');
+		this.#clientId = clientId;
+		const isOrphan = (other: RepositorySession): boolean => other.#peer.id === this.#peer.id && other.#clientId !== null && other.#clientId !== clientId;
+		const orphans = [...this.#shared.sessions].filter(isOrphan);
+		await Promise.allSettled(orphans.map((other) => other.#endEarly('the process that asked has been started anew')));
+	}
+
+	#endEarly(why: string): Promise<void> {
+		this.#session().end(new EngineError('connection.lost', why));
 		return this.ended();
+	}
+
+	async #makeWay({ path }: KeyedFolder, { job, objects }: BeginWords): Promise<void> {
+		const key = JSON.stringify([path, job.id, objects]);
+		const { runs } = this.#shared;
+		for (let other = runs.get(key); other && other !== this; other = runs.get(key)) {
+			other.#session().end(new EngineError('busy.job', 'the job was begun anew'));
+			await other.ended();
+		}
+		runs.set(key, this);
+		this.#runKey = key;
+	}
+
+	async #giveGrant({ json }: Heard): Promise<Words> {
+		const { peerId, run } = heard(grantWords, json);
+		if (!this.#folder) throw misunderstood('a grant before it is said where');
+		const grant = randomBytes(16).toString('hex');
+		this.#shared.grants.set(grant, { owner: this, peerId, path: this.#folder.path, folder: this.#folder, run });
+		return { json: { grant } satisfies typeof grantAnswer._zod.input };
+	}
+
+	get #source(): HostedSource {
+		const { source } = this.#options;
+		if (source === null) throw new EngineError('connection.refused', 'Nothing of this machine is protected.');
+		source.admit(this.#peer);
+		return source;
+	}
+
+	async #protect({ json }: Heard, { signal, news }: AnswerOptions): Promise<Words> {
+		const source = this.#source;
+		const words = heard(protectWords, json);
+		await this.#claim(words.clientId);
+		const observers = words.run.objects.map((_, observer) => {
+			const tell = (told: typeof protectNews._zod.input.news): void => news({ observer, news: told } satisfies typeof protectNews._zod.input);
+			return { ...observerOver(tell), mode: (of: RunMode) => tell({ what: 'mode', of }) };
+		});
+		const outcomes: typeof protectOutcomes._zod.input = [...(await source.protect(words, this.#calls, observers, { signal, shares: this.#shares }))];
+		return { json: outcomes };
+	}
+
+	async #endReading({ json }: Heard): Promise<Words> {
+		const { isRead } = heard(endReadingWords, json);
+		const reading = this.#reading;
+		this.#reading = null;
+		try {
+			if (isRead) await reading?.complete();
+		} finally {
+			await reading?.[Symbol.asyncDispose]();
+		}
+		return {};
+	}
+
+	async #openReading({ json }: Heard, { signal, news }: AnswerOptions): Promise<Words> {
+		const source = this.#source;
+		const wish = heard(readingWish, json);
+		await this.#claim(wish.clientId);
+		const onNote = (message: string, isWarning: boolean): void => news({ message, isWarning } satisfies typeof readingNews._zod.input);
+		this.#reading = await source.openReading(wish, { signal, onNote });
+		return { json: readingAnswer.parse({ sources: this.#reading.sources }) };
 	}
 
 	async #work({ json }: Heard, { signal, news }: AnswerOptions): Promise<Words> {
 		const work = heard(workWords, json);
 		if (!this.#folder) throw misunderstood('work before it is said where');
 		return { json: await this.#options.work(work, this.#folder, observerOver(news), { signal, shares: this.#shares }) };
-	}
-
-	async #begin({ json }: Heard): Promise<Words> {
-		const spec = heard(beginWords, json);
-		if (!this.#folder || this.#run || this.#isBeginning) throw misunderstood('a second run');
-		this.#isBeginning = true;
-		try {
-			const key = `${this.#folder.path}\0${spec.job.id}`;
-			for (let other = this.#runs.get(key); other; other = this.#runs.get(key)) {
-				other.#session().end(new EngineError('busy.job', 'the job was begun anew'));
-				await other.ended();
-			}
-			this.#runs.set(key, this);
-			this.#runKey = key;
-			const run = await LocalRun.begin({ ...spec, repositoryPath: this.#folder }, { shares: this.#shares });
-			this.#run = run;
-			const { actual, fallbackReason, previous, cipher, base, doubts } = run;
-			const begun: typeof begunWords._zod.input = {
-				actual,
-				fallbackReason,
-				previous: [...previous],
-				keys: cipher ? sayChainKeys(cipher.keys) : null,
-				hasBase: base !== null,
-				lostChunks: doubts?.lostChunks ?? null,
-			};
-			return { json: begun };
-		} catch (error) {
-			await this.#endRun();
-			throw error;
-		} finally {
-			this.#isBeginning = false;
-		}
-	}
-
-	async #commit({ json }: Heard, { signal, news }: AnswerOptions): Promise<Words> {
-		const { points } = heard(commitWords, json);
-		const progress = {
-			begins: (part: string) => news({ what: 'begins', part }),
-			expects: (bytes: number) => news({ what: 'expects', bytes }),
-			moved: (bytes: number) => news({ what: 'moved', bytes }),
-		};
-		await this.#runNow.commit(points, { signal, progress });
-		await this.#endRun();
-		return {};
-	}
-
-	get #runNow(): LocalRun {
-		if (!this.#run) throw misunderstood('a run that has not begun');
-		return this.#run;
 	}
 
 	async #answerFromStorage(
@@ -301,42 +354,4 @@ class RepositorySession implements ServedSession {
 		if (!file) throw misunderstood('a file that is not open');
 		return file;
 	}
-}
-
-const misunderstood = (what: string): EngineError =>
-	new EngineError('connection.lost', `The other side does not keep to the protocol: it asks for ${what}.`, {
-		hint: 'Update Holdfast on both sides to the same version.',
-	});
-
-/**
- * A record as it is to lie in the file, before it the names of its chunks:
- * number of chunks, u32 · per chunk: hash, 32 bytes; length, u32 · the record with its header.
- */
-export function sayRecord({ sealed, chunks }: SealedRecord): Uint8Array[] {
-	const names = Buffer.alloc(4 + chunks.length * entryBytes);
-	names.writeUInt32LE(chunks.length, 0);
-	chunks.forEach(({ hash, rawBytes }, i) => {
-		names.set(hash, 4 + i * entryBytes);
-		names.writeUInt32LE(rawBytes, 4 + i * entryBytes + hashBytes);
-	});
-	return [names, sealed];
-}
-const entryBytes = hashBytes + 4;
-
-function parseRecord(bytes: Buffer, { cipher }: LocalRun): SealedRecord {
-	const count = bytes.byteLength < 4 ? 0 : bytes.readUInt32LE(0);
-	if (count === 0 || count > maxChunksPerRecord || bytes.byteLength < 4 + count * entryBytes) throw misunderstood('a record without chunks');
-	const sealed = bytes.subarray(4 + count * entryBytes);
-	const header = parseRecordHeader(sealed, 'a record from the wire', 0, cipher);
-	const chunks: PlacedChunk[] = [];
-	let rawOffset = 0;
-	for (let i = 0; i < count; i++) {
-		const at = 4 + i * entryBytes;
-		const rawBytes = bytes.readUInt32LE(at + hashBytes);
-		chunks.push({ hash: bytes.subarray(at, at + hashBytes), rawOffset, rawBytes });
-		rawOffset += rawBytes;
-	}
-	if (header.type !== 'chunks' || rawOffset + directoryBytes(count) !== header.rawBytes || sealed.byteLength !== recordHeaderBytes + header.storedBytes)
-		throw misunderstood('a record whose parts do not fit together');
-	return { sealed, header, chunks };
 }

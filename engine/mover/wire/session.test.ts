@@ -8,7 +8,7 @@ import { EngineError, isEngineError } from '../../base/index.ts';
 import { FakeClock, settle } from '../../base/testing.ts';
 import { seededRandom as chance } from '../../repository/testing/random.ts';
 import { type OpenOptions, openSession } from './client.ts';
-import { encodeFrameHeader, encodePreface, FrameParser, frameHeaderBytes, parseFrameHeader, prefaceBytes } from './frame.ts';
+import { encodeFrameHeader, encodePreface, FrameParser, frameHeaderBytes, parseFrameHeader, prefaceBytes, protocolVersion } from './frame.ts';
 import { clientPatienceMs, resumeMs, type Session, windowBytes } from './session.ts';
 import { BadProxy, connectTo, hostOn } from './testing.ts';
 
@@ -187,8 +187,8 @@ test('the other side is held back when it does not take what is sent', async (t)
 
 test('another version is refused on both sides with a message that says which to update', async (t) => {
 	for (const [version, side] of [
-		[2, 'on the host'],
-		[0, 'on this machine'],
+		[protocolVersion + 1, 'on the host'],
+		[protocolVersion - 1, 'on this machine'],
 	] as const) {
 		const { port } = await listener(t);
 		await assert.rejects(
@@ -206,7 +206,7 @@ test('who does not know the name of a session does not get in, and a session tha
 	const stranger = await connectTo(there.port)({ signal: new AbortController().signal });
 	t.after(() => stranger.destroy());
 	const body = Buffer.from(JSON.stringify({ session: 'ab'.repeat(32) }));
-	stranger.write(encodePreface({ version: 1, product: '1.0.0' }));
+	stranger.write(encodePreface({ version: protocolVersion, product: '1.0.0' }));
 	stranger.write(encodeFrameHeader({ type: 'hello', payloadBytes: body.byteLength, sequence: 0, payloadCrc: crc32(body) }));
 	stranger.write(body);
 	const answer: Buffer[] = [];
@@ -226,7 +226,7 @@ test('whatever comes in, the host neither throws nor takes memory for it, and go
 	const { host, port } = await hostOn(t, { serve: () => ({ take: async () => undefined, ended: async () => undefined }) });
 	const greeting = Buffer.from(JSON.stringify({ session: null }));
 	const opening = Buffer.concat([
-		encodePreface({ version: 1, product: 'x' }),
+		encodePreface({ version: protocolVersion, product: 'x' }),
 		encodeFrameHeader({ type: 'hello', payloadBytes: greeting.byteLength, sequence: 0, payloadCrc: crc32(greeting) }),
 		greeting,
 	]);
@@ -237,7 +237,10 @@ test('whatever comes in, the host neither throws nor takes memory for it, and go
 		Buffer.concat([opening, encodeFrameHeader(huge)]),
 		Buffer.concat([opening, encodeFrameHeader(far)]),
 		Buffer.concat([opening, opening.subarray(prefaceBytes)]), // greets twice
-		Buffer.concat([encodePreface({ version: 1, product: 'x' }), encodeFrameHeader({ type: 'message', payloadBytes: 10, sequence: 0, payloadCrc: 0 })]),
+		Buffer.concat([
+			encodePreface({ version: protocolVersion, product: 'x' }),
+			encodeFrameHeader({ type: 'message', payloadBytes: 10, sequence: 0, payloadCrc: 0 }),
+		]),
 		...Array.from({ length: 200 }, () => {
 			const bytes = Buffer.concat([opening, randomBytes(random(100))]);
 			for (let i = random(4); i >= 0; i--) bytes[random(bytes.byteLength)] = random(256);
@@ -265,7 +268,7 @@ test('a frame is cut out of the stream whatever the pieces that it comes in; a h
 	const random = seededRandom(seed);
 	const payloads = Array.from({ length: 50 }, () => randomBytes(random(3) === 0 ? 0 : random(5000)));
 	const stream = Buffer.concat([
-		encodePreface({ version: 1, product: '1.0.0' }),
+		encodePreface({ version: protocolVersion, product: '1.0.0' }),
 		...payloads.flatMap((payload, sequence) => [
 			encodeFrameHeader({ type: 'message', payloadBytes: payload.byteLength, sequence, payloadCrc: crc32(payload) }),
 			payload,

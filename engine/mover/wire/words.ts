@@ -1,8 +1,19 @@
 /** What is said in the questions about a repository, as the answering side checks it. Shared by both sides. */
 import { z } from 'zod';
 import { EngineError } from '../../base/index.ts';
-import { bottleneck, chainMethod, checkResult, damagedStructure, itemWarning, sessionStep, sourceSpec, stepPart, taskCounters } from '../../contract/index.ts';
-import { type ChainKeys, pointManifest } from '../../format/index.ts';
+import {
+	bottleneck,
+	chainMethod,
+	checkResult,
+	damagedStructure,
+	itemWarning,
+	machineRef,
+	sessionStep,
+	sourceSpec,
+	stepPart,
+	taskCounters,
+} from '../../contract/index.ts';
+import { type ChainKeys, type KeyRing, pointManifest } from '../../format/index.ts';
 import type { RemotePlace } from './place.ts';
 
 const base64 = z.base64().transform((text) => new Uint8Array(Buffer.from(text, 'base64')));
@@ -14,17 +25,23 @@ const relativePath = z
 	.max(4096)
 	.refine((path) => !path.includes('\0') && !path.startsWith('/') && !path.split(/[/\\]/).includes('..'), 'a path must stay within the repository');
 
-export const placeWords = z.object({
-	path: z.string().min(1).max(4096),
-	clientId: z.string().min(1).max(64),
-	keys: z
-		.array(z.object({ id: z.string().max(64), secret: base64, slots: z.array(z.object({ kind: z.enum(['password', 'recovery']), bytes: base64 })).max(8) }))
-		.max(1000),
-});
-export const sayPlace = ({ path, keys, clientId }: RemotePlace): z.input<typeof placeWords> => ({
+export const folderPath = z.string().min(1).max(4096);
+export const clientId = z.string().min(1).max(64);
+export const keysWords = z
+	.array(z.object({ id: z.string().max(64), secret: base64, slots: z.array(z.object({ kind: z.enum(['password', 'recovery']), bytes: base64 })).max(8) }))
+	.max(1000);
+export const sayKeys = (keys: KeyRing): z.input<typeof keysWords> =>
+	keys.map(({ id, secret, slots }) => ({ id, secret: text(secret), slots: slots.map(({ kind, bytes }) => ({ kind, bytes: text(bytes) })) }));
+
+/** Chance: who names it may make the run that it was given for. */
+export const grantName = z.string().regex(/^[0-9a-f]{32}$/);
+
+export const placeWords = z.object({ path: folderPath, clientId, keys: keysWords, grant: grantName.optional() });
+export const sayPlace = ({ path, keys, clientId, grant }: RemotePlace): z.input<typeof placeWords> => ({
 	path,
 	clientId,
-	keys: keys.map(({ id, secret, slots }) => ({ id, secret: text(secret), slots: slots.map(({ kind, bytes }) => ({ kind, bytes: text(bytes) })) })),
+	keys: sayKeys(keys),
+	...(grant !== undefined && { grant }),
 });
 
 export const propertiesWords = z.object({ place: z.string(), randomWrite: z.boolean(), knowsSpace: z.boolean() });
@@ -37,6 +54,7 @@ const suspects = z
 export const beginWords = z.object({
 	job: z.object({ id: z.string().regex(/^[\w-]{1,64}$/), name: z.string().min(1).max(1000) }),
 	objects: z.array(sourceSpec).min(1).max(10_000),
+	machine: machineRef.optional(),
 	method: chainMethod,
 	differential: z.boolean(),
 	singleFile: z.boolean(),
@@ -47,6 +65,7 @@ export const beginWords = z.object({
 	keyId: z.string().max(64).nullable(),
 	now: z.number().int(),
 });
+export type BeginWords = z.output<typeof beginWords>;
 
 const chainKeysWords = z.object({ names: base64, payloads: base64, headers: base64 });
 export const sayChainKeys = ({ names, payloads, headers }: ChainKeys): z.input<typeof chainKeysWords> => ({

@@ -71,7 +71,7 @@ export function AddMachineDialog({ onClose, onAdded }: { readonly onClose: () =>
 				failure={add.error ? errorShapeOf(add.error) : null}
 				isReady={token !== undefined}
 				onChange={() => add.reset()}
-				onSubmit={(settings) => token !== undefined && add.mutate({ settings, token })}
+				onSubmit={(settings) => token !== undefined && add.mutate({ settings: { ...settings, maxTasks: null }, token })}
 				onClose={onClose}
 			/>
 		</Modal>
@@ -101,7 +101,7 @@ export function EditMachineDialog({ machine, onClose }: { readonly machine: Mach
 				failure={update.error ? errorShapeOf(update.error) : null}
 				isReady
 				onChange={() => update.reset()}
-				onSubmit={(next) => update.mutate({ id: base.id, revision: base.revision, settings: next })}
+				onSubmit={(next) => update.mutate({ id: base.id, revision: base.revision, settings: { ...next, maxTasks: settings.maxTasks } })}
 				onClose={onClose}
 			/>
 		</Modal>
@@ -126,7 +126,7 @@ function MachineForm({
 	readonly isReady: boolean;
 	readonly failure: ErrorShape | null;
 	readonly onChange: () => void;
-	readonly onSubmit: (settings: MachineSettings) => void;
+	readonly onSubmit: (settings: Omit<MachineSettings, 'maxTasks'>) => void;
 	readonly onClose: () => void;
 }): ReactNode {
 	const [typed, setTyped] = useState(initial);

@@ -10,6 +10,7 @@ const titles: Record<keyof Draft, string> = {
 	name: 'Name',
 	description: 'Description',
 	sources: 'What',
+	machineId: 'On the machine',
 	exclude: 'Leave out',
 	snapshot: 'Read from',
 	quiesce: 'Consistency',

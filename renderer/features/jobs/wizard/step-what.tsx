@@ -1,4 +1,4 @@
-import { ActionIcon, Button, TagsInput, TextInput } from '@mantine/core';
+import { ActionIcon, Button, Select, TagsInput, TextInput } from '@mantine/core';
 import { IconArrowUp, IconDeviceSdCard, IconDisc, IconFile, IconFolder, IconFolderOpen, IconServer, IconX } from '@tabler/icons-react';
 import { keepPreviousData, useQueries, useQuery } from '@tanstack/react-query';
 import { type ReactNode, useMemo, useState } from 'react';
@@ -66,10 +66,28 @@ export function StepWhat({ draft, change, errors, warnings }: StepProps): ReactN
 	const remove = (removed: ReadonlySet<string>): void => change({ sources: draft.sources.filter((source) => !removed.has(key(source))) });
 	return (
 		<div className={classes.what}>
-			<Browser path={path} onPath={setPath} chosen={draft.sources} onAdd={add} onRemove={remove} />
+			<Browser
+				machineId={draft.machineId}
+				machineError={errors.machineId}
+				onMachine={(machineId) => {
+					setPath(null);
+					change({ machineId, sources: [] }); // what was chosen are paths of the other machine
+				}}
+				path={path}
+				onPath={setPath}
+				chosen={draft.sources}
+				onAdd={add}
+				onRemove={remove}
+			/>
 			<div className={classes.basket}>
 				<h3>Protected by this job</h3>
-				<Chosen draft={draft.sources} errors={errors} warnings={warnings} onRemove={(source) => remove(new Set([key(source)]))} />
+				<Chosen
+					draft={draft.sources}
+					isHere={draft.machineId === null}
+					errors={errors}
+					warnings={warnings}
+					onRemove={(source) => remove(new Set([key(source)]))}
+				/>
 				<TagsInput
 					mt="lg"
 					label="Leave out"
@@ -88,6 +106,9 @@ export function StepWhat({ draft, change, errors, warnings }: StepProps): ReactN
 }
 
 type BrowserProps = {
+	readonly machineId: string | null;
+	readonly machineError: string | undefined;
+	readonly onMachine: (machineId: string | null) => void;
 	readonly path: string | null;
 	readonly onPath: (path: string | null) => void;
 	readonly chosen: readonly Source[];
@@ -95,10 +116,37 @@ type BrowserProps = {
 	readonly onRemove: (keys: ReadonlySet<string>) => void;
 };
 
-function Browser({ path, onPath, chosen, onAdd, onRemove }: BrowserProps): ReactNode {
+/** Stands for the machine of the server, which has no id. */
+const theServer = 'server';
+
+/** On which machine the sources lie; shown where there is a choice. */
+function MachineChoice({ machineId, machineError, onMachine }: Pick<BrowserProps, 'machineId' | 'machineError' | 'onMachine'>): ReactNode {
+	const machines = useQuery(useTRPC().machines.list.queryOptions());
+	const names = (machines.data ?? []).map(({ id, settings, state }) => ({
+		value: id,
+		label: state === 'online' ? settings.name : `${settings.name} (offline)`,
+	}));
+	if (names.length === 0 && machineId === null) return null;
+	const isKnown = machineId === null || names.some(({ value }) => value === machineId);
+	return (
+		<Select
+			className={classes.machine ?? ''}
+			aria-label="Machine that the sources lie on"
+			data={[{ value: theServer, label: 'This server' }, ...names, ...(isKnown ? [] : [{ value: machineId, label: 'A machine that is not known any more' }])]}
+			value={machineId ?? theServer}
+			onChange={(value) => value !== null && onMachine(value === theServer ? null : value)}
+			allowDeselect={false}
+			error={machineError}
+		/>
+	);
+}
+
+function Browser({ machineId, machineError, onMachine, path, onPath, chosen, onAdd, onRemove }: BrowserProps): ReactNode {
 	const trpc = useTRPC();
 	// The folder before stays in view until the next one is there.
-	const places = useQuery(trpc.places.list.queryOptions({ path }, { placeholderData: keepPreviousData }));
+	const here = useQuery(trpc.places.list.queryOptions({ path }, { placeholderData: keepPreviousData, enabled: machineId === null }));
+	const there = useQuery(trpc.machines.places.queryOptions({ id: machineId ?? '', path }, { placeholderData: keepPreviousData, enabled: machineId !== null }));
+	const places = machineId === null ? here : there;
 	const [typed, setTyped] = useState<string | null>(null);
 	const entries = places.data?.entries;
 	const selected = useMemo(() => {
@@ -125,17 +173,18 @@ function Browser({ path, onPath, chosen, onAdd, onRemove }: BrowserProps): React
 		if (removed.size > 0) onRemove(removed);
 		else onAdd(added);
 	};
-	const here = (typed ?? path ?? '').trim();
+	const named = (typed ?? path ?? '').trim();
 	return (
 		<div className={classes.browser}>
+			<MachineChoice machineId={machineId} machineError={machineError} onMachine={onMachine} />
 			<div className={classes.pathBar}>
 				<ActionIcon variant="default" size={30} disabled={path === null} onClick={() => open(places.data?.parent ?? null)} aria-label="To the folder above">
 					<IconArrowUp size={16} />
 				</ActionIcon>
 				<TextInput
 					className={classes.grow ?? ''}
-					aria-label="Path on the server"
-					placeholder="Volumes and disks of the server. Type a path, or choose below."
+					aria-label={machineId === null ? 'Path on the server' : 'Path on the machine'}
+					placeholder="Volumes and disks. Type a path, or choose below."
 					value={typed ?? path ?? ''}
 					onChange={(event) => setTyped(event.currentTarget.value)}
 					onKeyDown={(event) => {
@@ -149,7 +198,7 @@ function Browser({ path, onPath, chosen, onAdd, onRemove }: BrowserProps): React
 				<Button variant="default" disabled={typed === null} onClick={go}>
 					Go
 				</Button>
-				<Button variant="light" disabled={here === ''} onClick={() => onAdd([{ kind: looksLikeDisk(here) ? 'disk' : 'folder', path: here }])}>
+				<Button variant="light" disabled={named === ''} onClick={() => onAdd([{ kind: looksLikeDisk(named) ? 'disk' : 'folder', path: named }])}>
 					Add this path
 				</Button>
 			</div>
@@ -191,14 +240,17 @@ const keyOf = (entry: PlaceEntry): string => {
 
 type ChosenProps = {
 	readonly draft: readonly Source[];
+	/** On the machine of the server: only there it is added up beforehand how large they are. */
+	readonly isHere: boolean;
 	readonly errors: Readonly<Record<string, string>>;
 	readonly warnings: Readonly<Record<string, string>>;
 	readonly onRemove: (source: Source) => void;
 };
 
-function Chosen({ draft, errors, warnings, onRemove }: ChosenProps): ReactNode {
+function Chosen({ draft, isHere, errors, warnings, onRemove }: ChosenProps): ReactNode {
 	const trpc = useTRPC();
-	const sizes = useQueries({ queries: draft.map((source) => trpc.places.measure.queryOptions({ source }, { staleTime: Number.POSITIVE_INFINITY })) });
+	const measured = isHere ? draft : [];
+	const sizes = useQueries({ queries: measured.map((source) => trpc.places.measure.queryOptions({ source }, { staleTime: Number.POSITIVE_INFINITY })) });
 	if (draft.length === 0)
 		return (
 			<div className={classes.hint} data-error={errors.sources ? true : undefined} role={errors.sources ? 'alert' : undefined}>

@@ -1,0 +1,55 @@
+/** The composition root of a data mover: the process on a managed machine, with a small folder of its own and no database. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock, Log } from './base/index.ts';
+import { type MoverFolder, type MoverHost, openMoverFolder, openMoverJournal, type PairingToken, startMover } from './infra/index.ts';
+import { hostData } from './places/index.ts';
+import { openPlatform } from './platform/index.ts';
+import { Requestor, Snapshots, VolumeSlots } from './snapshot/index.ts';
+import { BtrfsProvider } from './snapshot/providers/btrfs/index.ts';
+import { ReflinkProvider } from './snapshot/providers/reflink/index.ts';
+import { mariadbWriters } from './snapshot/writers/mariadb/writer.ts';
+import { postgresqlWriters } from './snapshot/writers/postgresql/writer.ts';
+import { scriptWriters } from './snapshot/writers/script.ts';
+import { sqliteWriters } from './snapshot/writers/sqlite.ts';
+
+export type DataMoverOptions = {
+	/** Of this data mover alone. */
+	readonly folder: string;
+	readonly listen: { readonly host: string; readonly port: number };
+	/** Pairs it with the backup server that has made it. */
+	readonly token: PairingToken | null;
+	readonly product: string;
+	readonly clock: Clock;
+	readonly log: Log;
+};
+
+export type DataMover = AsyncDisposable & Pick<MoverHost, 'address' | 'paired' | 'dismissed'> & { readonly folder: Pick<MoverFolder, 'path' | 'membership'> };
+
+/** Undoes what a death left of snapshots, then listens. `busy.data-folder`, `data-folder.unusable`, `auth.*`, `usage.*`. */
+export async function openDataMover({ folder: path, listen, token, product, clock, log }: DataMoverOptions): Promise<DataMover> {
+	const platform = openPlatform();
+	await using stack = new AsyncDisposableStack();
+	const folder = stack.use(await openMoverFolder(path, platform.locks, clock.now()));
+	const writersFolder = join(folder.path, 'writers');
+	await rm(writersFolder, { recursive: true, force: true }); // what a death left on its way to a point
+	const snapshots = new Snapshots({
+		requestor: new Requestor({ journal: await openMoverJournal(folder.path), slots: new VolumeSlots(), clock, log }),
+		providers: [new BtrfsProvider(), new ReflinkProvider()],
+		isDevice: () => false,
+		writers: [postgresqlWriters(writersFolder), mariadbWriters, sqliteWriters, scriptWriters],
+		machines: null, // virtual machines are read by the backup server
+		settings: { all: async () => new Map(), put: () => Promise.reject(new Error('Defect: nothing is chosen here')) },
+		disks: platform.disks,
+		clock,
+		log,
+	});
+	await snapshots.cleanUp();
+	const data = stack.use(await hostData({ folder, snapshots, product, now: clock.now() }));
+	const mover = stack.use(
+		await startMover({ folder, listen, token, product, platform, clock, log, acceptData: (socket, peerId) => data.accept(socket, peerId) }),
+	);
+	const resources = stack.move();
+	const { address, paired, dismissed } = mover;
+	return { address, paired, dismissed, folder, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+}

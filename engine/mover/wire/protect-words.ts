@@ -1,0 +1,92 @@
+/** What is said when a machine is told to protect what lies on it, as the side that hears it checks it. */
+import { z } from 'zod';
+import {
+	bottleneck,
+	compression,
+	itemWarning,
+	quiesceMode,
+	runMode,
+	snapshotMode,
+	snapshotUse,
+	sourceSpec,
+	taskCounters,
+	writerSpec,
+} from '../../contract/index.ts';
+import { beginWords, clientId, folderPath, grantName, keysWords, workNews } from './words.ts';
+
+const count = z.number().int().nonnegative();
+const globs = z.array(z.string().min(1).max(32_768)).max(1000);
+const anyPath = z.string().min(1).max(32_768);
+
+const view = z.object({ path: anyPath, at: anyPath.nullable(), instantAt: z.number().nullable(), hasOrigins: z.boolean() });
+/** Where one object is read, and what that is worth. */
+export const objectSource = z.object({
+	views: z.array(view).max(100_000),
+	consistency: z.enum(['application', 'file-system', 'crash']),
+	snapshot: snapshotUse,
+});
+
+/** Where the backup files go: to who asks, into a folder of this machine, or to a third one. */
+const target = z.discriminatedUnion('kind', [
+	z.object({ kind: z.literal('asker') }),
+	z.object({ kind: z.literal('own'), path: folderPath, keys: keysWords }),
+	z.object({
+		kind: z.literal('other'),
+		machine: z.object({
+			id: z.string().min(1).max(64),
+			name: z.string().max(200),
+			host: z.string().min(1).max(253),
+			port: z.number().int().min(1).max(65_535),
+		}),
+		path: folderPath,
+		grant: grantName,
+		connections: z.number().int().min(1).max(16),
+	}),
+]);
+
+export const protectWords = z.object({
+	clientId,
+	target,
+	run: beginWords.extend({
+		suspects: beginWords.shape.suspects.unwrap(),
+		sessionId: z.string().min(1).max(64),
+		exclude: globs,
+		sources: z.array(objectSource.nullable()).max(10_000),
+		blockSizeBytes: count.min(4096).max(16 * 1024 * 1024),
+		compression,
+		storeUnused: z.boolean(),
+		reason: z.string().max(10_000),
+	}),
+});
+export type ProtectWords = z.output<typeof protectWords>;
+
+/** What the observer of an object hears. */
+export const protectNews = z.object({
+	observer: count,
+	news: z.union([z.object({ what: z.literal('mode'), of: runMode }), workNews]),
+});
+
+export const protectOutcomes = z
+	.array(z.object({ object: sourceSpec, pointId: z.string().min(1).max(16), mode: runMode, counters: taskCounters, bottleneck }))
+	.max(10_000);
+
+/** Lets another machine make one run into the repository of this session, as long as this session lives. */
+export const grantWords = z.object({ peerId: z.string().min(1).max(64), run: beginWords });
+export const grantAnswer = z.object({ grant: grantName });
+
+export const readingWish = z.object({
+	clientId,
+	sessionId: z.string().min(1).max(64),
+	sources: z.array(sourceSpec).min(1).max(10_000),
+	mode: snapshotMode,
+	quiesce: quiesceMode,
+	requireConsistent: z.boolean(),
+	writers: z.array(writerSpec).max(100),
+	exclude: globs,
+});
+export type ReadingWish = z.output<typeof readingWish>;
+export const readingAnswer = z.object({ sources: z.array(objectSource).max(10_000) });
+export type OpenedReading = z.output<typeof readingAnswer>;
+/** `isRead`: applications may forget what they kept for it. */
+export const endReadingWords = z.object({ isRead: z.boolean() });
+export const readingNews = z.object({ message: itemWarning.shape.message, isWarning: z.boolean() });

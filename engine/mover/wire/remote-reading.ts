@@ -1,0 +1,76 @@
+import { systemClock } from '../../base/index.ts';
+import { Calls } from './calls.ts';
+import { openSession } from './client.ts';
+import { dial } from './dial.ts';
+import type { SourceMachine } from './place.ts';
+import { type OpenedReading, type ReadingWish, readingAnswer, readingNews } from './protect-words.ts';
+import type { ReachOptions } from './remote-repository.ts';
+import type { Session } from './session.ts';
+import { heard } from './words.ts';
+
+/** How long the other side may take to release what it holds. */
+const endMs = 60_000;
+
+type OpenOptions = ReachOptions & { readonly signal: AbortSignal; readonly onNote: (message: string, isWarning: boolean) => void };
+
+/** Snapshots that a data mover on another machine has made of what lies there. It holds them until this is disposed, or the session is lost for good. */
+export class RemoteReading implements AsyncDisposable {
+	readonly sources: OpenedReading['sources'];
+	readonly #calls: Calls;
+	readonly #session: Session;
+	#isOver = false;
+
+	private constructor({ sources }: OpenedReading, calls: Calls, session: Session) {
+		this.sources = sources;
+		this.#calls = calls;
+		this.#session = session;
+	}
+
+	/** @throws `snapshot.*`, `connection.*`, `auth.*`, the signal's reason */
+	static async open(
+		{ mover, product, clientId }: SourceMachine,
+		wish: Omit<ReadingWish, 'clientId'>,
+		{ signal, onNote, connect = dial(mover), clock }: OpenOptions,
+	): Promise<RemoteReading> {
+		const calls: Calls = new Calls(() => session);
+		signal.throwIfAborted();
+		const session: Session = await openSession({
+			connect,
+			peer: mover.name,
+			product,
+			connectionCount: 1,
+			onMessage: (message) => calls.take(message),
+			clock,
+		});
+		session.ended.addEventListener('abort', () => calls.end(session.ended.reason), { once: true });
+		try {
+			const onNews = (json: unknown): void => {
+				const { message, isWarning } = heard(readingNews, json);
+				onNote(message, isWarning);
+			};
+			const { json } = await calls.ask('openReading', { json: { clientId, ...wish } }, { signal, onNews });
+			return new RemoteReading(heard(readingAnswer, json), calls, session);
+		} catch (error) {
+			session.end();
+			throw error;
+		}
+	}
+
+	/** All was read: applications are told, and snapshots released. */
+	async complete(): Promise<void> {
+		await this.#end(true);
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		await this.#end(false).catch(() => undefined); // the end of the session does the same, only later
+		this.#session.end();
+	}
+
+	async #end(isRead: boolean): Promise<void> {
+		if (this.#isOver) return;
+		this.#isOver = true;
+		const patience = new AbortController();
+		const limit = systemClock.sleep(endMs, { signal: patience.signal }).catch(() => undefined); // it was in time
+		await Promise.race([this.#calls.ask('endReading', { json: { isRead } }), limit]).finally(() => patience.abort());
+	}
+}
