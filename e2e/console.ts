@@ -71,6 +71,7 @@ export class Console {
 		await this.next('Where');
 		await this.page.getByRole('radio', { name: repository }).click();
 		await this.next('Chain and retention');
+		await this.next('Consistency');
 		await this.next('Schedule');
 		await this.next('Summary');
 		if (runNow) await this.page.getByLabel('Run it now').check();

@@ -35,6 +35,7 @@ test('an encrypted job is made in the wizard and restored, and another installat
 			await page.getByText('This is not the same.').waitFor();
 			await page.getByLabel('The same again').fill(password);
 			await photograph(page, 'encryption-wizard');
+			await console.next('Consistency');
 			await console.next('Schedule');
 			await console.next('Summary');
 			await page.getByText('Encrypted with a new password of its own').waitFor();

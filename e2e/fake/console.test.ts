@@ -117,14 +117,38 @@ consoleTest('the wizard keeps one at a step until the engine finds nothing wrong
 	await next.click();
 	await page.getByText('The next 8 weeks').waitFor();
 	await next.click();
+	const reading = page.getByRole('region', { name: 'What the next run reads from' });
+	await reading.getByText('clones of files (reflink)').waitFor();
+	await page.getByRole('radio', { name: /^Live/ }).click();
+	await reading.getByText('live', { exact: true }).waitFor();
+	await page.getByRole('switch', { name: /Fail rather than/ }).click();
+	await next.click();
+	await page.getByText('What is read live is not consistent.').waitFor();
+	await page.getByRole('radio', { name: /^A snapshot of one provider/ }).click();
+	await page.getByRole('combobox', { name: 'Provider' }).click();
+	await page.getByRole('option', { name: /^clones of files/ }).click();
+	await page.getByRole('textbox', { name: 'Script, by its whole path' }).fill('app.sh');
+	await page.keyboard.press('Enter');
+	await next.click();
+	await page.getByText('It needs the whole path of a script.').waitFor();
+	await page.getByRole('button', { name: 'Do not ask app.sh' }).click();
+	await page.getByRole('textbox', { name: 'Script, by its whole path' }).fill('/etc/app.sh');
+	await page.getByRole('textbox', { name: 'At most' }).fill('30');
+	await page.keyboard.press('Enter');
+	await next.click();
 	await page.getByText('The coming week', { exact: true }).waitFor();
 	await next.click();
 	await page.getByText('--source folder:/srv/www').waitFor();
+	await page.getByText("--writer 'script:/etc/app.sh?timeout=30'").waitFor();
 	await page.getByRole('button', { name: 'Create the job' }).click();
 	await page.getByText('Web pages was created').waitFor();
 	const created = (await api.jobs.list.query()).find(({ settings }) => settings.name === 'Web pages');
 	assert.deepEqual(created?.settings.sources, [{ kind: 'folder', path: '/srv/www' }]);
 	assert.equal(created?.settings.schedule?.cron, '0 22 * * *');
+	assert.deepEqual(
+		[created?.settings.snapshot, created?.settings.requireConsistent, created?.settings.writers],
+		['reflink', true, ['script:/etc/app.sh?timeout=30']],
+	);
 });
 
 consoleTest('whoever leaves the wizard with changes is asked first, whichever way out; without changes nobody is', async (page, { url }) => {

@@ -182,12 +182,20 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 				for (const [otherId, other] of state.jobs)
 					if (otherId !== id && name?.trim().toLowerCase() === other.settings.name.toLowerCase())
 						errors.name = `Another job is called “${other.settings.name}”.`;
-				for (const [i, { path }] of sources.entries()) {
+				for (const [i, { kind, path }] of sources.entries()) {
+					if (kind === 'vm') continue;
 					const place = path.startsWith('/dev/') || /\.(qcow2|raw|img)$/.test(path) ? true : listPlaces(path, Date.now());
 					if (!place) errors[`sources.${i}.path`] = `${path} does not exist on this server.`;
 					else if (path === '/root') warnings[`sources.${i}.path`] = 'Some folders in it cannot be read by the account that Holdfast runs as.';
 					else if (path === '/') warnings[`sources.${i}.path`] = 'The repository lies in it and will be left out.';
 				}
+				const { snapshot, quiesce, requireConsistent, writers = [] } = draft;
+				if (requireConsistent && quiesce === 'crash')
+					errors.requireConsistent = 'A job that requires consistency cannot be crash-consistent. Choose one of the two.';
+				if (requireConsistent && snapshot === 'none')
+					errors.requireConsistent = 'What is read live is not consistent. Choose a snapshot, or do not require consistency.';
+				for (const [i, writer] of writers.entries()) if (/^(script|sqlite):[^/]/.test(writer)) errors[`writers.${i}`] = 'It needs the whole path of a script.';
+				if (writers.length > 0 && snapshot === 'none') warnings.writers = 'Applications hold still for a snapshot only: reading live, they are not asked to.';
 				const repository = repositoryId ? state.repositories.get(repositoryId) : undefined;
 				if (repositoryId && !repository) errors.repositoryId = 'This repository does not exist any more.';
 				if (repository?.site.state === 'unreachable')

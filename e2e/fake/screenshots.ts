@@ -79,21 +79,46 @@ const shots: readonly Shot[] = [
 		},
 	},
 	{
-		name: 'wizard-7-recovery-key',
+		name: 'wizard-8-recovery-key',
 		place: '/jobs/new',
 		act: async (page) => {
 			await toStep(3)(page);
 			await page.getByRole('radio', { name: /^With a password of its own/ }).click();
 			await page.getByLabel('Password', { exact: true }).fill('seven herons left');
 			await page.getByLabel('The same again').fill('seven herons left');
-			for (let step = 0; step < 2; step++) await next(page);
+			for (let step = 0; step < 3; step++) await next(page);
 			await page.getByRole('button', { name: 'Create the job' }).click();
 			await page.getByRole('button', { name: 'I have stored it' }).waitFor();
 		},
 	},
 	{ name: 'wizard-edit-encryption', place: '/jobs/job-finance/edit?step=summary' },
-	{ name: 'wizard-5-schedule', place: '/jobs/new', act: toStep(4) },
-	{ name: 'wizard-6-summary', place: '/jobs/new', act: toStep(5) },
+	{
+		name: 'wizard-5-consistency',
+		place: '/jobs/new?source=folder%3A%2Fsrv%2Fshares&source=folder%3A%2Fetc&source=folder%3A%2Fhome',
+		act: async (page) => {
+			await fillName(page);
+			for (let step = 0; step < 4; step++) await next(page);
+			for (const path of ['/etc/holdfast/app.sh', 'ledger.sh']) {
+				await page.getByRole('textbox', { name: 'Script, by its whole path' }).fill(path);
+				await page.keyboard.press('Enter');
+			}
+			await page.getByRole('radio', { name: /^Live/ }).click();
+			await page.getByRole('switch', { name: /Fail rather than/ }).click();
+			await next(page);
+		},
+	},
+	{ name: 'wizard-6-schedule', place: '/jobs/new', act: toStep(5) },
+	{ name: 'wizard-7-summary', place: '/jobs/new', act: toStep(6) },
+	{
+		name: 'wizard-2-machines',
+		place: '/jobs/new?source=vm%3ARack%201%2F%23production',
+		act: async (page) => {
+			await fillName(page);
+			await next(page);
+			await page.getByLabel('Pattern or tag').fill('web-*');
+			await page.waitForTimeout(300);
+		},
+	},
 	{ name: 'wizard-edit', place: '/jobs/job-finance/edit?step=schedule' },
 	{ name: 'inventory-volumes', place: '/inventory' },
 	{ name: 'inventory-volume-details', place: '/inventory/volumes/%2Fhome' },

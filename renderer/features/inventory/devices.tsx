@@ -120,7 +120,9 @@ const columnsWith = (jobsOf: Covering): readonly TableColumn<Device>[] => [
 
 function jobsByDisk(jobs: readonly JobSummary[]): Covering {
 	const found = new Map<string, JobSummary[]>();
-	for (const job of jobs) for (const { kind, path } of job.settings.sources) if (kind === 'disk') found.set(path, [...(found.get(path) ?? []), job]);
+	for (const job of jobs)
+		for (const { kind, path } of job.settings.sources)
+			if (kind === 'disk' && job.settings.machineId === null) found.set(path, [...(found.get(path) ?? []), job]);
 	return found;
 }
 

@@ -3,5 +3,5 @@
  * `inventoryPlace`.
  */
 export { inventoryPlace } from './inventory-places.ts';
-export { agentWords, coverStatus, instantWords, machineStates, providerTitle } from './inventory-words.ts';
+export { capacityOf, instantWords, machineStates, providerTitle } from './inventory-words.ts';
 export { type MachineRow, useMachines } from './use-machines.ts';

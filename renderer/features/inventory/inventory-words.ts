@@ -52,13 +52,13 @@ export type PlacedSource = { readonly jobId: string; readonly job: string; reado
 
 const isWithin = (path: string, folder: string): boolean => folder === '/' || path === folder || path.startsWith(`${folder}/`);
 
-/** Sources of jobs by the volume that they lie on, as their paths are written: links are the engine's affair. */
+/** Sources of jobs on the server's own machine by the volume that they lie on, as their paths are written: links are the engine's affair. */
 export function sourcesByVolume(jobs: Jobs, volumes: readonly Pick<Volume, 'id'>[]): ReadonlyMap<string, readonly PlacedSource[]> {
 	const known = new Set(volumes.map(({ id }) => id));
 	const placed = new Map<string, PlacedSource[]>();
 	for (const { id: jobId, settings } of jobs)
 		for (const { kind, path } of settings.sources) {
-			if (kind === 'vm' || !path.startsWith('/')) continue;
+			if (kind === 'vm' || settings.machineId !== null || !path.startsWith('/')) continue;
 			let holder: string | null = path;
 			while (holder !== null && !known.has(holder)) holder = holder === '/' ? null : holder.slice(0, holder.lastIndexOf('/')) || '/';
 			if (holder !== null && isWithin(path, holder)) placed.set(holder, [...(placed.get(holder) ?? []), { jobId, job: settings.name, kind, path }]);

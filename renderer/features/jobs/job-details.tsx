@@ -10,10 +10,11 @@ import { Bytes, ConfirmDialog, Duration, ErrorPanel, Facts, formatBytes, notifyD
 import { AdHocDialog } from './ad-hoc-dialog.tsx';
 import { ChainSummary } from './chain-summary.tsx';
 import classes from './job-details.module.css';
-import { blockSizeWords, compressionWords, jobStatus, methodText, renewalText, retentionText } from './job-words.ts';
+import { blockSizeWords, compressionWords, consistencyText, jobStatus, methodText, renewalText, retentionText } from './job-words.ts';
 import { LiveSession } from './live-session.tsx';
 import { describeSchedule } from './schedule-words.ts';
 import { useJobActions } from './use-job-actions.ts';
+import { writerParts } from './wizard/writer-spec.ts';
 
 const close = (): void => navigate('/jobs', { replace: true });
 
@@ -81,6 +82,16 @@ function Details({ job }: { readonly job: JobSummary }): ReactNode {
 							['Method', methodText(settings)],
 							['New fulls', renewalText(settings)],
 							['Keeps', retentionText(settings)],
+							['Consistency', consistencyText(settings)],
+							[
+								'Applications',
+								settings.writers.length === 0
+									? null
+									: settings.writers
+											.map(writerParts)
+											.map(({ title, place }) => `${title} ${place}`)
+											.join(', '),
+							],
 							['Compression', compressionWords[settings.compression]],
 							...(settings.sources.some(({ kind }) => kind === 'disk')
 								? ([['Unused blocks of disks', settings.storeUnused ? 'stored' : 'left out, with swap']] as const)

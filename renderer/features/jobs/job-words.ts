@@ -46,6 +46,38 @@ export const trendPoints = (trend: JobSummary['trend'], value: (run: JobSummary[
 		return tone ? { value: value(run), tone } : { value: value(run) };
 	});
 
+export const quiesceWords: Record<JobSettings['quiesce'], { readonly title: string; readonly word: string; readonly does: string }> = {
+	online: {
+		title: 'Hold still while the snapshot is made',
+		word: 'hold still',
+		does: 'They go on as soon as it is made. One that cannot is a warning, and the point counts as less consistent.',
+	},
+	crash: {
+		title: 'Are not asked',
+		word: 'are not asked',
+		does: 'They are read as the snapshot finds them, and come back as after a power cut.',
+	},
+	offline: {
+		title: 'Saved state of the machine',
+		word: 'by a saved state',
+		does: 'Not made yet: such a job does the same as the first choice.',
+	},
+};
+
+type Reading = Pick<JobSettings, 'snapshot' | 'quiesce' | 'requireConsistent' | 'writers'>;
+
+/** What folders and disks are read from. */
+export const readingWord = ({ snapshot }: Pick<Reading, 'snapshot'>): string =>
+	snapshot === 'auto' ? 'Snapshot, else live' : snapshot === 'none' ? 'Live' : `Snapshot of ${snapshot}, or nothing`;
+
+/** "Snapshot, else live; applications and guests hold still (2 named); fails rather than be less consistent". */
+export const consistencyText = (settings: Reading): string =>
+	[
+		readingWord(settings),
+		`applications and guests ${quiesceWords[settings.quiesce].word}${settings.writers.length > 0 ? ` (${settings.writers.length} named)` : ''}`,
+		...(settings.requireConsistent ? ['fails rather than be less consistent'] : []),
+	].join('; ');
+
 export const methodWords: Record<JobSettings['method'], string> = {
 	forward: 'Forward incremental',
 	'forever-forward': 'Forever forward incremental',

@@ -60,6 +60,12 @@ export function commandLine({
 	sayUnlessDefault('connections', draft.connections, emptyDraft.connections);
 	if (draft.storeUnused) parts.push('--store-unused');
 	else if (isEdit) parts.push('--no-store-unused');
+	sayUnlessDefault('snapshot', draft.snapshot, emptyDraft.snapshot);
+	sayUnlessDefault('quiesce', draft.quiesce, emptyDraft.quiesce);
+	if (draft.requireConsistent) parts.push('--require-consistent');
+	else if (isEdit) parts.push('--no-require-consistent');
+	if (draft.writers.length > 0) for (const writer of draft.writers) say('writer', writer);
+	else if (isEdit) parts.push('--no-writer');
 	sayUnlessDefault('block-size', draft.blockSize, emptyDraft.blockSize);
 	sayOrTakeAway('schedule', draft.schedule?.cron ?? null);
 	sayOrTakeAway('active-full', draft.activeFull?.cron ?? null);

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { commandLine } from './command-line.ts';
-import { differingFields, emptyDraft, errorsOf, splitDraft, stepOf } from './draft.ts';
+import { differingFields, emptyDraft, errorsOf, sourcesOf, splitDraft, stepOf } from './draft.ts';
 
 test('a problem belongs to the step that asks for its field', () => {
 	assert.equal(stepOf('sources.0.path'), 'what');
 	assert.equal(stepOf('schedule'), 'schedule');
+	assert.equal(stepOf('writers.1'), 'consistency');
 	assert.equal(stepOf('somethingNew'), 'summary');
 	assert.deepEqual(errorsOf({ errors: { 'sources.1.path': 'x', name: 'y' }, warnings: {} }, 'what'), ['sources.1.path']);
 });
@@ -57,6 +58,10 @@ test('an edit says everything that could have been otherwise', () => {
 		'--no-synthetic-full',
 		'--no-exclude',
 		'--compression optimal',
+		'--snapshot auto',
+		'--quiesce online',
+		'--no-require-consistent',
+		'--no-writer',
 	];
 	for (const part of said) assert.ok(line.includes(part), part);
 });
@@ -99,4 +104,27 @@ test('the command line names a key, takes it away, or asks for a file with the p
 	assert.match(say({ encryptionKeyId: '5e17' }, false, 'Files'), / --key 5e17 /);
 	assert.match(say({}, false, 'Files'), / --no-encrypt /);
 	assert.doesNotMatch(say({}, false, null), /encrypt|key|password/);
+});
+
+test('QUIESCE-01, QUIESCE-02: what a job reads from and who holds still is said as the command line names it', () => {
+	const draft = {
+		...emptyDraft,
+		name: 'Db',
+		schedule: null,
+		snapshot: 'btrfs',
+		quiesce: 'crash' as const,
+		requireConsistent: true,
+		writers: ['script:/etc/a b.sh?timeout=30', 'sqlite:/a.db'],
+	};
+	assert.equal(
+		commandLine({ draft, repositoryName: 'Main', serverTimeZone: '', editedName: null }).join(' '),
+		"holdfast job add Db --repository Main --snapshot btrfs --quiesce crash --require-consistent --writer 'script:/etc/a b.sh?timeout=30' --writer sqlite:/a.db",
+	);
+});
+
+test('sources that an address names are taken over, and what cannot be understood is left out', () => {
+	assert.deepEqual(sourcesOf(['vm:Rack 1/#production', 'folder:/srv/a:b', 'floppy:a', 'vm:lonely', '']), [
+		{ kind: 'vm', path: 'Rack 1/#production' },
+		{ kind: 'folder', path: '/srv/a:b' },
+	]);
 });

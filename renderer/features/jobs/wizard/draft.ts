@@ -34,13 +34,14 @@ export const emptyDraft: Draft = {
 	recoveryPointObjectiveMs: null,
 };
 
-export const stepIds = ['name', 'what', 'where', 'chain', 'schedule', 'summary'] as const;
+export const stepIds = ['name', 'what', 'where', 'chain', 'consistency', 'schedule', 'summary'] as const;
 export type StepId = (typeof stepIds)[number];
 export const stepTitles: Record<StepId, string> = {
 	name: 'Name',
 	what: 'What',
 	where: 'Where',
 	chain: 'Chain and retention',
+	consistency: 'Consistency',
 	schedule: 'Schedule',
 	summary: 'Summary',
 };
@@ -51,10 +52,6 @@ const fields: Record<keyof Draft, StepId> = {
 	sources: 'what',
 	machineId: 'what',
 	exclude: 'what',
-	snapshot: 'what',
-	quiesce: 'what',
-	requireConsistent: 'what',
-	writers: 'what',
 	repositoryId: 'where',
 	blockSize: 'where',
 	compression: 'where',
@@ -68,6 +65,10 @@ const fields: Record<keyof Draft, StepId> = {
 	activeFull: 'chain',
 	syntheticFull: 'chain',
 	encryptionKeyId: 'chain',
+	snapshot: 'consistency',
+	quiesce: 'consistency',
+	requireConsistent: 'consistency',
+	writers: 'consistency',
 	schedule: 'schedule',
 	enabled: 'schedule',
 	retryCount: 'schedule',

@@ -16,6 +16,7 @@ import { type Change, copyOf, type Draft, emptyDraft, errorsOf, type StepId, sou
 import { jobFromChains } from './from-chains.ts';
 import { StaleDialog } from './stale-dialog.tsx';
 import { StepChain } from './step-chain.tsx';
+import { StepConsistency } from './step-consistency.tsx';
 import { StepList } from './step-list.tsx';
 import { StepName } from './step-name.tsx';
 import { StepSchedule } from './step-schedule.tsx';
@@ -260,6 +261,7 @@ function Wizard({
 						{step === 'what' && <StepWhat {...props} />}
 						{step === 'where' && <StepWhere {...props} />}
 						{step === 'chain' && <StepChain {...props} />}
+						{step === 'consistency' && <StepConsistency {...props} />}
 						{step === 'schedule' && <StepSchedule {...props} />}
 						{step === 'summary' && (
 							<StepSummary {...props} editedName={base?.settings.name ?? null} runNow={runNow} onRunNow={setRunNow} onStep={(wanted) => void goTo(wanted)} />

@@ -2,6 +2,7 @@ import { Button, Group, Modal } from '@mantine/core';
 import type { ReactNode } from 'react';
 import type { JobSettings, JobSummary } from '../../../../engine/contract/index.ts';
 import { aNewKey } from '../../keys/index.ts';
+import { quiesceWords, readingWord } from '../job-words.ts';
 import { describeSchedule } from '../schedule-words.ts';
 import { type Draft, differingFields } from './draft.ts';
 import classes from './wizard.module.css';
@@ -52,6 +53,10 @@ function show(settings: JobSettings, field: keyof Draft, repositoryName: (id: st
 			return settings.retainDays === null ? 'any age' : `${settings.retainDays} days`;
 		case 'gfs':
 			return settings.gfs ? `${settings.gfs.weekly} weekly, ${settings.gfs.monthly} monthly, ${settings.gfs.yearly} yearly` : 'none';
+		case 'snapshot':
+			return readingWord(settings);
+		case 'quiesce':
+			return quiesceWords[settings.quiesce].title;
 		case 'writers':
 			return settings.writers.join('\n') || 'none';
 		case 'requireConsistent':

@@ -2,7 +2,7 @@ import { IconAlertCircleFilled, IconCheck } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import type { DraftProblems } from '../../../../engine/contract/index.ts';
 import { plural } from '../../../ui/index.ts';
-import { methodWords, sourcesText } from '../job-words.ts';
+import { methodWords, readingWord, sourcesText } from '../job-words.ts';
 import { describeSchedule } from '../schedule-words.ts';
 import { type Draft, errorsOf, type StepId, stepIds, stepTitles } from './draft.ts';
 import classes from './wizard.module.css';
@@ -17,6 +17,8 @@ function digest(step: StepId, draft: Draft, repositoryName: string): string {
 			return repositoryName;
 		case 'chain':
 			return `${methodWords[draft.method]}, ${plural(draft.retainPoints, 'point')}`;
+		case 'consistency':
+			return readingWord(draft);
 		case 'schedule':
 			return describeSchedule(draft.schedule);
 		default:

@@ -5,7 +5,7 @@ import type { ReactNode } from 'react';
 import { useTRPC } from '../../../client.ts';
 import { Facts, plural } from '../../../ui/index.ts';
 import { encryptionText } from '../../keys/index.ts';
-import { blockSizeWords, compressionWords, methodText, renewalText, retentionText, sourcesText } from '../job-words.ts';
+import { blockSizeWords, compressionWords, consistencyText, methodText, renewalText, retentionText, sourcesText } from '../job-words.ts';
 import { describeSchedule } from '../schedule-words.ts';
 import { commandLine } from './command-line.ts';
 import { type StepId, stepTitles } from './draft.ts';
@@ -72,6 +72,12 @@ export function StepSummary({
 							'Encryption',
 							<>
 								{encryptionText(encryption, repository?.settings.encryptionKeyId)} {change('chain')}
+							</>,
+						],
+						[
+							'Consistency',
+							<>
+								{consistencyText(draft)} {change('consistency')}
 							</>,
 						],
 						[

@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Select, TagsInput, TextInput } from '@mantine/core';
+import { ActionIcon, Button, SegmentedControl, Select, TagsInput, TextInput } from '@mantine/core';
 import { IconArrowUp, IconDeviceSdCard, IconDisc, IconFile, IconFolder, IconFolderOpen, IconServer, IconX } from '@tabler/icons-react';
 import { keepPreviousData, useQueries, useQuery } from '@tanstack/react-query';
 import { type ReactNode, useMemo, useState } from 'react';
@@ -7,6 +7,7 @@ import { Loaded } from '../../../app/loaded.tsx';
 import { errorShapeOf, useTRPC } from '../../../client.ts';
 import { Bytes, EmptyState, ErrorPanel, formatBytes, formatNumber, type TableColumn, TimeAgo, VirtualTable } from '../../../ui/index.ts';
 import type { StepProps } from './job-wizard.tsx';
+import { MachineBrowser } from './machine-browser.tsx';
 import classes from './wizard.module.css';
 
 type Source = JobSettings['sources'][number];
@@ -58,6 +59,10 @@ const columns: readonly TableColumn<PlaceEntry>[] = [
 ];
 
 export function StepWhat({ draft, change, errors, warnings }: StepProps): ReactNode {
+	const trpc = useTRPC();
+	const hosts = useQuery(trpc.hosts.list.queryOptions());
+	const hasMachines = draft.sources.some(({ kind }) => kind === 'vm');
+	const [isMachines, setMachines] = useState(hasMachines && draft.sources.every(({ kind }) => kind === 'vm'));
 	const [path, setPath] = useState<string | null>(null);
 	const add = (sources: readonly Source[]): void => {
 		const present = new Set(draft.sources.map(key));
@@ -66,19 +71,39 @@ export function StepWhat({ draft, change, errors, warnings }: StepProps): ReactN
 	const remove = (removed: ReadonlySet<string>): void => change({ sources: draft.sources.filter((source) => !removed.has(key(source))) });
 	return (
 		<div className={classes.what}>
-			<Browser
-				machineId={draft.machineId}
-				machineError={errors.machineId}
-				onMachine={(machineId) => {
-					setPath(null);
-					change({ machineId, sources: [] }); // what was chosen are paths of the other machine
-				}}
-				path={path}
-				onPath={setPath}
-				chosen={draft.sources}
-				onAdd={add}
-				onRemove={remove}
-			/>
+			<div className={classes.browser}>
+				{hasMachines || (hosts.data?.length ?? 0) > 0 ? (
+					<div className={classes.kinds}>
+						<SegmentedControl
+							aria-label="What to choose from"
+							size="xs"
+							value={isMachines ? 'machines' : 'places'}
+							onChange={(value) => setMachines(value === 'machines')}
+							data={[
+								{ value: 'places', label: 'Folders and disks' },
+								{ value: 'machines', label: 'Virtual machines' },
+							]}
+						/>
+					</div>
+				) : null}
+				{isMachines ? (
+					<MachineBrowser chosen={draft.sources} onAdd={add} onRemove={remove} />
+				) : (
+					<Browser
+						machineId={draft.machineId}
+						machineError={errors.machineId}
+						onMachine={(machineId) => {
+							setPath(null);
+							change({ machineId, sources: [] }); // what was chosen are paths of the other machine
+						}}
+						path={path}
+						onPath={setPath}
+						chosen={draft.sources}
+						onAdd={add}
+						onRemove={remove}
+					/>
+				)}
+			</div>
 			<div className={classes.basket}>
 				<h3>Protected by this job</h3>
 				<Chosen
@@ -91,7 +116,7 @@ export function StepWhat({ draft, change, errors, warnings }: StepProps): ReactN
 				<TagsInput
 					mt="lg"
 					label="Leave out"
-					description="Patterns below each folder: *.tmp, .cache, Downloads/**. One without a slash matches at any depth."
+					description={`Patterns below each folder: *.tmp, .cache, Downloads/**. One without a slash matches at any depth.${hasMachines ? ' Of machines, vdb.raw leaves a disk out.' : ''}`}
 					placeholder={draft.exclude.length === 0 ? 'Type a pattern, then Enter' : ''}
 					data={['*.tmp', '.cache', 'node_modules', 'Thumbs.db', '.Trash-*', '*.iso']}
 					value={draft.exclude}
@@ -175,7 +200,7 @@ function Browser({ machineId, machineError, onMachine, path, onPath, chosen, onA
 	};
 	const named = (typed ?? path ?? '').trim();
 	return (
-		<div className={classes.browser}>
+		<>
 			<MachineChoice machineId={machineId} machineError={machineError} onMachine={onMachine} />
 			<div className={classes.pathBar}>
 				<ActionIcon variant="default" size={30} disabled={path === null} onClick={() => open(places.data?.parent ?? null)} aria-label="To the folder above">
@@ -229,7 +254,7 @@ function Browser({ machineId, machineError, onMachine, path, onPath, chosen, onA
 				</Loaded>
 			)}
 			<div className={classes.browserFoot}>Tick what to protect. Double click or Enter opens a folder.</div>
-		</div>
+		</>
 	);
 }
 
