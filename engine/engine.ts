@@ -2,6 +2,7 @@
  * The composition root: the only file that names concrete adapters. Whoever hosts an engine (desktop, server, command line)
  * opens it here and talks to it through the contract.
  */
+import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -39,7 +40,9 @@ import { startServer } from './server/index.ts';
 import { type JournalEntry, Requestor, Snapshots, VolumeSlots, watchVolumes } from './snapshot/index.ts';
 import { BtrfsProvider } from './snapshot/providers/btrfs/index.ts';
 import { CowProvider, ServedDevices } from './snapshot/providers/cow/index.ts';
+import { LvmProvider } from './snapshot/providers/lvm/index.ts';
 import { ReflinkProvider } from './snapshot/providers/reflink/index.ts';
+import { ZfsProvider } from './snapshot/providers/zfs/index.ts';
 import { mariadbWriters } from './snapshot/writers/mariadb/writer.ts';
 import { postgresqlWriters } from './snapshot/writers/postgresql/writer.ts';
 import { scriptWriters } from './snapshot/writers/script.ts';
@@ -111,6 +114,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	const catalogue = createCatalogue({ ...config, cache: config.catalogue, chainStore, clock, bus, log });
 	const chainUse = createChainUse();
 	const slots = createTaskSlots();
+	const owner = createHash('sha256').update(folder.path).digest('hex').slice(0, 12); // of snapshots on this machine: another data folder is another engine
 	const writersFolder = join(folder.path, 'writers');
 	await rm(writersFolder, { recursive: true, force: true }); // what a death left on its way to a point
 	const openHypervisor = { libvirt: openLibvirt } as const;
@@ -118,7 +122,13 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	const machineSite = createMachineSite({ hosts, open: ({ type, uri }) => openHypervisor[type](uri), clock });
 	const snapshots = new Snapshots({
 		requestor: new Requestor({ journal: config.snapshotJournal<JournalEntry>(), slots: new VolumeSlots(), clock, log }),
-		providers: [new BtrfsProvider(), new ReflinkProvider(), new CowProvider(serving)],
+		providers: [
+			new BtrfsProvider(),
+			new ZfsProvider({ owner }),
+			new LvmProvider({ folder: join(folder.path, 'snapshots'), owner, mounts: () => platform.disks.mounts() }),
+			new ReflinkProvider(),
+			new CowProvider(serving),
+		],
 		isDevice: (path) => serving.find(path) !== undefined,
 		writers: [postgresqlWriters(writersFolder), mariadbWriters, sqliteWriters, scriptWriters, machineSite.writers],
 		machines: machineSite,
@@ -127,7 +137,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		clock,
 		log,
 	});
-	stack.use(watchVolumes({ snapshots, clock, log }));
+	stack.use(watchVolumes({ snapshots, clock, log, withForgotten: options.runSchedules !== false }));
 	const keys = createKeys(heldKeys, { config, catalogue, chainStore, chainUse, bus, clock, passwordCost: options.passwordCost });
 	const runner = createJobRunner({
 		config,

@@ -242,7 +242,7 @@ async function readInto(
 		renewAfterPoints: plan.renewAfterPoints,
 		adHoc: request.adHoc,
 	};
-	const outcomes = await plane.backUp(backupRun, run.tasks, { signal: session.signal });
+	const outcomes = await plane.backUp(backupRun, run.tasks, { signal: AbortSignal.any([session.signal, source.lost]) });
 	for (const [i, task] of run.tasks.entries()) {
 		const outcome = outcomes[i];
 		if (outcome === undefined) throw new Error(`Defect: no outcome for ${task.object}`);

@@ -15,6 +15,8 @@ export interface JobSnapshots extends Pick<Snapshots, 'openMachine' | 'concrete'
 
 /** Where the objects of a session are read. Disposing releases what is held. */
 export interface SourceReading extends AsyncDisposable {
+	/** Aborted, with the reason, when what is being read is not what it was at its instant any more. */
+	readonly lost: AbortSignal;
 	/** Makes the snapshots when a run asks: those that wait for their turn hold none open. @throws `snapshot.*`, `source.*`, the signal's reason */
 	of(object: SourceSpec, task: LiveTask): Promise<ObjectSource>;
 	/** A run of these has ended: a virtual machine is let go of at once, since what it overwrites is kept aside as long as its snapshot lasts. Never fails. */
@@ -37,6 +39,7 @@ export function createSourceReading(
 	const { machineId, quiesce, requireConsistent, writers, snapshot: mode } = settings;
 	const machines = new Map<string, Promise<OpenMachine>>();
 	let opening: Promise<OpenReading> | undefined;
+	const lost = new AbortController();
 	const opened = async (): Promise<OpenReading | undefined> => opening?.catch(() => undefined); // said by who asked
 
 	async function read(object: SourceSpec): Promise<ObjectSource> {
@@ -50,7 +53,9 @@ export function createSourceReading(
 			{ sessionId: session.id, machineId, sources: here, mode, quiesce, requireConsistent, writers, exclude: settings.exclude },
 			options,
 		);
-		const reading = (await opening).sources[here.findIndex((each) => sourceKey(each) === sourceKey(object))];
+		const open = await opening;
+		open.lost.addEventListener('abort', () => lost.abort(open.lost.reason), { once: true });
+		const reading = open.sources[here.findIndex((each) => sourceKey(each) === sourceKey(object))];
 		if (reading === undefined) throw new Error(`Defect: nobody asked where ${sourceKey(object)} is read`);
 		return reading;
 	}
@@ -62,6 +67,7 @@ export function createSourceReading(
 	}
 
 	return {
+		lost: lost.signal,
 		async of(object, task) {
 			if (opening === undefined || object.kind === 'vm') task.activity('making a snapshot');
 			const reading = await read(object);

@@ -23,6 +23,11 @@ const database = (...paths: string[]) => [{ title: 'MariaDB', paths, needsOneIns
 test('a writer that needs one instant is refused where its files are not shown at one', () => {
 	refuseManyInstants(database('/data/db'), wishes('volume', '/', '/data'));
 	refuseManyInstants(database('/data/db', '/log/db'), wishes('set', '/', '/data', '/log'));
+	const inOnePool = Object.assign(new UnrulyProvider([]), { isOneInstant: () => true });
+	refuseManyInstants(
+		database('/data/db', '/log/db'),
+		wishes('volume', '/data', '/log').map((wish) => ({ ...wish, provider: inOnePool })),
+	);
 	refuseManyInstants([{ title: 'PostgreSQL', paths: ['/data/db', '/log/db'] }], wishes('file', '/data', '/log'));
 	for (const [instant, paths] of [
 		['file', ['/data/db']],

@@ -21,7 +21,7 @@ export function refuseManyInstants(writers: readonly WriterIdentity[], wishes: r
 		const [provider] = providers;
 		if (!provider) continue;
 		const { instant } = provider.capabilities;
-		if (instant === 'set' && providers.size === 1) continue;
+		if (providers.size === 1 && (instant === 'set' || provider.isOneInstant?.(volumes.map(({ volume }) => volume)) === true)) continue;
 		if (instant === 'volume' && volumes.length === 1) continue;
 		const where = volumes.map(({ volume }) => volume.id).join(' and ');
 		throw new EngineError(

@@ -1,4 +1,4 @@
-import { EngineError, newId, toErrorShape } from '../base/index.ts';
+import { EngineError, isEngineError, newId, toErrorShape } from '../base/index.ts';
 import { within } from './deadline.ts';
 import type { JournalEntry } from './journal.ts';
 import { refuseManyInstants } from './one-instant.ts';
@@ -25,6 +25,7 @@ export class OpenSet implements SnapshotSet {
 	readonly #stack = new AsyncDisposableStack();
 	#outcome: 'complete' | 'aborted' = 'aborted';
 	#closing: Promise<void> | undefined;
+	readonly #lost = new AbortController();
 	snapshots: readonly Snapshot[] = [];
 	writers: readonly WriterIdentity[] = [];
 	writerViews: readonly View[] = [];
@@ -64,12 +65,17 @@ export class OpenSet implements SnapshotSet {
 			views.push(...(await this.#ask(`What ${writer.spec} does after the snapshot`, postSnapshotMs, work)));
 		}
 		this.writerViews = views;
+		this.#stack.use(this.#watch(held.volumes));
 		this.#phase('read');
 	}
 
-	complete(): Promise<void> {
+	get lost(): AbortSignal {
+		return this.#lost.signal;
+	}
+
+	async complete(): Promise<void> {
 		this.#outcome = 'complete';
-		return this[Symbol.asyncDispose]();
+		await this[Symbol.asyncDispose]();
 	}
 
 	[Symbol.asyncDispose](): Promise<void> {
@@ -79,6 +85,36 @@ export class OpenSet implements SnapshotSet {
 			this.#phase('released');
 		})();
 		return this.#closing;
+	}
+
+	/** Looks at the snapshots until they are released, and once more then: what was read may have been spoiled since. */
+	#watch(volumes: readonly HeldVolume[]): AsyncDisposable {
+		const { clock, deadlines } = this.#parts;
+		const watched = volumes.filter(({ wish }) => wish.provider.verify !== undefined);
+		const stop = new AbortController();
+		const work = (async () => {
+			while (watched.length > 0 && !stop.signal.aborted && !this.#lost.signal.aborted) {
+				await clock.sleep(deadlines.verifyEveryMs, { signal: stop.signal }).catch(() => undefined); // the last look
+				if (!stop.signal.aborted || this.#outcome === 'complete') for (const held of watched) await this.#verify(held);
+			}
+		})();
+		return {
+			async [Symbol.asyncDispose]() {
+				stop.abort();
+				await work;
+			},
+		};
+	}
+
+	async #verify({ wish: { provider, volume }, lease }: HeldVolume): Promise<void> {
+		try {
+			await this.#undo(`Looking at the snapshot of ${volume.id}`, this.#parts.deadlines.identifyMs, async (signal) => provider.verify?.(lease, { signal }));
+		} catch (error) {
+			if (!isEngineError(error, 'snapshot.failed') || this.#lost.signal.aborted)
+				return this.#parts.log.warn({ err: error, entry: lease.id }, 'It could not be told whether a snapshot still shows its instant.');
+			this.#lost.abort(error);
+			this.#options.onNote?.(`${error.message} What was to be read after that is missing.`, true);
+		}
 	}
 
 	#takeSlots(): Promise<Disposable> {

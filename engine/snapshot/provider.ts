@@ -98,4 +98,13 @@ export interface SnapshotProvider {
 	 * error. Also called in another process than the one that created. `outcome`: whether all was read and kept; marks of what has changed since count only then.
 	 */
 	release(lease: Lease, options: { readonly signal: AbortSignal; readonly outcome: SnapshotOutcome }): Promise<void>;
+	/** Whether several volumes of one call to `create` are of one instant, although its capabilities promise only each. Absent: they are not. */
+	isOneInstant?(volumes: readonly Volume[]): boolean;
+	/**
+	 * Whether a snapshot still shows its instant: one whose room for changes ran full does not. Asked from time to time while it is read. Absent: it always does.
+	 * @throws `snapshot.failed` when it does not; anything else: it could not be told
+	 */
+	verify?(lease: Lease, options: { readonly signal: AbortSignal }): Promise<void>;
+	/** Snapshots of this engine that are there, whoever remembers them, as leases that `release` removes. Absent: the provider cannot tell. */
+	leases?(options: { readonly signal: AbortSignal }): Promise<readonly Lease[]>;
 }

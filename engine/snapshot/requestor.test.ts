@@ -35,6 +35,11 @@ function open(site: Site, volumes: readonly VolumeWish[], writers: readonly Unru
 	);
 }
 
+const parties = (site: Site, ...writers: UnrulyWriter[]) => ({
+	provider: (name: string) => (name === site.provider.name ? site.provider : undefined),
+	writer: (spec: string) => writers.find((writer) => writer.spec === spec),
+});
+
 /** Nothing is left: no snapshot, no frozen application, no line in the journal. */
 function assertClean(site: Site, ...writers: UnrulyWriter[]): void {
 	assert.deepEqual([...site.provider.snapshots], []);
@@ -154,11 +159,6 @@ describe('who fails', () => {
 });
 
 describe('clean-up', () => {
-	const parties = (site: Site, ...writers: UnrulyWriter[]) => ({
-		provider: (name: string) => (name === site.provider.name ? site.provider : undefined),
-		writer: (spec: string) => writers.find((writer) => writer.spec === spec),
-	});
-
 	test('what could not be released stays in the journal, and is released by the next clean-up', async () => {
 		const site = createSite({ faults: new Faults('release fails') });
 		await (await open(site, wishes(site, '/data'), [])).complete();
@@ -199,6 +199,30 @@ describe('clean-up', () => {
 		const { undone, left } = await site.requestor.cleanUp(parties(site));
 		assert.deepEqual([undone.length, left.map(({ reason }) => reason)], [0, ['There is no writer for gone:x any more.']]);
 		assert.equal(site.provider.snapshots.size, 1);
+	});
+});
+
+describe('what is not as it was left', () => {
+	test('a snapshot that runs full while it is read says so at once; one that does at the end, at the end', async () => {
+		for (const when of ['meanwhile', 'at the end'] as const) {
+			const site = createSite({ faults: new Faults('runs full') });
+			const set = await open(site, wishes(site, '/data', '/home'), []);
+			assert.equal(set.lost.aborted, false);
+			if (when === 'meanwhile') await site.clock.advance(usualDeadlines.verifyEveryMs);
+			assert.equal(set.lost.aborted, when === 'meanwhile');
+			await set.complete();
+			assert.match(String(set.lost.reason), /\/data ran full/);
+			assert.match(site.notes.join(), /ran full\. What was to be read after that is missing/);
+			assertClean(site);
+		}
+	});
+
+	test('snapshots that are in no journal are released, and those that are read are not', async () => {
+		const site = createSite();
+		await using _set = await open(site, wishes(site, '/data'), []);
+		site.provider.snapshots.add('forgotten');
+		const { undone } = await site.requestor.cleanUp({ ...parties(site), listing: [site.provider] });
+		assert.deepEqual([undone.map(({ id }) => id), site.provider.snapshots.size], [['forgotten'], 1]);
 	});
 });
 

@@ -1,5 +1,5 @@
 /** Owns the flow of a snapshot (VSS-01): who is called when, for how long at most, and what happens when somebody does not answer. */
-import { EngineError, toErrorShape } from '../base/index.ts';
+import { EngineError, isEngineError, toErrorShape } from '../base/index.ts';
 import { within } from './deadline.ts';
 import type { JournalEntry } from './journal.ts';
 import { OpenSet } from './open-set.ts';
@@ -11,6 +11,8 @@ import type { SnapshotWriter } from './writer.ts';
 export type Parties = {
 	readonly provider: (name: string) => SnapshotProvider | undefined;
 	readonly writer: (spec: string) => SnapshotWriter | undefined;
+	/** Asked what there is of this engine that nobody remembers: the journal was lost, or put back from an earlier day. */
+	readonly listing?: readonly SnapshotProvider[];
 };
 
 export type CleanUpReport = {
@@ -65,7 +67,28 @@ export class Requestor {
 				left.push({ entry, reason: toErrorShape(error).message });
 			}
 		}
+		for (const provider of parties.listing ?? []) undone.push(...(await this.#releaseForgotten(provider)));
 		return { undone, left };
+	}
+
+	async #releaseForgotten(provider: SnapshotProvider): Promise<readonly JournalEntry[]> {
+		const { clock, journal, log } = this.#parts;
+		const ms = this.#deadlines.releaseMs;
+		const undone: JournalEntry[] = [];
+		try {
+			const there = await within(
+				{ clock, ms, what: `Listing the snapshots of ${provider.name}` },
+				async (signal) => (await provider.leases?.({ signal })) ?? [],
+			);
+			const known = new Set([...(await journal.list()).map(({ id }) => id), ...this.#alive]); // afterwards: what is listed was written down before it was made
+			for (const lease of there.filter(({ id }) => !known.has(id))) {
+				await within({ clock, ms, what: `Releasing a snapshot of ${lease.volume.id}` }, (signal) => provider.release(lease, { signal, outcome: 'aborted' }));
+				undone.push({ kind: 'snapshot', id: lease.id, lease });
+			}
+		} catch (error) {
+			if (!isEngineError(error, 'snapshot.unsupported')) log.warn({ err: error }, `It could not be told which snapshots of ${provider.name} nobody remembers.`);
+		}
+		return undone;
 	}
 
 	async #thawLeft({ writer: spec }: Extract<JournalEntry, { kind: 'freeze' }>, parties: Parties): Promise<void> {

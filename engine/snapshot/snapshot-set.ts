@@ -19,6 +19,8 @@ export type Deadlines = {
 	readonly postSnapshotMs: number;
 	readonly endMs: number;
 	readonly releaseMs: number;
+	/** Between two looks at whether snapshots that are being read still show their instant. */
+	readonly verifyEveryMs: number;
 };
 
 export const usualDeadlines: Deadlines = {
@@ -30,6 +32,7 @@ export const usualDeadlines: Deadlines = {
 	postSnapshotMs: 600_000,
 	endMs: 60_000,
 	releaseMs: 120_000,
+	verifyEveryMs: 15_000,
 };
 
 export type SnapshotPhase = 'identify' | 'wait' | 'prepare' | 'freeze' | 'create' | 'thaw' | 'post-snapshot' | 'read' | 'release' | 'released';
@@ -56,7 +59,7 @@ export type SetOptions = {
 	readonly signal: AbortSignal;
 	readonly onPhase?: (phase: SnapshotPhase) => void;
 	/** What an administrator should know, as it happens. */
-	readonly onNote?: (message: string) => void;
+	readonly onNote?: (message: string, isWarning?: boolean) => void;
 };
 
 export type RequestorParts = {
@@ -74,6 +77,8 @@ export interface SnapshotSet extends AsyncDisposable {
 	readonly writers: readonly WriterIdentity[];
 	/** What writers want to be read beside, or instead of, what is in the snapshots. */
 	readonly writerViews: readonly View[];
+	/** Aborted, with the reason, when a snapshot does not show its instant any more: its room for changes ran full. */
+	readonly lost: AbortSignal;
 	/** Everything has been read: tells the writers, and releases. Never fails; trouble is noted. */
 	complete(): Promise<void>;
 }

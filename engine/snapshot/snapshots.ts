@@ -62,6 +62,8 @@ export type ReadOptions = { readonly signal: AbortSignal; readonly onNote: (mess
 export interface OpenReading extends AsyncDisposable {
 	/** In the order of the sources. */
 	readonly sources: readonly ObjectReading[];
+	/** As of a snapshot set. */
+	readonly lost: AbortSignal;
 	complete(): Promise<void>;
 }
 
@@ -69,6 +71,8 @@ export interface OpenMachine extends AsyncDisposable {
 	readonly reading: MachineReading;
 	complete(): Promise<void>;
 }
+
+const neverLost = new AbortController().signal;
 
 /** A provider answers within so long whether it can protect a volume. */
 const offerMs = 10_000;
@@ -137,9 +141,10 @@ export class Snapshots {
 	}
 
 	/** What an engine that died left; snapshots of this process are not touched. */
-	async cleanUp(): Promise<CleanUpReport> {
+	async cleanUp({ withForgotten = false } = {}): Promise<CleanUpReport> {
 		const { providers, machines, requestor } = this.#parts;
 		return requestor.cleanUp({
+			listing: withForgotten ? providers : [],
 			provider: (name) => [...providers, ...(machines ? [machines.provider] : [])].find((each) => each.name === name),
 			writer: (spec) => {
 				try {
@@ -179,7 +184,7 @@ export class Snapshots {
 				hint: 'Put the data on a volume that a provider can make snapshots of, or do not require consistency.',
 			});
 		}
-		return { sources, complete: async () => set?.complete(), [Symbol.asyncDispose]: async () => set?.[Symbol.asyncDispose]() };
+		return { sources, lost: set?.lost ?? neverLost, complete: async () => set?.complete(), [Symbol.asyncDispose]: async () => set?.[Symbol.asyncDispose]() };
 	}
 
 	#refuseUnfit(volume: VolumeFacts, provider: string): void {
@@ -232,7 +237,7 @@ export class Snapshots {
 			sources.map(async ({ kind, path }) => {
 				const real = await realpath(path).catch(() => path); // what is not there is said by who reads it
 				if (kind === 'disk' && (real.startsWith('/dev/') || isNbdUri(path) || isDevice(real)))
-					return [{ path: real, volume: blockVolume(real), isLasting: true }];
+					return [{ path: real, volume: blockVolume(real, path), isLasting: true }];
 				return placePath(mounts, real);
 			}),
 		);
@@ -280,7 +285,7 @@ export class Snapshots {
 			try {
 				const set = await this.#parts.requestor.createSet(
 					{ sessionId: wish.sessionId, volumes, writers: asked },
-					{ signal, onNote: (message) => onNote(message, false) },
+					{ signal, onNote: (message, isWarning = false) => onNote(message, isWarning) },
 				);
 				const snapshots = new Map(volumes.map(({ volume }, at) => [volume.id, set.snapshots[at] as SnapshotSet['snapshots'][number]]));
 				return { set, held: { snapshots, writers: set.writers.map(({ title }) => title), writerViews: set.writerViews }, reason };

@@ -29,13 +29,13 @@ export function roomOf(
 	return { sizeBytes: same?.sizeBytes ?? null, freeBytes: same?.freeBytes ?? null };
 }
 
-/** A disk that is selected by itself. */
-export const blockVolume = (path: string): Volume => ({
+/** A disk that is selected by itself. @param named the path that was selected, which for a volume of ZFS says more than where it leads */
+export const blockVolume = (path: string, named = path): Volume => ({
 	id: path,
 	kind: 'block-device',
 	mountPoint: null,
 	fileSystem: null,
-	device: path,
+	device: named.startsWith('/dev/zvol/') ? named : path,
 	root: '/',
 	isReadOnly: false,
 });

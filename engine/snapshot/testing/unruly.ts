@@ -45,6 +45,8 @@ export class MemoryJournal implements SnapshotJournal {
 	}
 }
 
+const forgotten = { id: '/forgotten', kind: 'file-system', mountPoint: null, fileSystem: null, device: null, root: '/', isReadOnly: false } as const;
+
 const never = new Promise<never>(() => undefined);
 
 /** Snapshots are names in a set. `hangs` ignores its signal for ever, `late` until `finishLate` is called, and then succeeds. */
@@ -53,7 +55,7 @@ export class UnrulyProvider implements SnapshotProvider {
 	readonly capabilities: ProviderCapabilities;
 	/** What is there, by the ids of leases. */
 	readonly snapshots = new Set<string>();
-	readonly faults: Faults<'create fails' | 'create hangs' | 'create is late' | 'release fails'>;
+	readonly faults: Faults<'create fails' | 'create hangs' | 'create is late' | 'release fails' | 'runs full'>;
 	readonly #history: string[];
 	readonly #late = Promise.withResolvers<void>();
 
@@ -105,6 +107,14 @@ export class UnrulyProvider implements SnapshotProvider {
 			details: { place: lease.id },
 			notes: [],
 		}));
+	}
+
+	async verify(lease: Lease): Promise<void> {
+		if (this.faults.fires('runs full')) throw new EngineError('snapshot.failed', `The snapshot of ${lease.volume.id} ran full.`);
+	}
+
+	async leases(): Promise<readonly Lease[]> {
+		return [...this.snapshots].map((id) => ({ id, sessionId: '', provider: this.name, volume: forgotten, takenAt: 0, details: null }));
 	}
 
 	async release(lease: Lease): Promise<void> {

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openPlatform } from '../../../platform/index.ts';
 import { mountFresh } from '../../../platform/testbed.ts';
 import { hiddenFolderName, type Lease, type Volume } from '../../index.ts';
 import { assertOneInstant, NumberedWriter } from '../../testing/numbered-writer.ts';
+import { testProvider } from '../../testing/provider-suite.ts';
 import { volumeAt } from '../../volume-map.ts';
 import { BtrfsProvider } from './index.ts';
 import { parseSubvolumes } from './subvolumes.ts';
@@ -22,6 +23,19 @@ const mountedAt = (mountPoint: string): Volume => {
 	return volumeAt(mount);
 };
 const lease = (volume: Volume, id: string): Lease => ({ id, sessionId: 's', provider: 'btrfs', volume, takenAt: 0, details: null });
+
+testProvider('btrfs', (t) => {
+	const [one, two] = [mountFresh(t, 'btrfs'), mountFresh(t, 'btrfs')];
+	if (one === null || two === null) return null;
+	return {
+		open: () => new BtrfsProvider(),
+		volumes: [mountedAt(one), mountedAt(two)],
+		foreign: { ...mountedAt(one), id: '/proc', mountPoint: '/proc', fileSystem: 'proc', device: '/dev/sda1' },
+		write: (volume, content) => writeFileSync(join(volume.mountPoint ?? '', 'file'), content),
+		read: ({ views: [view] }) => readFileSync(join(view?.at ?? '', 'file'), 'utf8'),
+		remains: () => [one, two].flatMap((root) => readdirSync(root)).filter((name) => name !== 'file'),
+	};
+});
 
 test('SNAP-02 SNAP-03 btrfs: 20 snapshots in a row under a writer each show one instant, and nothing of them is left', async (t) => {
 	const root = mountFresh(t, 'btrfs');
@@ -65,7 +79,7 @@ test('btrfs: subvolumes below what is selected have a snapshot of their own, oth
 	await provider.release(own, { signal });
 	assert.equal(existsSync(join(root, hiddenFolderName, 'second')), true);
 	await provider.release(busy, { signal });
-	await provider.release(lease(volume, 'never made'), { signal });
+	await provider.release(lease(volume, 'neverMade'), { signal });
 	assert.equal(existsSync(join(root, hiddenFolderName)), false);
 });
 

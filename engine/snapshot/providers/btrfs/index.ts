@@ -7,6 +7,7 @@ import { join, relative } from 'node:path';
 import { EngineError, systemErrorCode } from '../../../base/index.ts';
 import { mustRun, type RunCommand, runCommand } from '../../command.ts';
 import { hiddenFolderName, removeIfEmpty } from '../../hidden-folder.ts';
+import { safeLeaseId } from '../../lease-id.ts';
 import type { Lease, Protectable, Snapshot, SnapshotProvider, VolumeRequest } from '../../provider.ts';
 import { isWithin, type Volume } from '../../volume.ts';
 import { parseSubvolumes } from './subvolumes.ts';
@@ -71,7 +72,7 @@ export class BtrfsProvider implements SnapshotProvider {
 		if ((await statfs(volume.mountPoint)).type !== btrfsMagic)
 			throw new EngineError('snapshot.failed', `${volume.mountPoint} is not mounted: the snapshot on it cannot be removed.`, { hint: 'Mount it again.' });
 		const hidden = join(volume.mountPoint, hiddenFolderName);
-		const folder = join(hidden, id);
+		const folder = join(hidden, safeLeaseId(id));
 		for (const name of await listOrNone(folder)) {
 			const path = join(folder, name);
 			if (await isSubvolume(path)) await mustRun(this.#run, 'btrfs', ['subvolume', 'delete', path], { signal });
@@ -97,7 +98,7 @@ export class BtrfsProvider implements SnapshotProvider {
 		for (const path of nested) if (await isSubvolume(path)) visible.push(path);
 		const hidden = join(mountPoint, hiddenFolderName);
 		await mkdir(hidden, { recursive: true, mode: 0o700 });
-		const folder = join(hidden, lease.id);
+		const folder = join(hidden, safeLeaseId(lease.id));
 		await mkdir(folder);
 		return { folder, views: [mountPoint, ...visible].map((path, i) => ({ path, at: String(i) })) };
 	}

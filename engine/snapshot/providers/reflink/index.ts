@@ -4,9 +4,10 @@
  */
 import { mkdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EngineError, startThread } from '../../../base/index.ts';
+import { EngineError, startThread, systemErrorCode } from '../../../base/index.ts';
 import { mustRun, type RunCommand, runCommand } from '../../command.ts';
 import { hiddenFolderName, removeIfEmpty } from '../../hidden-folder.ts';
+import { safeLeaseId } from '../../lease-id.ts';
 import type { Lease, Protectable, Snapshot, SnapshotProvider, VolumeRequest } from '../../provider.ts';
 import { isWithin, type View, type Volume } from '../../volume.ts';
 import type { CloneAnswer, CloneWork } from './clone-thread.ts';
@@ -52,7 +53,9 @@ export class ReflinkProvider implements SnapshotProvider {
 		const work: (CloneWork[number] & { readonly lease: Lease })[] = [];
 		for (const { lease, paths, exclusions = null } of requests) {
 			const folder = folderOf(lease);
-			await mkdir(folder, { recursive: true, mode: 0o700 });
+			await mkdir(folder, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+				throw new EngineError('snapshot.failed', `No folder for the clones can be made on ${lease.volume.id} (${systemErrorCode(cause)}).`, { cause });
+			});
 			const outermost = paths.filter((path) => !paths.some((other) => other !== path && isWithin(path, other)));
 			work.push(...outermost.map((source, i) => ({ source, target: join(folder, String(i)), exclusions, lease })));
 		}
@@ -85,10 +88,8 @@ export class ReflinkProvider implements SnapshotProvider {
 	}
 }
 
-/** The id is what a path is made of, and comes from the journal. */
 function folderOf({ id, volume }: Lease): string {
-	if (!/^[0-9a-z]{1,16}$/.test(id)) throw new EngineError('snapshot.failed', `“${id}” is not the id of a snapshot.`);
-	return join(volume.mountPoint ?? '/', hiddenFolderName, id);
+	return join(volume.mountPoint ?? '/', hiddenFolderName, safeLeaseId(id));
 }
 
 async function cloneInThread(work: CloneWork, signal: AbortSignal): Promise<readonly (readonly string[])[]> {

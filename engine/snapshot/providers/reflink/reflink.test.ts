@@ -7,6 +7,7 @@ import { openPlatform } from '../../../platform/index.ts';
 import { afterwards, mountFresh } from '../../../platform/testbed.ts';
 import { hiddenFolderName, type Lease, originAttribute, parseOrigin, type Volume } from '../../index.ts';
 import { assertOneInstantPerFile, NumberedWriter } from '../../testing/numbered-writer.ts';
+import { testProvider } from '../../testing/provider-suite.ts';
 import { volumeAt } from '../../volume-map.ts';
 import { ReflinkProvider } from './index.ts';
 
@@ -20,6 +21,19 @@ const mountedAt = (mountPoint: string): Volume => {
 	return volumeAt(mount);
 };
 const lease = (volume: Volume, id: string): Lease => ({ id, sessionId: 's', provider: 'reflink', volume, takenAt: 0, details: null });
+
+testProvider('reflink', (t) => {
+	const [one, two] = [mountFresh(t, 'xfs'), mountFresh(t, 'btrfs')];
+	if (one === null || two === null) return null;
+	return {
+		open: () => new ReflinkProvider(),
+		volumes: [mountedAt(one), mountedAt(two)],
+		foreign: { ...mountedAt(one), id: '/dev/null', mountPoint: '/dev/null', fileSystem: 'proc', device: '/dev/sda1' },
+		write: (volume, content) => writeFileSync(join(volume.mountPoint ?? '', 'file'), content),
+		read: ({ views: [view] }) => readFileSync(join(view?.at ?? '', 'file'), 'utf8'),
+		remains: () => [one, two].flatMap((root) => readdirSync(root)).filter((name) => name !== 'file'),
+	};
+});
 
 for (const kind of ['xfs', 'btrfs'] as const)
 	test(`reflink on ${kind}: 20 in a row under a writer show each file at one instant, and nothing of them is left`, async (t) => {
