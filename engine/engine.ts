@@ -3,6 +3,7 @@
  * opens it here and talks to it through the contract.
  */
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -42,6 +43,7 @@ import { BtrfsProvider } from './snapshot/providers/btrfs/index.ts';
 import { CowProvider, ServedDevices } from './snapshot/providers/cow/index.ts';
 import { LvmProvider } from './snapshot/providers/lvm/index.ts';
 import { ReflinkProvider } from './snapshot/providers/reflink/index.ts';
+import { VssProvider } from './snapshot/providers/vss/index.ts';
 import { ZfsProvider } from './snapshot/providers/zfs/index.ts';
 import { mariadbWriters } from './snapshot/writers/mariadb/writer.ts';
 import { postgresqlWriters } from './snapshot/writers/postgresql/writer.ts';
@@ -84,6 +86,8 @@ const KEEP_SESSIONS_PER_JOB = 100;
 /** Long logs of sessions that nobody looks at any more make most of a database. */
 const KEEP_LOGS_PER_JOB = 20;
 const KEEP_LOG_ENTRIES = 1000;
+/** A part of the server editions of Windows only. */
+const diskshadow = join(process.env.SystemRoot ?? 'C:\\Windows', 'System32', 'diskshadow.exe');
 const HOUSEKEEPING_MS = 86_400_000;
 
 /** `busy.data-folder`, `data-folder.unusable`, `database.newer`, `database.damaged`. */
@@ -126,6 +130,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 			new BtrfsProvider(),
 			new ZfsProvider({ owner }),
 			new LvmProvider({ folder: join(folder.path, 'snapshots'), owner, mounts: () => platform.disks.mounts() }),
+			...(process.platform === 'win32' ? [new VssProvider({ folder: join(folder.path, 'vss'), hasDiskshadow: existsSync(diskshadow) })] : []),
 			new ReflinkProvider(),
 			new CowProvider(serving),
 		],

@@ -1,4 +1,4 @@
-/** For tests only: what every provider promises (provider.ts), on real file systems or on a machine of recorded outputs. */
+/** For tests only: what every provider promises (provider.ts), on real file systems or on a simulated machine. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { EngineError } from '../../base/index.ts';

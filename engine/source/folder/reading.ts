@@ -14,7 +14,8 @@ export type ReadView = {
 	readonly hasOrigins: boolean;
 };
 
-const slash = 0x2f;
+/** The other way round only on Windows: elsewhere it is a part of a name. */
+const isSeparator = (byte: number | undefined, system: NodeJS.Platform = process.platform): boolean => byte === 0x2f || (byte === 0x5c && system === 'win32');
 
 export type PlacedView = {
 	readonly path: Buffer;
@@ -41,7 +42,7 @@ export class Reading {
 		this.#platform = platform;
 		this.#views = views.map(placeView).sort((a, b) => b.path.length - a.path.length);
 		for (const view of this.#views) {
-			const end = view.path.lastIndexOf(slash);
+			const end = view.path.findLastIndex((byte) => isSeparator(byte));
 			const folder = keyOf(view.path.subarray(0, Math.max(end, 1)));
 			const name = view.path.subarray(end + 1);
 			if (name.length === 0) continue; // the root of everything stands in no folder
@@ -51,7 +52,7 @@ export class Reading {
 
 	place(path: Buffer): Placed {
 		const view = this.#views.find((each) => isBelow(path, each.path));
-		return view?.at ? { at: Buffer.concat([view.at, restOf(path, view.path)]), view } : { at: path, view: null };
+		return view?.at ? { at: beneath(view.at, restOf(path, view.path)), view } : { at: path, view: null };
 	}
 
 	/** What is read elsewhere of the entries of a folder, by the place where that is read. */
@@ -64,7 +65,7 @@ export class Reading {
 		let best: { readonly path: Buffer; readonly at: Buffer } | null = null;
 		for (const { path, at: place } of this.#views)
 			if (place && isBelow(at, place) && (best === null || place.length > best.at.length)) best = { path, at: place };
-		return best ? Buffer.concat([best.path, restOf(at, best.at)]) : at;
+		return best ? beneath(best.path, restOf(at, best.at)) : at;
 	}
 
 	/** Makes `stats` of something at `at` those of its original: device, inode, and the time of change by which it is recognised. */
@@ -82,12 +83,14 @@ export class Reading {
 }
 
 const keyOf = (path: Buffer): string => path.toString('latin1');
-/** `/` has no name to go on from. */
-const withoutSlash = (path: Buffer): Buffer => (path.length === 1 && path[0] === slash ? path.subarray(0, 0) : path);
-const isBelow = (path: Buffer, folder: Buffer): boolean => {
-	const start = withoutSlash(folder);
-	return path.subarray(0, start.length).equals(start) && (path.length === start.length || path[start.length] === slash);
+/** `/` has no name to go on from, nor has `C:\\`. */
+const withoutSlash = (path: Buffer, system?: NodeJS.Platform): Buffer => (isSeparator(path.at(-1), system) ? path.subarray(0, -1) : path);
+export const isBelow = (path: Buffer, folder: Buffer, system?: NodeJS.Platform): boolean => {
+	const start = withoutSlash(folder, system);
+	return path.subarray(0, start.length).equals(start) && (path.length === start.length || isSeparator(path[start.length], system));
 };
+/** `rest` begins with a separator, or is empty. */
+const beneath = (folder: Buffer, rest: Buffer): Buffer => (rest.length === 0 ? folder : Buffer.concat([withoutSlash(folder), rest]));
 const restOf = (path: Buffer, folder: Buffer): Buffer => path.subarray(withoutSlash(folder).length);
 
 function placeView({ path, at, instantAt, hasOrigins }: ReadView): PlacedView {

@@ -15,9 +15,13 @@ export { hiddenFolderName } from '../../snapshot/index.ts';
 
 const slash = Buffer.from('/');
 const backslash = 0x5c;
+/** Behind it Windows takes a path as it stands, and a slash for a part of a name. */
+const verbatim = Buffer.from('\\\\?\\');
 
 export const joinPath = (folder: Buffer, name: Buffer): Buffer => {
 	const last = folder.at(-1);
+	if (folder.subarray(0, verbatim.length).equals(verbatim))
+		return last === backslash ? Buffer.concat([folder, name]) : Buffer.concat([folder, Buffer.of(backslash), name]);
 	return last === 0x2f || (last === backslash && process.platform === 'win32') ? Buffer.concat([folder, name]) : Buffer.concat([folder, slash, name]);
 };
 

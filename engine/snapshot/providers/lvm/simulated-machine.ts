@@ -1,4 +1,4 @@
-/** For tests only: a machine with LVM, as far as its programs tell. What they print is what lvm2 2.03 prints. */
+/** For tests only: a machine with LVM, as far as its programs tell. What they print is modelled on lvm2 2.03. */
 import type { MountPoint } from '../../../platform/index.ts';
 import type { CommandResult, RunCommand } from '../../command.ts';
 

@@ -1,4 +1,4 @@
-/** For tests only: a machine with ZFS, as far as its programs tell. What they print is what OpenZFS 2.2 prints. */
+/** For tests only: a machine with ZFS, as far as its programs tell. What they print is modelled on OpenZFS 2.2. */
 import type { CommandResult, RunCommand } from '../../command.ts';
 
 type Simulated = {
