@@ -6,8 +6,7 @@ import { type MoverFolder, type MoverHost, openMoverFolder, openMoverJournal, ty
 import { hostData } from './places/index.ts';
 import { openPlatform } from './platform/index.ts';
 import { Requestor, Snapshots, VolumeSlots } from './snapshot/index.ts';
-import { BtrfsProvider } from './snapshot/providers/btrfs/index.ts';
-import { ReflinkProvider } from './snapshot/providers/reflink/index.ts';
+import { volumeProviders } from './snapshot/providers/index.ts';
 import { mariadbWriters } from './snapshot/writers/mariadb/writer.ts';
 import { postgresqlWriters } from './snapshot/writers/postgresql/writer.ts';
 import { scriptWriters } from './snapshot/writers/script.ts';
@@ -35,7 +34,7 @@ export async function openDataMover({ folder: path, listen, token, product, cloc
 	await rm(writersFolder, { recursive: true, force: true }); // what a death left on its way to a point
 	const snapshots = new Snapshots({
 		requestor: new Requestor({ journal: await openMoverJournal(folder.path), slots: new VolumeSlots(), clock, log }),
-		providers: [new BtrfsProvider(), new ReflinkProvider()],
+		providers: volumeProviders(folder.path, () => platform.disks.mounts()),
 		isDevice: () => false,
 		writers: [postgresqlWriters(writersFolder), mariadbWriters, sqliteWriters, scriptWriters],
 		machines: null, // virtual machines are read by the backup server
@@ -44,7 +43,7 @@ export async function openDataMover({ folder: path, listen, token, product, cloc
 		clock,
 		log,
 	});
-	await snapshots.cleanUp();
+	await snapshots.cleanUp({ withForgotten: true });
 	const data = stack.use(await hostData({ folder, snapshots, product, now: clock.now() }));
 	const mover = stack.use(
 		await startMover({ folder, listen, token, product, platform, clock, log, acceptData: (socket, peerId) => data.accept(socket, peerId) }),

@@ -2,8 +2,6 @@
  * The composition root: the only file that names concrete adapters. Whoever hosts an engine (desktop, server, command line)
  * opens it here and talks to it through the contract.
  */
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -39,12 +37,8 @@ import { openPlatform } from './platform/index.ts';
 import { Look } from './restore/index.ts';
 import { startServer } from './server/index.ts';
 import { type JournalEntry, Requestor, Snapshots, VolumeSlots, watchVolumes } from './snapshot/index.ts';
-import { BtrfsProvider } from './snapshot/providers/btrfs/index.ts';
 import { CowProvider, ServedDevices } from './snapshot/providers/cow/index.ts';
-import { LvmProvider } from './snapshot/providers/lvm/index.ts';
-import { ReflinkProvider } from './snapshot/providers/reflink/index.ts';
-import { VssProvider } from './snapshot/providers/vss/index.ts';
-import { ZfsProvider } from './snapshot/providers/zfs/index.ts';
+import { volumeProviders } from './snapshot/providers/index.ts';
 import { mariadbWriters } from './snapshot/writers/mariadb/writer.ts';
 import { postgresqlWriters } from './snapshot/writers/postgresql/writer.ts';
 import { scriptWriters } from './snapshot/writers/script.ts';
@@ -86,8 +80,6 @@ const KEEP_SESSIONS_PER_JOB = 100;
 /** Long logs of sessions that nobody looks at any more make most of a database. */
 const KEEP_LOGS_PER_JOB = 20;
 const KEEP_LOG_ENTRIES = 1000;
-/** A part of the server editions of Windows only. */
-const diskshadow = join(process.env.SystemRoot ?? 'C:\\Windows', 'System32', 'diskshadow.exe');
 const HOUSEKEEPING_MS = 86_400_000;
 
 /** `busy.data-folder`, `data-folder.unusable`, `database.newer`, `database.damaged`. */
@@ -118,7 +110,6 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	const catalogue = createCatalogue({ ...config, cache: config.catalogue, chainStore, clock, bus, log });
 	const chainUse = createChainUse();
 	const slots = createTaskSlots();
-	const owner = createHash('sha256').update(folder.path).digest('hex').slice(0, 12); // of snapshots on this machine: another data folder is another engine
 	const writersFolder = join(folder.path, 'writers');
 	await rm(writersFolder, { recursive: true, force: true }); // what a death left on its way to a point
 	const openHypervisor = { libvirt: openLibvirt } as const;
@@ -126,14 +117,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	const machineSite = createMachineSite({ hosts, open: ({ type, uri }) => openHypervisor[type](uri), clock });
 	const snapshots = new Snapshots({
 		requestor: new Requestor({ journal: config.snapshotJournal<JournalEntry>(), slots: new VolumeSlots(), clock, log }),
-		providers: [
-			new BtrfsProvider(),
-			new ZfsProvider({ owner }),
-			new LvmProvider({ folder: join(folder.path, 'snapshots'), owner, mounts: () => platform.disks.mounts() }),
-			...(process.platform === 'win32' ? [new VssProvider({ folder: join(folder.path, 'vss'), hasDiskshadow: existsSync(diskshadow) })] : []),
-			new ReflinkProvider(),
-			new CowProvider(serving),
-		],
+		providers: [...volumeProviders(folder.path, () => platform.disks.mounts()), new CowProvider(serving)],
 		isDevice: (path) => serving.find(path) !== undefined,
 		writers: [postgresqlWriters(writersFolder), mariadbWriters, sqliteWriters, scriptWriters, machineSite.writers],
 		machines: machineSite,

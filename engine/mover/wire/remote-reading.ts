@@ -16,6 +16,8 @@ type OpenOptions = ReachOptions & { readonly signal: AbortSignal; readonly onNot
 /** Snapshots that a data mover on another machine has made of what lies there. It holds them until this is disposed, or the session is lost for good. */
 export class RemoteReading implements AsyncDisposable {
 	readonly sources: OpenedReading['sources'];
+	/** Never aborted: a snapshot whose room runs full on another machine is met as files that cannot be read. */
+	readonly lost = new AbortController().signal;
 	readonly #calls: Calls;
 	readonly #session: Session;
 	#isOver = false;
