@@ -19,7 +19,7 @@ test('VM: all machines of a host, running or off, are protected from outside, th
 	timeout: 600_000,
 }, async (t) => {
 	if (!isRootOnLinux(t) || !requireTool(t, 'libvirtd', 'virsh', 'qemu-system-x86_64', 'qemu-img')) return;
-	await using host = await LibvirtHost.start();
+	await using host = await LibvirtHost.start('libvirt-qemu');
 	const place = mkdtempSync(join(tmpdir(), 'holdfast-machines-'));
 	afterwards(t, () => rmSync(place, { recursive: true, force: true }));
 	await host.define('web', { disks: { vda: '64M', vdb: '32M raw' } });
@@ -106,8 +106,11 @@ test('VM: all machines of a host, running or off, are protected from outside, th
 	assert.ok((await restored()).equals(expected));
 	await assertClean();
 
+	const [job] = await api.jobs.list(none);
 	const [lab] = await api.hosts.list(none);
 	await assert.rejects(api.hosts.remove({ id: lab?.id ?? '', revision: lab?.revision ?? 0 }, none), { code: 'busy.host', message: /Machines/ });
+	await api.jobs.remove({ id: job?.id ?? '', revision: job?.revision ?? 0 }, none);
+	while ((await host.virsh('checkpoint-list', '--name', 'web')).trim() !== '') await sleep(50); // nobody needs it any more
 	assert.deepEqual(
 		(await api.points.list({}, none))
 			.map(({ consistency, object }) => `${object} ${consistency}`)

@@ -9,7 +9,7 @@ import type { ApiParts } from './parts.ts';
 const TREND_LENGTH = 30;
 
 export function createJobsApi(parts: ApiParts): EngineApi['jobs'] {
-	const { config, sessions, runner, scheduler, bus, clock } = parts;
+	const { config, sessions, runner, scheduler, bus, clock, snapshots } = parts;
 
 	async function summarize(
 		job: Entity<JobSettings>,
@@ -112,6 +112,7 @@ export function createJobsApi(parts: ApiParts): EngineApi['jobs'] {
 				});
 			}
 			await withCurrentSummary(id, config.jobs.remove(id, revision));
+			void snapshots.forget(id, job.settings.sources);
 			await config.formerJobs.put({ id, name: job.settings.name, removedAt: clock.now() });
 			announce(id);
 			bus.emit({ kind: 'point', id: null });

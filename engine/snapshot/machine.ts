@@ -49,6 +49,8 @@ export interface MachineSite {
 	find(path: string, options: { readonly owner: string; readonly signal: AbortSignal }): Promise<FoundMachine>;
 	/** Patterns as the machines that fit them now. What cannot be asked, and a pattern that nothing fits, stays as it is: who reads it says why. */
 	concrete(sources: readonly SourceSpec[]): Promise<readonly SourceSpec[]>;
+	/** An owner takes no more snapshots of these: drops what is remembered for it on machines that run. @throws `source.*`, `not-found.*` */
+	forget(owner: string, sources: readonly SourceSpec[]): Promise<void>;
 }
 
 export type MachineWish = {

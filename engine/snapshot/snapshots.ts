@@ -140,6 +140,15 @@ export class Snapshots {
 		return (await this.#parts.machines?.concrete(sources)) ?? sources;
 	}
 
+	/** A job takes no more snapshots of these. What cannot be reached keeps what it remembers, which costs it a little room. Never fails. */
+	async forget(owner: string, sources: readonly SourceSpec[]): Promise<void> {
+		try {
+			await this.#parts.machines?.forget(owner, sources);
+		} catch (error) {
+			this.#parts.log.warn({ err: error, owner }, 'Checkpoints of virtual machines that nobody needs any more could not be dropped.');
+		}
+	}
+
 	/** What an engine that died left; snapshots of this process are not touched. */
 	async cleanUp({ withForgotten = false } = {}): Promise<CleanUpReport> {
 		const { providers, machines, requestor } = this.#parts;

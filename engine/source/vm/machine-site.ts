@@ -92,7 +92,20 @@ export function createMachineSite(parts: MachineSiteParts): MachineSite & { read
 			const names = new Set<string>();
 			return found.flat().filter(({ kind, path }) => !names.has(`${kind}:${path}`) && names.add(`${kind}:${path}`));
 		},
+		async forget(owner, sources) {
+			const signal = AbortSignal.timeout(listMs);
+			await Promise.all(sources.map(async ({ kind, path }) => (kind === 'vm' ? forgetOn(path, owner, signal) : undefined)));
+		},
 	};
+
+	async function forgetOn(path: string, owner: string, signal: AbortSignal): Promise<void> {
+		const { settings, hypervisor } = await hostOf(path);
+		for (const machine of await hypervisor.machines({ signal })) {
+			if (!isMeant(path, settings.name, machine)) continue;
+			const names = (await hypervisor.checkpoints(machine.id, { signal })).filter((name) => name.startsWith(checkpointPrefix(owner)));
+			await hypervisor.dropCheckpoints(machine.id, names, { signal });
+		}
+	}
 
 	async function fitting(pattern: string, signal: AbortSignal): Promise<readonly SourceSpec[]> {
 		const asItIs: readonly SourceSpec[] = [{ kind: 'vm', path: pattern }];

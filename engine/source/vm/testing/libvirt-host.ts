@@ -1,6 +1,6 @@
 /** For tests only: a libvirtd with real QEMU (TCG) that shares nothing with the machine's own but its file systems. */
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -51,10 +51,12 @@ export class LibvirtHost implements AsyncDisposable {
 		this.#child = child;
 	}
 
-	static async start(): Promise<LibvirtHost> {
+	/** @param account as whom machines run; `libvirt-qemu` is what Debian has */
+	static async start(account = 'root'): Promise<LibvirtHost> {
 		const folder = mkdtempSync(join(tmpdir(), 'hf-virt-'));
+		chmodSync(folder, 0o755);
 		for (const name of ['etc', 'lib', 'run', 'cache', 'log', 'sock']) mkdirSync(join(folder, name));
-		writeFileSync(join(folder, 'etc', 'qemu.conf'), qemuSettings);
+		writeFileSync(join(folder, 'etc', 'qemu.conf'), qemuSettings.replaceAll(`"root"`, `"${account}"`));
 		writeFileSync(join(folder, 'etc', 'libvirtd.conf'), `unix_sock_dir = "${folder}/sock"\nauth_unix_rw = "none"\nlog_outputs = "4:stderr"\n`);
 		const child = spawn('unshare', ['--mount', 'bash', '-c', script, 'libvirtd', folder], { stdio: ['ignore', 'ignore', 'pipe'] });
 		let errors = '';
