@@ -41,7 +41,7 @@ test('SNAP-01 COW-04 PIPE-04: a job reads a device from its own snapshot while i
 		assert.equal(session.state, 'success', JSON.stringify(session.tasks[0]?.warnings));
 		const to = join(place, 'restored.img');
 		rmSync(to, { force: true });
-		const { sessionId } = await api.restore.disk({ point: 'Database@latest', disk: null, to, overwrite: false }, none);
+		const { sessionId } = await api.restore.disk({ point: 'Database@latest', disk: null, to, format: null, overwrite: false }, none);
 		assert.equal((await ended(api, sessionId)).state, 'success');
 		return { session, content: readFileSync(to) };
 	};

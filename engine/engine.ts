@@ -9,7 +9,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { createApi } from './api/index.ts';
 import { type Clock, type Log, systemClock } from './base/index.ts';
 import { type DataFolder, defaultDataFolder, type LogFile, openConfiguration, openDataFolder, openLogFile, type SessionStore } from './config/index.ts';
-import type { Downloads, EngineApi, RouterContext } from './contract/index.ts';
+import type { Downloads, EngineApi, HostSettings, RouterContext } from './contract/index.ts';
 import type { PasswordCost } from './format/index.ts';
 import { createDevices, createMachines, watchMachines } from './infra/index.ts';
 import {
@@ -22,6 +22,7 @@ import {
 	createJobRunner,
 	createKeys,
 	createLimits,
+	createMachineRestores,
 	createMaintenanceSessions,
 	createReadingSessions,
 	createSessions,
@@ -114,7 +115,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	await rm(writersFolder, { recursive: true, force: true }); // what a death left on its way to a point
 	const openHypervisor = { libvirt: openLibvirt } as const;
 	const hosts = async () => (await config.hosts.list()).map(({ settings }) => settings);
-	const machineSite = createMachineSite({ hosts, open: ({ type, uri }) => openHypervisor[type](uri), clock });
+	const machineHosts = { hosts, open: ({ type, uri }: HostSettings) => openHypervisor[type](uri) };
+	const machineSite = createMachineSite({ ...machineHosts, clock });
 	const snapshots = new Snapshots({
 		requestor: new Requestor({ journal: config.snapshotJournal<JournalEntry>(), slots: new VolumeSlots(), clock, log }),
 		providers: [...volumeProviders(folder.path, () => platform.disks.mounts()), new CowProvider(serving)],
@@ -141,7 +143,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		clock,
 		log,
 	});
-	const reading = createReadingSessions({ sessions, plane, catalogue, chainUse, slots, verifications: config.verifications, health: config.health, clock });
+	const machineRestores = createMachineRestores({ ...machineHosts, plane });
+	const readingStores = { verifications: config.verifications, health: config.health };
+	const reading = createReadingSessions({ sessions, plane, machineRestores, catalogue, chainUse, slots, ...readingStores, clock });
 
 	const maintenance = createMaintenanceSessions({ sessions, plane, catalogue, chainUse, slots, cleanedUp: (jobId) => runner.cleanedUp(jobId) });
 

@@ -448,6 +448,7 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 				return maintenance('restore-files', `Restore from ${findPoint(input.point).job}`, bytes);
 			},
 			disk: async ({ point }) => maintenance('restore-disk', `Restore a disk of ${findPoint(point).job}`, findPoint(point).sourceBytes, { lengthMs: 40_000 }),
+			vm: async ({ point }) => maintenance('restore-vm', `Restore a machine of ${findPoint(point).job}`, findPoint(point).sourceBytes, { lengthMs: 40_000 }),
 		},
 		keys: createFakeKeys(
 			() => [...state.jobs.keys()].map((id) => state.summary(id)),

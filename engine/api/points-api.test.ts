@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { restoreDiskInput, restoreFilesInput } from '../contract/index.ts';
+import { restoreDiskInput, restoreFilesInput, restoreVmInput } from '../contract/index.ts';
 import { type ApiSite, addJob, addRepository, ended, openApiSite } from './testing/api-site.ts';
 
 const none = {};
@@ -56,10 +56,11 @@ test('a restore can be planned, run and run again; its target must be a whole pa
 	assert.deepEqual(site.plane.restored[0], site.plane.restored[1]);
 });
 
-test('a folder is not restored as a disk', async (t) => {
+test('a folder is restored neither as a disk nor as a virtual machine', async (t) => {
 	const site = await openApiSite(t);
 	await protect(site, 1);
 	await assert.rejects(site.api.restore.disk(restoreDiskInput.parse({ point: 'Office@latest', to: '/target' }), none), { code: 'usage.invalid' });
+	await assert.rejects(site.api.restore.vm(restoreVmInput.parse({ point: 'Office@latest' }), none), { code: 'usage.invalid', message: /no virtual machine/ });
 });
 
 test('a check keeps its result; asked too early or of another session it says so', async (t) => {

@@ -9,10 +9,13 @@ import {
 	type EngineApi,
 	isFinal,
 	type Point,
+	type RepositoryLocation,
 	type SessionKind,
 } from '../contract/index.ts';
 import { requireAbsolute } from '../infra/index.ts';
 import { describeHealth, removeChainByHand, sourceKey } from '../jobs/index.ts';
+import { chooseDisk } from '../restore/index.ts';
+import { diskInFile } from '../source/index.ts';
 import { findPoint, loadInventory, matchesFilter } from './inventory.ts';
 import type { ApiParts } from './parts.ts';
 import { previewChains } from './preview.ts';
@@ -46,6 +49,13 @@ export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: 
 		if (chain === undefined || repository === undefined)
 			throw new EngineError('not-found.chain', `There is no chain ${id}.`, { hint: 'List the chains to see their ids.', data: { id } });
 		return { repository, chain, chainId: id, jobId: chain.jobId, title: `${chain.job}/${chain.object}` };
+	}
+
+	/** @throws `not-found.disk`; `usage.invalid` where it must be said which */
+	async function chooseMachineDisk(place: { repository: RepositoryLocation; pointId: string }, disk: string | null, signal: AbortSignal | undefined) {
+		const { entries } = await plane.browse({ ...place, path: '/', offset: 0, limit: 5000 }, { signal });
+		const disks = entries.flatMap(({ type, name }) => (type === 'file' ? (diskInFile(name) ?? []) : []));
+		return chooseDisk(disks, disk, place.pointId);
 	}
 
 	return {
@@ -130,11 +140,18 @@ export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: 
 				const { point, repository } = await locate(input.point);
 				return { sessionId: (await reading.restoreFiles({ repository, point, input: { ...input, to } })).id };
 			},
-			async disk(input) {
+			async disk(input, { signal }) {
 				const to = requireAbsolute(input.to, 'to');
+				const { point, repository, place } = await locate(input.point);
+				const disk = point.objectKind === 'vm' ? await chooseMachineDisk(place, input.disk, signal) : input.disk;
+				if (point.objectKind !== 'vm') refuseOtherDisk(point, disk);
+				const format = input.format ?? (/\.qcow2$/i.test(to) ? 'qcow2' : 'raw');
+				return { sessionId: (await reading.restoreDisk({ repository, point, input: { ...input, disk, to, format } })).id };
+			},
+			async vm(input, { signal }) {
+				const to = input.to === null ? null : requireAbsolute(input.to, 'to');
 				const { point, repository } = await locate(input.point);
-				refuseOtherDisk(point, input.disk);
-				return { sessionId: (await reading.restoreDisk({ repository, point, input: { ...input, to } })).id };
+				return { sessionId: (await reading.restoreVm({ repository, point, input: { ...input, to } }, { signal })).id };
 			},
 		},
 		downloads: {

@@ -14,6 +14,8 @@ export function createSessionsApi(
 				return api.restore.files(input.input, {});
 			case 'restore-disk':
 				return api.restore.disk(input.input, {});
+			case 'restore-vm':
+				return api.restore.vm(input.input, {});
 			case 'verify':
 				return api.points.verify({ point: input.pointId }, {});
 			case 'check':

@@ -1,18 +1,23 @@
 import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, statSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { bytesFromText, displayText, EngineError, systemErrorCode } from '../base/index.ts';
+import type { DiskFormat } from '../contract/index.ts';
 import { openPlatform, type Platform } from '../platform/index.ts';
 import { attachDiskWriter, type DiskTargetHandle, type DiskWriter } from './disk-writer.ts';
+import { sealQcow2 } from './qcow2-image.ts';
+import { ClusterMap, planQcow2, type Qcow2Layout } from './qcow2-layout.ts';
 import { targetError } from './target-error.ts';
 
 /** Where a disk is restored to. Synchronous; all failures are `restore.target`. */
 export interface DiskTarget extends DiskWriter, Disposable {
 	readonly kind: 'file' | 'device';
+	/** A file that was created here. */
+	readonly isNew: boolean;
 	/** Of the disk that is written; a device may be larger and keeps the rest of its content. */
 	readonly sizeBytes: number;
 	/** For `attachDiskWriter` in other threads, as long as this is open. */
 	readonly handle: DiskTargetHandle;
-	/** Returns when everything written, by whatever thread, is on stable storage, with the file's name. */
+	/** The disk is written: returns when everything, by whatever thread, is on stable storage, with the file's name. Before that a qcow2 file is no image. */
 	sync(): void;
 	/** Calling it again does nothing. Without `sync` before, nothing is promised. */
 	close(): void;
@@ -21,18 +26,25 @@ export interface DiskTarget extends DiskWriter, Disposable {
 }
 
 export type OpenDiskTargetOptions = {
+	readonly format: DiskFormat;
 	/** Allows to replace a file, or to write to a device: both lose what they hold. */
 	readonly overwrite: boolean;
 	readonly platform?: Platform;
 };
 
 /**
- * Opens a raw image file (created sparse, readable by its owner only) or an existing block device.
+ * Opens an image file (created sparse, readable by its owner only) or an existing block device, which takes a raw disk only.
  * Fails with `exists.target` where something would be lost and `overwrite` is false, else with `restore.target`.
  */
-export function openDiskTarget(path: string, sizeBytes: number, { overwrite, platform = openPlatform() }: OpenDiskTargetOptions): DiskTarget {
+export function openDiskTarget(path: string, sizeBytes: number, options: OpenDiskTargetOptions): DiskTarget {
+	const { format, overwrite, platform = openPlatform() } = options;
 	const name = bytesFromText(path);
 	const kind = existingKind(path, name);
+	if (kind === 'device' && format !== 'raw') {
+		throw new EngineError('restore.target', `${displayText(path)} is a device: it takes the disk itself, not an image of the format ${format}.`, {
+			hint: 'Choose the format raw, or a file.',
+		});
+	}
 	if (kind !== null && !overwrite) {
 		const what = kind === 'device' ? `The device ${displayText(path)} holds data that would be lost.` : `The file ${displayText(path)} exists already.`;
 		throw new EngineError('exists.target', what, { hint: 'Choose another target, or allow to overwrite it.' });
@@ -47,8 +59,9 @@ export function openDiskTarget(path: string, sizeBytes: number, { overwrite, pla
 			throw new EngineError('restore.target', `The device ${displayText(path)} is in use.`, { hint: 'Unmount its file systems first.', cause: error });
 		throw targetError(path, 'opened', error);
 	}
-	const handle: DiskTargetHandle = { path, fd, kind: kind === 'device' ? 'device' : 'file', sizeBytes };
-	const target = new RawTarget(handle, { isNew: kind === null, platform });
+	const image = format === 'qcow2' ? openImage(sizeBytes) : null;
+	const handle: DiskTargetHandle = { path, fd, kind: kind === 'device' ? 'device' : 'file', sizeBytes, image: image && imageHandle(image) };
+	const target = new OpenTarget(handle, { isNew: kind === null, image, platform });
 	try {
 		target.prepare();
 		return target;
@@ -71,17 +84,32 @@ function existingKind(path: string, name: Buffer): 'file' | 'device' | null {
 	throw new EngineError('restore.target', `${displayText(path)} is neither a file nor a block device.`, { hint: 'Name a file to create, or a device.' });
 }
 
-class RawTarget implements DiskTarget {
+type Qcow2Image = { readonly layout: Qcow2Layout; readonly used: ClusterMap };
+
+function openImage(sizeBytes: number): Qcow2Image {
+	const layout = planQcow2(sizeBytes);
+	return { layout, used: ClusterMap.create(layout) };
+}
+
+const imageHandle = ({ layout: { dataOffset, clusterBytes }, used }: Qcow2Image): DiskTargetHandle['image'] => ({
+	dataOffset,
+	clusterBytes,
+	used: used.shared,
+});
+
+class OpenTarget implements DiskTarget {
 	readonly handle: DiskTargetHandle;
 	readonly #writer: DiskWriter & Disposable;
 	readonly #platform: Platform;
-	readonly #isNew: boolean;
+	readonly isNew: boolean;
+	readonly #image: Qcow2Image | null;
 	#isOpen = true;
 
-	constructor(handle: DiskTargetHandle, { isNew, platform }: { isNew: boolean; platform: Platform }) {
+	constructor(handle: DiskTargetHandle, { isNew, image, platform }: { isNew: boolean; image: Qcow2Image | null; platform: Platform }) {
 		this.handle = handle;
 		this.#writer = attachDiskWriter(handle, platform);
-		this.#isNew = isNew;
+		this.isNew = isNew;
+		this.#image = image;
 		this.#platform = platform;
 	}
 
@@ -97,7 +125,7 @@ class RawTarget implements DiskTarget {
 		this.#attempt('prepared', (fd) => {
 			if (this.kind === 'file') {
 				ftruncateSync(fd, 0); // what it held would show through the holes
-				ftruncateSync(fd, this.sizeBytes);
+				ftruncateSync(fd, this.#image?.layout.fileBytes ?? this.sizeBytes);
 				return;
 			}
 			const deviceSize = this.#platform.files.blockDeviceSize(fd);
@@ -123,8 +151,9 @@ class RawTarget implements DiskTarget {
 
 	sync(): void {
 		this.#attempt('written', (fd) => {
-			fsyncSync(fd);
-			if (this.#isNew && process.platform !== 'win32') syncFolder(dirname(this.handle.path));
+			if (this.#image) sealQcow2(fd, this.#image.layout, this.#image.used);
+			else fsyncSync(fd);
+			if (this.isNew && process.platform !== 'win32') syncFolder(dirname(this.handle.path));
 		});
 	}
 
@@ -138,7 +167,7 @@ class RawTarget implements DiskTarget {
 	discard(): void {
 		if (!this.#isOpen) return;
 		const { fd, path } = this.handle;
-		const isStillOurs = this.#isNew && isSameFile(fd, path);
+		const isStillOurs = this.isNew && isSameFile(fd, path);
 		this.close();
 		if (isStillOurs) unlinkSync(bytesFromText(path));
 	}

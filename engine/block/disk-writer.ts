@@ -1,10 +1,19 @@
 import { closeSync, writeSync } from 'node:fs';
 import { isZero, systemErrorCode } from '../base/index.ts';
 import { type Platform, type UncachedFile, uncachedUnit } from '../platform/index.ts';
+import { ClusterMap } from './qcow2-layout.ts';
 import { targetError } from './target-error.ts';
 
 /** What a thread needs to write to a target that another one has opened, and keeps open. */
-export type DiskTargetHandle = { readonly path: string; readonly fd: number; readonly kind: 'file' | 'device'; readonly sizeBytes: number };
+export type DiskTargetHandle = {
+	readonly path: string;
+	readonly fd: number;
+	readonly kind: 'file' | 'device';
+	/** Of the disk. */
+	readonly sizeBytes: number;
+	/** Where the disk lies in an image that has tables, and what they will be made of; null: the file is the disk. */
+	readonly image: { readonly dataOffset: number; readonly clusterBytes: number; readonly used: SharedArrayBuffer } | null;
+};
 
 /** Writes to a disk that is being restored. Threads that share one write to ranges that do not touch. Synchronous; all failures are `restore.target`. */
 export interface DiskWriter {
@@ -32,6 +41,8 @@ export const attachDiskWriter = (handle: DiskTargetHandle, platform: Platform): 
 class RangeWriter implements DiskWriter, Disposable {
 	readonly #handle: DiskTargetHandle;
 	readonly #platform: Platform;
+	readonly #dataOffset: number;
+	readonly #used: ClusterMap | null;
 	/** End of the last byte written: what lies behind it in a file is a hole, or belongs to another writer. */
 	#writtenEnd = 0;
 	/** Opened at the first write that is long enough. */
@@ -40,6 +51,8 @@ class RangeWriter implements DiskWriter, Disposable {
 	constructor(handle: DiskTargetHandle, platform: Platform) {
 		this.#handle = handle;
 		this.#platform = platform;
+		this.#dataOffset = handle.image?.dataOffset ?? 0;
+		this.#used = handle.image && ClusterMap.attach(handle.image.used, handle.image.clusterBytes);
 	}
 
 	write(offsetBytes: number, data: Uint8Array): void {
@@ -50,7 +63,7 @@ class RangeWriter implements DiskWriter, Disposable {
 			let end = Math.min(start + pieceBytes, data.length);
 			while (end < data.length && isZero(data.subarray(end, end + pieceBytes)) === isHole) end = Math.min(end + pieceBytes, data.length);
 			if (isHole) this.writeZeros(offsetBytes + start, end - start);
-			else this.#writeAll(data, { from: start, end, position: offsetBytes + start });
+			else this.#writeAll(data, { from: start, end, offsetBytes: offsetBytes + start });
 			start = end;
 		}
 	}
@@ -61,7 +74,7 @@ class RangeWriter implements DiskWriter, Disposable {
 		const end = this.#handle.kind === 'file' ? Math.min(offsetBytes + lengthBytes, this.#writtenEnd) : offsetBytes + lengthBytes;
 		for (let at = offsetBytes; at < end; at += punchBytes) {
 			const length = Math.min(punchBytes, end - at);
-			const isPunched = this.#attempt(() => this.#platform.files.punchHole(this.#handle.fd, at, length));
+			const isPunched = this.#attempt(() => this.#platform.files.punchHole(this.#handle.fd, this.#dataOffset + at, length));
 			if (!isPunched) this.#fillWithZeros(at, length);
 		}
 	}
@@ -73,12 +86,14 @@ class RangeWriter implements DiskWriter, Disposable {
 
 	#fillWithZeros(offsetBytes: number, lengthBytes: number): void {
 		for (let done = 0; done < lengthBytes; done += zeros.length) {
-			this.#writeAll(zeros, { from: 0, end: Math.min(zeros.length, lengthBytes - done), position: offsetBytes + done });
+			this.#writeAll(zeros, { from: 0, end: Math.min(zeros.length, lengthBytes - done), offsetBytes: offsetBytes + done });
 		}
 	}
 
-	#writeAll(data: Uint8Array, { from, end, position }: { from: number; end: number; position: number }): void {
-		this.#writtenEnd = Math.max(this.#writtenEnd, position + end - from);
+	#writeAll(data: Uint8Array, { from, end, offsetBytes }: { from: number; end: number; offsetBytes: number }): void {
+		this.#writtenEnd = Math.max(this.#writtenEnd, offsetBytes + end - from);
+		this.#used?.mark(offsetBytes, end - from);
+		const position = this.#dataOffset + offsetBytes;
 		this.#attempt(() => {
 			const cachedFrom = from + this.#writeUncached(data, from, end, position);
 			if (cachedFrom === end) return;

@@ -1,8 +1,9 @@
 /**
  * Block devices as algebra: a disk to be read, whatever stores or exports it, and a disk to be written.
- * Guarantees: images are hostile input and end in data or a coded error, with bounded memory; what is outside of the extents reads as zeros.
+ * Guarantees: images are hostile input and end in data or a coded error, with bounded memory; what is outside of the extents reads as zeros; a qcow2 file
+ * that was not written to its end is no image.
  * Snapshots are those of devices that are written through here (`cow/`).
- * Does not: notice that somebody writes to a disk beside it; write qcow2.
+ * Does not: notice that somebody writes to a disk beside it; write to images that hold something.
  */
 export type { BlockExtent, BlockSource } from './block-source.ts';
 export { CowDevice, CowSnapshot } from './cow/index.ts';

@@ -66,7 +66,7 @@ test('a new target file is sparse and holds what was written, in whatever order'
 	const random = seededRandom(21);
 	const size = 32 * mib + 512;
 	const model = Buffer.alloc(size);
-	const target = openDiskTarget(path, size, { overwrite: false });
+	const target = openDiskTarget(path, size, { format: 'raw', overwrite: false });
 	t.after(() => target.close());
 	assert.equal(target.kind, 'file');
 	for (let round = 0; round < 30; round++) {
@@ -90,9 +90,9 @@ test('a new target file is sparse and holds what was written, in whatever order'
 test('an existing file is refused, and replaced without a trace when that is allowed', (t) => {
 	const path = join(temporaryFolder(t), 'old.img');
 	writeFileSync(path, Buffer.alloc(mib, 9));
-	assert.throws(() => openDiskTarget(path, 4096, { overwrite: false }), failsWith('exists.target', /old\.img exists/));
+	assert.throws(() => openDiskTarget(path, 4096, { format: 'raw', overwrite: false }), failsWith('exists.target', /old\.img exists/));
 	assert.equal(statSync(path).size, mib);
-	using target = openDiskTarget(path, 2 * mib, { overwrite: true });
+	using target = openDiskTarget(path, 2 * mib, { format: 'raw', overwrite: true });
 	target.write(4096, Buffer.from('new'));
 	target.close();
 	const wanted = Buffer.alloc(2 * mib);
@@ -102,14 +102,14 @@ test('an existing file is refused, and replaced without a trace when that is all
 
 test('discarding removes a file that was created, and only that', (t) => {
 	const folder = temporaryFolder(t);
-	const created = openDiskTarget(join(folder, 'new'), 4096, { overwrite: false });
+	const created = openDiskTarget(join(folder, 'new'), 4096, { format: 'raw', overwrite: false });
 	created.discard();
 	assert.equal(statSync(join(folder, 'new'), { throwIfNoEntry: false }), undefined);
 	writeFileSync(join(folder, 'old'), 'x');
-	const replaced = openDiskTarget(join(folder, 'old'), 4096, { overwrite: true });
+	const replaced = openDiskTarget(join(folder, 'old'), 4096, { format: 'raw', overwrite: true });
 	replaced.discard();
 	assert.ok(statSync(join(folder, 'old')).isFile());
-	const stolen = openDiskTarget(join(folder, 'stolen'), 4096, { overwrite: false });
+	const stolen = openDiskTarget(join(folder, 'stolen'), 4096, { format: 'raw', overwrite: false });
 	execFileSync('mv', [join(folder, 'old'), join(folder, 'stolen')]);
 	stolen.discard();
 	assert.ok(statSync(join(folder, 'stolen')).isFile());
@@ -117,9 +117,15 @@ test('discarding removes a file that was created, and only that', (t) => {
 
 test('a target that cannot be is refused with the reason', (t) => {
 	const folder = temporaryFolder(t);
-	assert.throws(() => openDiskTarget(join(folder, 'no', 'file'), 10, { overwrite: false }), failsWith('restore.target', /folder of .* does not exist/));
-	assert.throws(() => openDiskTarget(folder, 10, { overwrite: true }), failsWith('restore.target', /neither a file nor a block device/));
-	assert.throws(() => openDiskTarget(join(folder, 'huge'), 2 ** 52, { overwrite: false }), failsWith('restore.target', /does not take files of that size/));
+	assert.throws(
+		() => openDiskTarget(join(folder, 'no', 'file'), 10, { format: 'raw', overwrite: false }),
+		failsWith('restore.target', /folder of .* does not exist/),
+	);
+	assert.throws(() => openDiskTarget(folder, 10, { format: 'raw', overwrite: true }), failsWith('restore.target', /neither a file nor a block device/));
+	assert.throws(
+		() => openDiskTarget(join(folder, 'huge'), 2 ** 52, { format: 'raw', overwrite: false }),
+		failsWith('restore.target', /does not take files of that size/),
+	);
 	assert.equal(statSync(join(folder, 'huge'), { throwIfNoEntry: false }), undefined, 'nothing half done is left');
 });
 
@@ -141,12 +147,12 @@ test('a block device is read and written; zeros really become zeros there', (t) 
 	const device = loopDevice(t, 8 * mib);
 	if (device === null) return;
 	const size = 6 * mib;
-	assert.throws(() => openDiskTarget(device, size, { overwrite: false }), failsWith('exists.target', /holds data/));
-	assert.throws(() => openDiskTarget(device, 9 * mib, { overwrite: true }), failsWith('restore.target', /too small: it has 8388608 bytes/));
+	assert.throws(() => openDiskTarget(device, size, { format: 'raw', overwrite: false }), failsWith('exists.target', /holds data/));
+	assert.throws(() => openDiskTarget(device, 9 * mib, { format: 'raw', overwrite: true }), failsWith('restore.target', /too small: it has 8388608 bytes/));
 	const model = Buffer.alloc(8 * mib, 0xaa);
 	model.fill(0, 0, size);
 	model.fill(1, mib + 100, 2 * mib + 700);
-	using target = openDiskTarget(device, size, { overwrite: true });
+	using target = openDiskTarget(device, size, { format: 'raw', overwrite: true });
 	assert.equal(target.kind, 'device');
 	target.write(mib, model.subarray(mib, 3 * mib));
 	target.write(0, Buffer.alloc(1000)); // not aligned: cannot be punched
@@ -167,7 +173,7 @@ test('a device with a mounted file system is not written to', (t) => {
 	const folder = temporaryFolder(t);
 	execFileSync('mount', [device, folder]);
 	try {
-		assert.throws(() => openDiskTarget(device, mib, { overwrite: true }), failsWith('restore.target', /is in use/));
+		assert.throws(() => openDiskTarget(device, mib, { format: 'raw', overwrite: true }), failsWith('restore.target', /is in use/));
 	} finally {
 		execFileSync('umount', [folder]);
 	}

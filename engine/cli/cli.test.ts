@@ -182,7 +182,7 @@ test('trouble with places and sources is told before anything is made', async (t
 
 test('wrong usage is exit code 2 with the same document as any failure', async (t) => {
 	const place = await makePlace(t);
-	for (const args of [['job', 'list', '--frob'], ['frob'], ['job', 'add', 'X'], ['restore', 'vm', 'x']]) {
+	for (const args of [['job', 'list', '--frob'], ['frob'], ['job', 'add', 'X'], ['restore', 'vm']]) {
 		const { code, document } = await place.json(...args);
 		assert.equal(code, 2, args.join(' '));
 		assert.match(document.error.code, /^usage\./);

@@ -1,7 +1,6 @@
 /** Wishes that the product knows and this version cannot fulfil: they get a clear answer instead of "unknown option". */
 import { type Command, Option } from 'commander';
 import { EngineError } from '../base/index.ts';
-import type { CommandLine } from './command-line.ts';
 
 const unsupported = (what: string): EngineError =>
 	new EngineError('usage.unsupported', `${what} is not available in this version of Holdfast.`, { hint: 'See "holdfast --help" for what is.' });
@@ -22,10 +21,4 @@ export function addLaterOptions(command: Command, flags: readonly string[]): voi
 				throw unsupported(option.flags);
 		}
 	});
-}
-
-/** A command that is known by name only, whatever follows it. */
-export function addLaterCommand(parent: Command, line: CommandLine, name: string): void {
-	const command = parent.command(name, { hidden: true }).argument('[anything...]').allowUnknownOption().allowExcessArguments();
-	command.action(() => line.run(command, () => Promise.reject(unsupported(`"${parent.parent ? `${parent.name()} ` : ''}${name}"`))));
 }

@@ -35,6 +35,7 @@ import { addRepositoryRemove } from './commands/repository-remove.ts';
 import { addRepositoryShow } from './commands/repository-show.ts';
 import { addRestoreDisk } from './commands/restore-disk.ts';
 import { addRestoreFiles } from './commands/restore-files.ts';
+import { addRestoreVm } from './commands/restore-vm.ts';
 import { addServerStart } from './commands/server-start.ts';
 import { addSessionFollow } from './commands/session-follow.ts';
 import { addSessionList } from './commands/session-list.ts';
@@ -42,7 +43,6 @@ import { addSessionShow } from './commands/session-show.ts';
 import { addThrottleCommands } from './commands/throttle.ts';
 import { addVolumeCommands } from './commands/volume.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
-import { addLaterCommand } from './later.ts';
 import { Output } from './output.ts';
 import { problemOf } from './problem.ts';
 
@@ -111,10 +111,10 @@ function createProgram(line: CommandLine, version: string): Command {
 	const point = group('point', 'Restore points: what can be given back.');
 	for (const add of [addPointList, addPointShow, addPointBrowse, addPointVerify]) add(point, line);
 
-	const restore = group('restore', 'Give back files and disks.');
+	const restore = group('restore', 'Give back files, disks and virtual machines.');
 	addRestoreFiles(restore, line);
 	addRestoreDisk(restore, line);
-	addLaterCommand(restore, line, 'vm');
+	addRestoreVm(restore, line);
 
 	addKeyCommands(group('key', 'Encryption: passwords, recovery keys, and what they open.'), line);
 

@@ -86,10 +86,37 @@ export const restorePlan = z.object({
 	fits: z.boolean(),
 });
 export type RestorePlan = z.infer<typeof restorePlan>;
+export const diskFormat = z.enum(['raw', 'qcow2']);
+export type DiskFormat = z.infer<typeof diskFormat>;
 export const restoreDiskInput = z.object({
 	point: z.string().min(1),
+	/** Which, where the point is one of a virtual machine that has several. */
 	disk: z.string().nullable().default(null),
 	to: z.string().min(1),
+	/** null: qcow2 where the name of the file says so, else raw. */
+	format: diskFormat.nullable().default(null),
 	overwrite: z.boolean().default(false),
 });
 export type RestoreDiskInput = z.infer<typeof restoreDiskInput>;
+
+export const restoreVmInput = z.object({
+	point: z.string().min(1),
+	/** Name of a hypervisor host; null: the one that it was on. */
+	host: z.string().min(1).nullable().default(null),
+	/** null: the name that it had. */
+	name: z
+		.string()
+		.trim()
+		.min(1, 'Enter a name for the virtual machine.')
+		.max(200)
+		.regex(/^[^/\p{Cc}]+$/u, 'A virtual machine cannot have this name: it must not contain a slash.')
+		.nullable()
+		.default(null),
+	/** Folder on the host for its images; null: where they were. */
+	to: z.string().min(1).nullable().default(null),
+	/** Allows to replace image files that are there and belong to no virtual machine. */
+	overwrite: z.boolean().default(false),
+	/** Start it once it is there. */
+	powerOn: z.boolean().default(false),
+});
+export type RestoreVmInput = z.infer<typeof restoreVmInput>;

@@ -13,7 +13,17 @@ import type { ChainMapping, ImportReport } from './import-report.ts';
 import { type JobSettings, type JobSummary, jobSettings, type SourceSpec, schedule, sessionState, sourceSpec } from './jobs.ts';
 import { type Machine, type MachineSettings, machineSettings, type PairingOffer, type PlaceList } from './machines.ts';
 import type { EngineEvent, Overview, SystemInfo } from './overview.ts';
-import { type BrowsePage, type Point, type RestoreDiskInput, type RestoreFilesInput, type RestorePlan, restoreDiskInput, restoreFilesInput } from './points.ts';
+import {
+	type BrowsePage,
+	type Point,
+	type RestoreDiskInput,
+	type RestoreFilesInput,
+	type RestorePlan,
+	type RestoreVmInput,
+	restoreDiskInput,
+	restoreFilesInput,
+	restoreVmInput,
+} from './points.ts';
 import { adHocFull, type Chain, type ChainPreview, type Repository, type RepositorySettings, repositorySettings } from './repositories.ts';
 import { type LogEntry, type Session, type SessionListItem, sessionKind } from './sessions.ts';
 import { type Volume, type VolumeChange, volumeChange } from './snapshots.ts';
@@ -206,6 +216,8 @@ export interface EngineApi {
 		plan(input: RestoreFilesInput, options: CallOptions): Promise<RestorePlan>;
 		files(input: RestoreFilesInput, options: CallOptions): Promise<{ sessionId: string }>;
 		disk(input: RestoreDiskInput, options: CallOptions): Promise<{ sessionId: string }>;
+		/** Registers a virtual machine again. Refuses at once what cannot be: `not-found.host`, `exists.name`, `exists.target`, `restore.target`, `usage.*`, `source.*`. */
+		vm(input: RestoreVmInput, options: CallOptions): Promise<{ sessionId: string }>;
 	};
 	/** Volumes of this machine, and who makes snapshots of them. */
 	volumes: {
@@ -394,6 +406,7 @@ export const appRouter = t.router({
 		plan: call.input(restoreFilesInput).query(({ ctx, input, signal }) => ctx.api.restore.plan(input, { signal })),
 		files: call.input(restoreFilesInput).mutation(({ ctx, input, signal }) => ctx.api.restore.files(input, { signal })),
 		disk: call.input(restoreDiskInput).mutation(({ ctx, input, signal }) => ctx.api.restore.disk(input, { signal })),
+		vm: call.input(restoreVmInput).mutation(({ ctx, input, signal }) => ctx.api.restore.vm(input, { signal })),
 	}),
 	volumes: t.router({
 		list: call.input(z.object({ rescan: z.boolean().default(false) })).query(({ ctx, input, signal }) => ctx.api.volumes.list(input, { signal })),

@@ -6,7 +6,7 @@ import { sessionStep } from './session-step.ts';
 import { snapshotUse } from './snapshots.ts';
 import { epochMs, errorShape, size } from './values.ts';
 
-export const sessionKind = z.enum(['backup', 'restore-files', 'restore-disk', 'verify', 'check', 'health', 'repair', 'compact']);
+export const sessionKind = z.enum(['backup', 'restore-files', 'restore-disk', 'restore-vm', 'verify', 'check', 'health', 'repair', 'compact']);
 export type SessionKind = z.infer<typeof sessionKind>;
 
 export const itemWarning = z.object({ code: z.enum(errorCodes), message: z.string(), path: z.string().nullable() });

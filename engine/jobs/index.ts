@@ -29,6 +29,7 @@ export type { BackupRun, ChainRecord, ChainStore, DataPlane, JobMachines, Object
 export { planProtection } from './protection.ts';
 export { createReadingSessions, type ReadingInput, type ReadingSessions } from './reading-sessions.ts';
 export { type ChainRemoval, removeChainByHand } from './remove-chain.ts';
+export { createMachineRestores, type MachineHosts, type MachineRestores } from './restore-machine.ts';
 export { type LocatedChain, type PointContext, resolvePoint, toChains, toPoint } from './restore-points.ts';
 export { currentChainIds, planRetention, type RetentionChain } from './retention.ts';
 export { nextOccurrences, type Occurrences, parseSchedule } from './schedule.ts';

@@ -5,6 +5,7 @@
 import type {
 	BrowsePage,
 	CheckResult,
+	DiskFormat,
 	Download,
 	ErrorShape,
 	MachineRef,
@@ -43,10 +44,22 @@ export interface DataPlane {
 		options: RunOptions,
 	): Promise<void>;
 	restoreDisk(
-		input: { repository: RepositoryLocation; pointId: string; to: string; overwrite: boolean },
+		input: { repository: RepositoryLocation; pointId: string; disk: string | null; to: string; format: DiskFormat; overwrite: boolean },
 		observer: TaskObserver,
 		options: RunOptions,
 	): Promise<void>;
+	/** Writes disks of a virtual machine's point as qcow2 images, and the variables of its firmware. @returns the files that were created; after a failure or an abort none of them is left */
+	restoreMachine(
+		input: {
+			repository: RepositoryLocation;
+			pointId: string;
+			disks: readonly { readonly name: string; readonly to: string }[];
+			nvramTo: string | null;
+			overwrite: boolean;
+		},
+		observer: TaskObserver,
+		options: RunOptions,
+	): Promise<readonly string[]>;
 	planRestore(
 		input: { repository: RepositoryLocation; pointId: string; paths: readonly string[]; to: string | null; overwrite: OverwriteRule },
 		options: RunOptions,

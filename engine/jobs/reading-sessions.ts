@@ -1,7 +1,7 @@
-/** Sessions that read the repository: restore of files and disks, verification of a point, check of a chain. */
+/** Sessions that read the repository: restore of files, disks and virtual machines, verification of a point, check of a chain. */
 import type { Clock } from '../base/index.ts';
 import type { Entity, HealthStore, VerificationStore } from '../config/index.ts';
-import type { CheckResult, Point, RepositorySettings, RestoreDiskInput, RestoreFilesInput } from '../contract/index.ts';
+import type { CheckResult, DiskFormat, Point, RepositorySettings, RestoreDiskInput, RestoreFilesInput, RestoreVmInput } from '../contract/index.ts';
 import type { Catalogue } from './catalogue.ts';
 import { afterCheck, isHurting, sliceCountNow } from './chain-health.ts';
 import type { ChainUse } from './chain-use.ts';
@@ -10,12 +10,14 @@ import { repairHint } from './health-sessions.ts';
 import type { LiveSession } from './live-session.ts';
 import type { LiveTask } from './live-task.ts';
 import type { DataPlane, RunOptions, TaskObserver } from './ports.ts';
+import type { MachineRestores } from './restore-machine.ts';
 import type { Sessions } from './sessions.ts';
 import { type TaskSlots, tasksOf } from './slots.ts';
 
 export type ReadingParts = {
 	readonly sessions: Sessions;
 	readonly plane: DataPlane;
+	readonly machineRestores: MachineRestores;
 	readonly catalogue: Catalogue;
 	readonly chainUse: ChainUse;
 	readonly slots: TaskSlots;
@@ -29,12 +31,15 @@ type In = { readonly repository: Entity<RepositorySettings> };
 export type ReadingInput =
 	| { readonly kind: 'restore-files'; readonly input: RestoreFilesInput }
 	| { readonly kind: 'restore-disk'; readonly input: RestoreDiskInput }
+	| { readonly kind: 'restore-vm'; readonly input: RestoreVmInput }
 	| { readonly kind: 'verify'; readonly pointId: string }
 	| { readonly kind: 'check'; readonly repositoryId: string; readonly chainId: string };
 
 export interface ReadingSessions {
 	restoreFiles(asked: In & { readonly point: Point; readonly input: RestoreFilesInput }): Promise<LiveSession>;
-	restoreDisk(asked: In & { readonly point: Point; readonly input: RestoreDiskInput }): Promise<LiveSession>;
+	restoreDisk(asked: In & { readonly point: Point; readonly input: RestoreDiskInput & { readonly format: DiskFormat } }): Promise<LiveSession>;
+	/** Refuses at once what cannot be: see `MachineRestores`. */
+	restoreVm(asked: In & { readonly point: Point; readonly input: RestoreVmInput }, options: RunOptions): Promise<LiveSession>;
 	verify(asked: In & { readonly point: Point }): Promise<LiveSession>;
 	check(asked: In & { readonly chainId: string; readonly jobId: string | null; readonly title: string }): Promise<LiveSession>;
 }
@@ -50,7 +55,17 @@ type Reading = {
 	work(observer: TaskObserver, options: RunOptions, session: LiveSession, task: LiveTask): Promise<void>;
 };
 
-export function createReadingSessions({ sessions, plane, catalogue, chainUse, slots, verifications, health, clock }: ReadingParts): ReadingSessions {
+export function createReadingSessions({
+	sessions,
+	plane,
+	machineRestores,
+	catalogue,
+	chainUse,
+	slots,
+	verifications,
+	health,
+	clock,
+}: ReadingParts): ReadingSessions {
 	async function start(reading: Reading): Promise<LiveSession> {
 		// Taken now where that is possible, so that retention which begins before the session does cannot remove the chain under it.
 		const use = chainUse.tryRead(reading.chainId);
@@ -129,11 +144,27 @@ export function createReadingSessions({ sessions, plane, catalogue, chainUse, sl
 				chainId: point.chainId,
 				slotIn: null,
 				async work(observer, options, _session, task) {
-					const { to, overwrite } = input;
-					await plane.restoreDisk({ repository: repository.settings, pointId: point.id, to, overwrite }, observer, options);
+					const { disk, to, format, overwrite } = input;
+					await plane.restoreDisk({ repository: repository.settings, pointId: point.id, disk, to, format, overwrite }, observer, options);
 					task.succeed(null);
 				},
 			}),
+		async restoreVm({ repository, point, input }, { signal }) {
+			const at = { repository: repository.settings, pointId: point.id };
+			const plan = await machineRestores.plan({ repository: repository.settings, point, input }, { signal });
+			return start({
+				input: { kind: 'restore-vm', input: { ...input, point: point.id } },
+				jobId: point.jobId,
+				title: subject(point),
+				object: point.object,
+				chainId: point.chainId,
+				slotIn: null,
+				async work(observer, options, _session, task) {
+					await machineRestores.carryOut(plan, at, observer, options);
+					task.succeed(null);
+				},
+			});
+		},
 		verify: ({ repository, point }) =>
 			start({
 				input: { kind: 'verify', pointId: point.id },

@@ -17,7 +17,7 @@ import {
 	underLimits,
 } from '../mover/index.ts';
 import type { RepositoryFolder } from '../repository/index.ts';
-import { checkChain, type Look, restoreDisk, restoreFiles, verifyPoint } from '../restore/index.ts';
+import { checkChain, type Look, restoreDisk, restoreFiles, restoreMachine, verifyPoint } from '../restore/index.ts';
 import type { Place, Places } from './places.ts';
 
 type AtRepository = { readonly repository: RepositoryLocation };
@@ -99,6 +99,10 @@ export function createDataPlane(places: Places, look: Look, bandwidth: Bandwidth
 		async restoreDisk(input, observer, options) {
 			const task = await opened(input);
 			return under(input, { place: task.repositoryPath }, ['read'], [observer], (shares, [limited]) => restoreDisk({ ...task, shares }, limited, options));
+		},
+		async restoreMachine(input, observer, options) {
+			const task = await opened(input);
+			return under(input, { place: task.repositoryPath }, ['read'], [observer], (shares, [limited]) => restoreMachine({ ...task, shares }, limited, options));
 		},
 		verifyPoint: (input, observer, options) => workThere(input, ['read'], { kind: 'verify', pointId: input.pointId }, observer, options),
 		checkChain: ({ part = null, ...input }, observer, options) =>

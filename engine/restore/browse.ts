@@ -5,8 +5,8 @@ import { diskName } from '../block/index.ts';
 import type { BrowseEntry, BrowsePage, OverwriteRule, RestorePlan } from '../contract/index.ts';
 import type { TreeEntry } from '../format/index.ts';
 import { openPlatform } from '../platform/index.ts';
+import { readDiskMap } from './disk-content.ts';
 import { normalPath, type PointView } from './point-view.ts';
-import { readDiskMap } from './restore-disk.ts';
 import { select } from './selection.ts';
 
 const platform = openPlatform();

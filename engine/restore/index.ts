@@ -1,5 +1,5 @@
 /**
- * The way back: browsing, planning, restoring files and disks, verifying points and checking chains.
+ * The way back: browsing, planning, restoring files, disks and what machines are made of, verifying points and checking chains.
  * Guarantees: every byte is verified before it is written; a file has its name only when it is whole; reading never writes.
  * Heavy work runs in threads of its own; `Look` answers the faces' small questions.
  */
@@ -9,13 +9,16 @@ import type { CheckChainTask } from './check-chain.ts';
 import type { RestorePlace } from './reached.ts';
 import type { RestoreDiskTask } from './restore-disk.ts';
 import type { RestoreFilesTask } from './restore-files.ts';
+import type { RestoreMachineTask } from './restore-machine.ts';
 import type { RestoreTask } from './restore-thread.ts';
 
 export type { CheckChainTask, CheckPart } from './check-chain.ts';
+export { chooseDisk } from './disk-content.ts';
 export { Look } from './look.ts';
 export type { RestorePlace } from './reached.ts';
 export type { RestoreDiskTask } from './restore-disk.ts';
 export type { RestoreFilesTask } from './restore-files.ts';
+export type { RestoreMachineTask } from './restore-machine.ts';
 
 const run = <Result>(task: RestoreTask, observer: TaskObserver, options: TaskOptions): Promise<Result> =>
 	runInThread(new URL('./restore-thread.ts', import.meta.url), task, [observer], options);
@@ -27,6 +30,13 @@ export const restoreFiles = (task: RestoreFilesTask, observer: TaskObserver, opt
 /** @throws `not-found.*`, `exists.target`, `restore.target`, `repository.*` */
 export const restoreDisk = (task: RestoreDiskTask, observer: TaskObserver, options: TaskOptions): Promise<void> =>
 	run({ kind: 'disk', ...task }, observer, options);
+
+/**
+ * Writes disks and firmware variables of a virtual machine's point. @returns the files that were created
+ * @throws `not-found.*`, `exists.target`, `restore.target`, `repository.*`; nothing that was created is left then
+ */
+export const restoreMachine = (task: RestoreMachineTask, observer: TaskObserver, options: TaskOptions): Promise<readonly string[]> =>
+	run({ kind: 'machine', ...task }, observer, options);
 
 /** Reads everything a point needs; damage is in the result, not an error. */
 export const verifyPoint = (

@@ -34,12 +34,12 @@ export type RestoreRequest =
 	| { readonly type: 'finish'; readonly id: number; readonly target: Uint8Array; readonly temporary: Uint8Array; readonly entry: TreeEntry }
 	/** Read and verify chunks. */
 	| { readonly type: 'chunks'; readonly id: number; readonly hashes: Uint8Array }
-	/** Blocks of a disk, each with its number in `numbers` and its hash: read, verify, write to `target`. */
+	/** Pieces of a disk, each one chunk: read, verify, write to `target`, which stays open until the pool ends. */
 	| {
 			readonly type: 'blocks';
 			readonly target: DiskTargetHandle;
-			readonly blockSizeBytes: number;
-			readonly numbers: Float64Array;
+			readonly offsets: Float64Array;
+			readonly lengths: Float64Array;
 			readonly hashes: Uint8Array;
 	  };
 

@@ -5,11 +5,13 @@ import { type CheckChainTask, checkChain } from './check-chain.ts';
 import { type RestorePlace, reach, type TaskSignal } from './reached.ts';
 import { type RestoreDiskTask, restoreDisk } from './restore-disk.ts';
 import { type RestoreFilesTask, restoreFiles } from './restore-files.ts';
+import { type RestoreMachineTask, restoreMachine } from './restore-machine.ts';
 import { verifyPoint } from './verify.ts';
 
 export type RestoreTask =
 	| ({ readonly kind: 'files' } & RestoreFilesTask)
 	| ({ readonly kind: 'disk' } & RestoreDiskTask)
+	| ({ readonly kind: 'machine' } & RestoreMachineTask)
 	| { readonly kind: 'verify'; readonly repositoryPath: RestorePlace; readonly pointId: string; readonly shares?: TaskShares }
 	| ({ readonly kind: 'check'; readonly repositoryPath: RestorePlace } & Omit<CheckChainTask, 'repositoryPath'>);
 
@@ -24,6 +26,8 @@ serveTask<RestoreTask>((task, observers, options) => {
 			return restoreFiles(task, observers, options);
 		case 'disk':
 			return restoreDisk(task, observers, options);
+		case 'machine':
+			return restoreMachine(task, observers, options);
 		case 'verify':
 			return verifyPoint(task, observers, options);
 		case 'check':

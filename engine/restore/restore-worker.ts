@@ -2,7 +2,7 @@
 import * as fs from 'node:fs';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { assert, EngineError, isEngineError } from '../base/index.ts';
-import { attachDiskWriter, type DiskWriter } from '../block/index.ts';
+import { attachDiskWriter, type DiskTargetHandle, type DiskWriter } from '../block/index.ts';
 import type { ErrorShape } from '../contract/index.ts';
 import { hashBytes, isZeroHash, parseExtents, type TreeEntry } from '../format/index.ts';
 import { noShares, StorageGate } from '../mover/index.ts';
@@ -163,21 +163,26 @@ async function readChunks({ id, hashes }: Extract<RestoreRequest, { type: 'chunk
 	reply({ type: 'chunks', id, readBytes: reader.readBytes - before, failures });
 }
 
-/** Of the disk that this worker writes to: a task restores one. */
-let diskWriter: DiskWriter | null = null;
+/** By the descriptors of the targets, which stay open as long as this thread. */
+const diskWriters = new Map<number, DiskWriter>();
 
-async function writeBlocks({ target, blockSizeBytes, numbers, hashes }: Extract<RestoreRequest, { type: 'blocks' }>): Promise<void> {
-	diskWriter ??= attachDiskWriter(target, platform);
-	const writer = diskWriter;
+function diskWriterFor(target: DiskTargetHandle): DiskWriter {
+	const known = diskWriters.get(target.fd);
+	if (known) return known;
+	const writer = attachDiskWriter(target, platform);
+	diskWriters.set(target.fd, writer);
+	return writer;
+}
+
+async function writeBlocks({ target, offsets, lengths, hashes }: Extract<RestoreRequest, { type: 'blocks' }>): Promise<void> {
+	const writer = diskWriterFor(target);
 	const before = reader.readBytes;
 	let writtenBytes = 0;
 	let failure: ErrorShape | null = null;
 	try {
-		for (const [i, number] of numbers.entries()) {
+		for (const [i, offset] of offsets.entries()) {
 			const block = await readChunk(hashes.subarray(i * hashBytes, (i + 1) * hashBytes));
-			const offset = number * blockSizeBytes;
-			if (block.byteLength !== Math.min(blockSizeBytes, target.sizeBytes - offset))
-				throw new EngineError('repository.damaged', `Block ${number} has the wrong length.`);
+			if (block.byteLength !== lengths[i]) throw new EngineError('repository.damaged', `What is stored of byte ${offset} of the disk has the wrong length.`);
 			timedWrite(() => writer.write(offset, block));
 			writtenBytes += block.byteLength;
 		}

@@ -3,10 +3,10 @@ import type { CheckResult, Damage } from '../contract/index.ts';
 import { hashBytes, isZeroHash, type TreeEntry } from '../format/index.ts';
 import type { TaskObserver, TaskShares } from '../mover/index.ts';
 import { ChainReader, findPoint, loadChain, maxFindings } from '../repository/index.ts';
+import { readDiskMap, readSegments } from './disk-content.ts';
 import { childPath, PointView } from './point-view.ts';
 import { RestoreProgress } from './progress.ts';
 import { type RestorePlace, reach, type TaskSignal } from './reached.ts';
-import { readDiskMap, readSegments } from './restore-disk.ts';
 import { RestorePool } from './restore-pool.ts';
 
 type Findings = { readBytes: number; readonly damaged: Damage[]; readonly unreadable: Damage[] };

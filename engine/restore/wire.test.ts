@@ -45,7 +45,10 @@ async function giveBackFar(site: Site, pointId: string, to: string, reach: Reach
 }
 
 async function giveBackDiskFar(site: Site, pointId: string, to: string, reach: ReachOptions): Promise<void> {
-	await restoreDisk({ repositoryPath: farPlace(site), pointId, to, overwrite: false }, [new Witness()], { ...reach, signal: new AbortController().signal });
+	await restoreDisk({ repositoryPath: farPlace(site), pointId, disk: null, to, format: 'raw', overwrite: false }, [new Witness()], {
+		...reach,
+		signal: new AbortController().signal,
+	});
 }
 
 function fillTree(site: Site, random: (below: number) => number): void {

@@ -16,4 +16,5 @@ export * from './folder/measure.ts';
 export * from './folder/reading.ts';
 export * from './folder/scan.ts';
 export type * from './vm/hypervisor.ts';
-export { createMachineSite, type MachineSiteParts } from './vm/machine-site.ts';
+export * from './vm/machine-files.ts';
+export { createMachineSite, isReachedFromHere, type MachineSiteParts } from './vm/machine-site.ts';

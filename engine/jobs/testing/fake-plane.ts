@@ -136,6 +136,15 @@ export class FakePlane implements DataPlane, ChainStore {
 		await this.restoreFiles({ repository, pointId, paths: ['/'], to }, observer, options);
 	}
 
+	async restoreMachine(
+		{ repository, pointId, disks }: { repository: RepositoryLocation; pointId: string; disks: readonly { readonly to: string }[] },
+		observer: TaskObserver,
+		options: RunOptions,
+	): Promise<readonly string[]> {
+		await this.restoreFiles({ repository, pointId, paths: ['/'], to: null }, observer, options);
+		return disks.map(({ to }) => to);
+	}
+
 	async planRestore({ pointId, paths }: { pointId: string; paths: readonly string[] }): Promise<RestorePlan> {
 		const files = this.#filesIn(pointId, paths);
 		const bytes = files.reduce((sum, [, content]) => sum + content.length, 0);

@@ -29,6 +29,7 @@ import type { LiveSession } from '../live-session.ts';
 import { createMaintenanceSessions } from '../maintenance-sessions.ts';
 import type { ChainRecord, JobMachines } from '../ports.ts';
 import { createReadingSessions } from '../reading-sessions.ts';
+import { createMachineRestores } from '../restore-machine.ts';
 import { createSessions } from '../sessions.ts';
 import { createTaskSlots } from '../slots.ts';
 import { FakePlane } from './fake-plane.ts';
@@ -82,7 +83,11 @@ export async function openJobSite(t: TestContext, options: { readonly clock?: Fa
 	const heldKeys = new HeldKeys();
 	const keys = createKeys(heldKeys, { ...parts, config, bus, passwordCost: testPasswordCost });
 	const runner = createJobRunner({ ...parts, config });
-	const reading = createReadingSessions({ ...parts, verifications: config.verifications, health: config.health });
+	const noHosts = () => {
+		throw new Error('there are no hosts');
+	};
+	const machineRestores = createMachineRestores({ plane, hosts: async () => [], open: noHosts });
+	const reading = createReadingSessions({ ...parts, machineRestores, verifications: config.verifications, health: config.health });
 	const maintenance = createMaintenanceSessions({ ...parts, cleanedUp: (jobId) => runner.cleanedUp(jobId) });
 	const healthSessions = createHealthSessions({ ...parts, health: config.health, runner, jobs: config.jobs });
 	const bandwidth = new Bandwidth(clock);

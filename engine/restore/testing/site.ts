@@ -9,7 +9,7 @@ import type { CheckResult, ItemWarning, OverwriteRule, RunMode, SourceSpec, Task
 import type { KeyRing } from '../../format/index.ts';
 import { type BackupRun, backUp, noCounters, type ObjectOutcome, type TaskObserver } from '../../mover/index.ts';
 import { type ChainRecord, LocalFolder, listChains, markRepository, type RepositoryFolder } from '../../repository/index.ts';
-import { checkChain, restoreDisk, restoreFiles, verifyPoint } from '../index.ts';
+import { checkChain, type RestoreDiskTask, restoreDisk, restoreFiles, verifyPoint } from '../index.ts';
 
 enableCompileCache(); // threads of one test file start in a fraction of the time
 
@@ -113,9 +113,9 @@ export async function giveBack(site: Site, pointId: string, options: RestoreOpti
 	return witness;
 }
 
-export async function giveBackDisk(site: Site, pointId: string, to: string): Promise<Witness> {
+export async function giveBackDisk(site: Site, pointId: string, to: string, { disk = null, format = 'raw' }: Partial<RestoreDiskTask> = {}): Promise<Witness> {
 	const witness = new Witness();
-	await restoreDisk({ repositoryPath: placeOf(site), pointId, to, overwrite: false }, witness, {});
+	await restoreDisk({ repositoryPath: placeOf(site), pointId, disk, to, format, overwrite: false }, witness, {});
 	return witness;
 }
 

@@ -46,6 +46,36 @@ export type MachineConfiguration = {
 	readonly nvramPath: string | null;
 };
 
+/** What a definition says, without asking a host. */
+export type DefinedMachine = {
+	readonly id: string;
+	readonly name: string;
+	/** Image file or device on the host that it was backed up on; null: neither. */
+	readonly disks: readonly { readonly name: string; readonly path: string | null; readonly format: string }[];
+	readonly nvramPath: string | null;
+};
+
+export type MachineRegistration = {
+	/** As a configuration had it. */
+	readonly definition: string;
+	readonly name: string;
+	/**
+	 * It becomes a copy beside the original: another machine with this id, with network addresses of its own, and without writable disks of the original that are not among `disks`. Null: it
+	 * is the original again.
+	 */
+	readonly newId: string | null;
+	/** Disks whose content is in a qcow2 image now; others stay as they are defined. */
+	readonly disks: readonly { readonly name: string; readonly path: string }[];
+	/** Where the variables of its firmware are now; null: a copy gets fresh ones, the original those that it had. */
+	readonly nvramPath: string | null;
+};
+
+export type RegisteredMachine = {
+	readonly id: string;
+	/** Disks of the definition that a copy does not have. */
+	readonly leftOut: readonly string[];
+};
+
 /**
  * All calls may fail with `source.unreachable` (the host does not answer) and `source.refused` (it answers, and says no). Nothing is kept between
  * calls: each says what is so now.
@@ -70,6 +100,13 @@ export interface Hypervisor {
 	dropCheckpoints(machineId: string, names: readonly string[], options?: HypervisorOptions): Promise<void>;
 	/** Names of all checkpoints that a machine has, oldest first, whoever made them. */
 	checkpoints(machineId: string, options?: HypervisorOptions): Promise<readonly string[]>;
+	/** @throws `source.refused` when it is no definition of this hypervisor */
+	readDefinition(definition: string): Promise<DefinedMachine>;
+	/** Makes a machine known that is off and whose disks are in place. Fails with `exists.name` where the host has one of this name or id; a machine that is there is never changed. */
+	register(registration: MachineRegistration, options?: HypervisorOptions): Promise<RegisteredMachine>;
+	start(machineId: string, options?: HypervisorOptions): Promise<void>;
+	/** Takes a registration back: the machine ends and is no longer known; its disks and firmware variables stay. Idempotent. */
+	unregister(machineId: string, options?: HypervisorOptions): Promise<void>;
 	/** Asks the guest agent to hold all file systems still, or to let go of them. Letting go of what is not held is no error. @returns how many */
 	holdStill(machineId: string, isHeld: boolean, options?: HypervisorOptions): Promise<number>;
 }

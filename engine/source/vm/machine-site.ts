@@ -60,7 +60,7 @@ export function createMachineSite(parts: MachineSiteParts): MachineSite & { read
 		writers: guestAgentWriters(reach),
 		async find(path, { owner, signal }): Promise<FoundMachine> {
 			const { settings, machine } = await machineOf(path, signal);
-			if (!isHere(settings))
+			if (!isReachedFromHere(settings))
 				throw new EngineError(
 					'source.unsupported',
 					`The machines of ${settings.name} cannot be read from here yet: ${settings.uri} leads to another machine.`,
@@ -121,7 +121,7 @@ export function createMachineSite(parts: MachineSiteParts): MachineSite & { read
 }
 
 /** Sockets and scratch files are made on the host: they are reached where that is this machine. */
-const isHere = ({ uri }: HostSettings): boolean => /^qemu(\+unix)?:\/\/\//.test(uri);
+export const isReachedFromHere = ({ uri }: HostSettings): boolean => /^qemu(\+unix)?:\/\/\//.test(uri);
 
 /** A sentence why what runs in it cannot be held still; null: it can. */
 function guestOf({ state, guestAgent }: VirtualMachine): string | null {

@@ -246,7 +246,7 @@ function SessionActions({ session }: { readonly session: Session }): ReactNode {
 	);
 	const isLive = !isFinal(session.state);
 	const failed = session.tasks.filter((task) => task.state === 'failed' || task.state === 'interrupted' || task.state === 'cancelled').length;
-	const isRestore = session.kind === 'restore-files' || session.kind === 'restore-disk';
+	const isRestore = session.kind.startsWith('restore-');
 	const canRetry =
 		!isLive &&
 		(isRestore || isReading(session) || (session.kind === 'backup' && session.jobId !== null && session.state !== 'success' && session.state !== 'warning'));

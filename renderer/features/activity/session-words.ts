@@ -4,6 +4,7 @@ export const kindWords: Readonly<Record<SessionKind, string>> = {
 	backup: 'Backup',
 	'restore-files': 'File restore',
 	'restore-disk': 'Disk restore',
+	'restore-vm': 'Machine restore',
 	verify: 'Verification',
 	check: 'Chain check',
 	health: 'Health check',
@@ -59,7 +60,7 @@ export const stages = [
 /** What a stage does in a session of this kind; a restore runs the pipe the other way round. */
 export function stageWord(kind: SessionKind, stage: (typeof stages)[number]['id']): string {
 	if (kind === 'backup') return stages.find(({ id }) => id === stage)?.what ?? '';
-	const isRestore = kind === 'restore-files' || kind === 'restore-disk';
+	const isRestore = kind.startsWith('restore-');
 	return { source: 'reading backups', proxy: 'decompressing', network: isRestore ? 'sending' : 'not used', target: isRestore ? 'writing' : 'not used' }[stage];
 }
 

@@ -48,7 +48,8 @@ const domainElement = z.object({
 		description: valued,
 		memory: valued,
 		vcpu: valued,
-		os: element({ nvram: valued }),
+		/** Its path stands in it, or in an element of its own (libvirt 8.5). */
+		os: element({ nvram: z.union([z.object({ '#text': attribute, source: element({ '@file': attribute }) }), text]).optional() }),
 		seclabel: z
 			.array(z.union([z.object({ '@model': attribute, label: attribute }), z.literal('').transform(() => undefined)]))
 			.max(100)
@@ -76,7 +77,7 @@ const parser = new XMLParser({
 export function parseDomain(xml: string): Domain {
 	// libvirt writes no document types: one could only declare entities that grow without bound.
 	const isXml = !xml.includes('<!DOCTYPE') && XMLValidator.validate(xml) === true;
-	const parsed = isXml ? domainElement.safeParse(parser.parse(xml)) : null;
+	const parsed = isXml ? domainElement.safeParse(parsedOrNull(xml)) : null;
 	if (!parsed?.success) {
 		const issue = parsed?.error.issues[0];
 		const why = issue ? `${issue.path.join('/')}: ${issue.message}` : 'it is not XML';
@@ -92,9 +93,18 @@ export function parseDomain(xml: string): Domain {
 		memoryBytes: bytesOf(memory),
 		disks: (devices?.disk ?? []).filter((disk) => (disk['@device'] ?? 'disk') === 'disk').map(describeDisk),
 		guestAgent: agent === undefined ? 'absent' : agent['@state'] === 'connected' ? 'connected' : 'silent',
-		nvramPath: textOf(os?.nvram).trim() || null,
+		nvramPath: (typeof os?.nvram === 'object' ? (os.nvram.source?.['@file'] ?? os.nvram['#text']) : os?.nvram)?.trim() || null,
 		runsAs: accountIn(seclabel.find((label) => label?.['@model'] === 'dac')?.label),
 	};
+}
+
+/** Null: it is nested without end, or has names that no element has. */
+function parsedOrNull(xml: string): unknown {
+	try {
+		return parser.parse(xml);
+	} catch {
+		return null; // the parser's reasons say nothing that helps an administrator
+	}
 }
 
 const textOf = (value: z.infer<typeof valued>): string => (typeof value === 'object' ? value['#text'] : (value ?? ''));

@@ -1,8 +1,19 @@
 import { isEngineError } from '../../../../base/index.ts';
 import type { HostFacts, VirtualDisk, VirtualMachine } from '../../../../contract/index.ts';
-import type { BackupEnd, DiskBackup, DiskBackupRequest, Hypervisor, HypervisorOptions, MachineConfiguration } from '../../hypervisor.ts';
+import type {
+	BackupEnd,
+	DefinedMachine,
+	DiskBackup,
+	DiskBackupRequest,
+	Hypervisor,
+	HypervisorOptions,
+	MachineConfiguration,
+	MachineRegistration,
+	RegisteredMachine,
+} from '../../hypervisor.ts';
 import { beginBackup, checkpoints, dropCheckpoints, endBackup } from './disk-backup.ts';
 import type { Domain } from './domain-xml.ts';
+import { register, unregister } from './registration.ts';
 import { type Virsh, virshOf } from './virsh.ts';
 
 /** Machines that are asked about at a time: each costs a process here and a connection there. */
@@ -58,6 +69,24 @@ class Libvirt implements Hypervisor {
 		const definition = await this.#virsh('dumpxml', ['--inactive', '--security-info'], [machineId], { signal });
 		const { parseDomain } = await import('./domain-xml.ts');
 		return { definition, nvramPath: parseDomain(definition).nvramPath };
+	}
+
+	async readDefinition(definition: string): Promise<DefinedMachine> {
+		const { parseDomain } = await import('./domain-xml.ts');
+		const { id, name, disks, nvramPath } = parseDomain(definition);
+		return { id, name, disks, nvramPath };
+	}
+
+	register(registration: MachineRegistration, options: HypervisorOptions = {}): Promise<RegisteredMachine> {
+		return register(this.#virsh, registration, options);
+	}
+
+	async start(machineId: string, { signal }: HypervisorOptions = {}): Promise<void> {
+		await this.#virsh('start', [], [machineId], { signal });
+	}
+
+	unregister(machineId: string, options: HypervisorOptions = {}): Promise<void> {
+		return unregister(this.#virsh, machineId, options);
 	}
 
 	dropCheckpoints(machineId: string, names: readonly string[], options: HypervisorOptions = {}): Promise<void> {

@@ -1,0 +1,223 @@
+/** Giving back a virtual machine: what is to become of it is settled, and refused, before anything is written. */
+import { randomUUID } from 'node:crypto';
+import { type Stats, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { dirname, isAbsolute, join } from 'node:path';
+import { bytesFromText, displayText, EngineError, isEngineError, systemErrorCode, toErrorShape } from '../base/index.ts';
+import { type HostSettings, type Point, parseMachinePath, type RepositoryLocation, type RestoreVmInput, type VirtualMachine } from '../contract/index.ts';
+import { type DefinedMachine, definitionFile, diskInFile, type Hypervisor, isReachedFromHere, nvramFile } from '../source/index.ts';
+import type { DataPlane, RunOptions, TaskObserver } from './ports.ts';
+
+export type MachineHosts = {
+	/** All that are known now. */
+	readonly hosts: () => Promise<readonly HostSettings[]>;
+	readonly open: (host: HostSettings) => Hypervisor;
+};
+
+type Request = { readonly repository: RepositoryLocation; readonly point: Point; readonly input: RestoreVmInput };
+
+export type MachineRestorePlan = {
+	readonly host: HostSettings;
+	readonly name: string;
+	readonly definition: string;
+	/** Null: it becomes the original again. */
+	readonly newId: string | null;
+	readonly disks: readonly { readonly name: string; readonly to: string }[];
+	readonly nvramTo: string | null;
+	readonly overwrite: boolean;
+	readonly powerOn: boolean;
+};
+
+export interface MachineRestores {
+	/**
+	 * @throws `not-found.host`, `usage.unsupported` for a host on another machine, `source.*` where it cannot be asked, `exists.name`, `exists.target`, `restore.target`,
+	 * `usage.invalid`, `repository.*`
+	 */
+	plan(request: Request, options?: RunOptions): Promise<MachineRestorePlan>;
+	/** @throws as `plan`; then nothing of the machine is left. One that is there and does not start is a warning. */
+	carryOut(
+		plan: MachineRestorePlan,
+		at: { readonly repository: RepositoryLocation; readonly pointId: string },
+		observer: TaskObserver,
+		options: RunOptions,
+	): Promise<void>;
+}
+
+/** A definition is a page of text. */
+const maxDefinitionBytes = 4 * 1024 * 1024;
+/** For taking a registration back after a failure, or after whoever wanted it has given up. */
+const cleanUpMs = 60_000;
+
+export function createMachineRestores({ hosts, open, plane }: MachineHosts & { readonly plane: DataPlane }): MachineRestores {
+	async function hostOf(name: string): Promise<HostSettings> {
+		const host = (await hosts()).find((each) => each.name === name);
+		if (host === undefined)
+			throw new EngineError('not-found.host', `There is no hypervisor host “${name}”.`, {
+				hint: 'Add it, or name another one: "holdfast host list" shows those that are known.',
+				data: { field: 'host' },
+			});
+		if (!isReachedFromHere(host))
+			throw new EngineError('usage.unsupported', `Virtual machines cannot be given back to ${host.name} from here: ${host.uri} leads to another machine.`, {
+				hint: 'Restore the disks to files with "holdfast restore disk", or run Holdfast on that machine, with the host as qemu:///system.',
+				data: { field: 'host' },
+			});
+		return host;
+	}
+
+	async function readPoint({ repository, point }: Request, options: RunOptions) {
+		const place = { repository, pointId: point.id };
+		const { entries } = await plane.browse({ ...place, path: '/', offset: 0, limit: 5000 }, options);
+		const names = new Set(entries.filter(({ type }) => type === 'file').map(({ name }) => name));
+		if (!names.has(definitionFile))
+			throw new EngineError('repository.damaged', `The restore point ${point.id} holds no definition of a virtual machine.`, { hint: 'Choose another point.' });
+		const { content } = await plane.openDownload({ ...place, paths: [`/${definitionFile}`] }, options);
+		const pieces: Uint8Array[] = [];
+		let bytes = 0;
+		for await (const piece of content) {
+			bytes += piece.byteLength;
+			if (bytes > maxDefinitionBytes) throw new EngineError('source.refused', 'The definition of the virtual machine is longer than any is.');
+			pieces.push(piece);
+		}
+		const disks = [...names].map(diskInFile).filter((name) => name !== null);
+		return { definition: Buffer.concat(pieces).toString(), disks, hasNvram: names.has(nvramFile) };
+	}
+
+	return {
+		async plan(request, options = {}) {
+			const { point, input } = request;
+			if (point.objectKind !== 'vm')
+				throw new EngineError('usage.invalid', `${point.object} is no virtual machine.`, {
+					hint: 'Restore its files or its disk instead.',
+					data: { field: 'point' },
+				});
+			const was = parseMachinePath(point.object.slice('vm:'.length));
+			const host = await hostOf(input.host ?? was.host);
+			const hypervisor = open(host);
+			const { definition, disks, hasNvram } = await readPoint(request, options);
+			const defined = await hypervisor.readDefinition(definition);
+			const machines = await hypervisor.machines(options);
+			const name = input.name ?? defined.name;
+			refuseKnownName(machines, name, host);
+			const isCopy = name !== defined.name || machines.some(({ id }) => id === defined.id);
+			// What the definition does not know could not be attached to the machine
+			const known = disks.filter((disk) => defined.disks.some((each) => each.name === disk));
+			const planned = known.map((disk) => ({ name: disk, to: imagePath(defined, disk, name, input.to) }));
+			const nvramTo = hasNvram && defined.nvramPath !== null ? nvramPath(defined.nvramPath, name === defined.name, name, input.to) : null;
+			refuseTargets([...planned.map(({ to }) => to), ...(nvramTo === null ? [] : [nvramTo])], machines, input.overwrite);
+			const newId = isCopy ? randomUUID() : null;
+			return { host, name, definition, newId, disks: planned, nvramTo, overwrite: input.overwrite, powerOn: input.powerOn };
+		},
+		async carryOut(plan, at, observer, options) {
+			const { host, name, definition, newId, disks, nvramTo, overwrite, powerOn } = plan;
+			const hypervisor = open(host);
+			const created = await plane.restoreMachine({ ...at, disks, nvramTo, overwrite }, observer, options);
+			let registered: string | null = null;
+			try {
+				options.signal?.throwIfAborted();
+				observer.activity('registering');
+				const images = disks.map((disk) => ({ name: disk.name, path: disk.to }));
+				const { id, leftOut } = await hypervisor.register({ definition, name, newId, disks: images, nvramPath: nvramTo }, options);
+				registered = id;
+				for (const disk of leftOut) {
+					const message = `The disk ${disk} is not in the restore point. The copy does not have it: both machines would write to it.`;
+					observer.warning({ code: 'restore.metadata', message, path: disk });
+				}
+				observer.info(`It is registered on ${host.name} as “${name}”${newId === null ? '' : ', with an id and network addresses of its own'}.`);
+				if (powerOn) await start(hypervisor, id, observer, options);
+				options.signal?.throwIfAborted();
+			} catch (error) {
+				await takeBack(hypervisor, registered, created, observer);
+				throw error;
+			}
+		},
+	};
+}
+
+/** A machine that is back and does not start is worth more than none: what it lacks can be seen to there. */
+async function start(hypervisor: Hypervisor, id: string, observer: TaskObserver, { signal }: RunOptions): Promise<void> {
+	observer.activity('starting');
+	try {
+		await hypervisor.start(id, { signal });
+	} catch (error) {
+		if (signal?.aborted || !isEngineError(error)) throw error;
+		observer.warning({ code: error.code, message: `It is there, but could not be started. ${error.message}`, path: null });
+	}
+}
+
+/** Runs after an abort as well: it has its own time. */
+async function takeBack(hypervisor: Hypervisor, registered: string | null, created: readonly string[], observer: TaskObserver): Promise<void> {
+	try {
+		if (registered !== null) await hypervisor.unregister(registered, { signal: AbortSignal.timeout(cleanUpMs) });
+		for (const path of created) await rm(bytesFromText(path), { force: true });
+	} catch (error) {
+		const { code, message } = toErrorShape(error);
+		observer.warning({ code, message: `What was made of the machine could not be removed: ${message}`, path: null });
+	}
+}
+
+function refuseKnownName(machines: readonly VirtualMachine[], name: string, host: HostSettings): void {
+	if (/[/\0]/.test(name))
+		throw new EngineError('usage.invalid', `A virtual machine cannot have the name ${displayText(name)}.`, {
+			hint: 'Give it another one with --name.',
+			data: { field: 'name' },
+		});
+	if (!machines.some((machine) => machine.name === name)) return;
+	throw new EngineError('exists.name', `There is a virtual machine “${name}” on ${host.name} already.`, {
+		hint: 'Give the restored one another name with --name, or remove that one first: it is never overwritten.',
+		data: { field: 'name' },
+	});
+}
+
+/** Where they were under the name that they had, if that was an image of this format; else named after the machine and the disk. */
+function imagePath(defined: DefinedMachine, disk: string, name: string, to: string | null): string {
+	const fileName = `${name}-${disk}.qcow2`;
+	if (to !== null) return join(to, fileName);
+	const { path = null, format } = defined.disks.find((each) => each.name === disk) ?? {};
+	if (path === null || !isAbsolute(path) || path.startsWith('/dev/'))
+		throw new EngineError('usage.invalid', `The disk ${disk} was not in a file, so that there is no folder for it.`, {
+			hint: 'Say with --to where its image is to be written.',
+			data: { field: 'to' },
+		});
+	return name === defined.name && format === 'qcow2' ? path : join(dirname(path), fileName);
+}
+
+function nvramPath(was: string, isOriginal: boolean, name: string, to: string | null): string {
+	return to === null && isOriginal ? was : join(to ?? dirname(was), `${name}_VARS.fd`);
+}
+
+/** Files of machines that are there are never touched, not even where overwriting is allowed. */
+function refuseTargets(paths: readonly string[], machines: readonly VirtualMachine[], overwrite: boolean): void {
+	const seen = new Set<string>();
+	for (const path of paths) {
+		if (seen.has(path))
+			throw new EngineError('usage.invalid', `Two disks would be written to ${displayText(path)}.`, {
+				hint: 'Say with --to where the images are to be written.',
+			});
+		seen.add(path);
+		if (!statOf(dirname(path))?.isDirectory())
+			throw new EngineError('restore.target', `There is no folder ${displayText(dirname(path))}.`, {
+				hint: 'Create it, or say with --to where the images are to be written.',
+				data: { field: 'to' },
+			});
+		const there = statOf(path);
+		if (there === undefined) continue;
+		const isSame = (other: string | null): boolean => {
+			const stats = other === null ? undefined : statOf(other);
+			return stats !== undefined && stats.ino === there.ino && stats.dev === there.dev;
+		};
+		const owner = machines.find(({ disks }) => disks.some((disk) => isSame(disk.path)));
+		const hint = 'Say with --to where the images are to be written';
+		if (owner !== undefined)
+			throw new EngineError('exists.target', `The file ${displayText(path)} is a disk of the virtual machine “${owner.name}”.`, { hint: `${hint}.` });
+		if (!overwrite)
+			throw new EngineError('exists.target', `The file ${displayText(path)} exists already.`, { hint: `${hint}, or allow to replace it with --overwrite.` });
+	}
+}
+
+function statOf(path: string): Stats | undefined {
+	try {
+		return statSync(bytesFromText(path), { throwIfNoEntry: false });
+	} catch (error) {
+		throw new EngineError('restore.target', `${displayText(path)} cannot be looked at (${systemErrorCode(error) ?? String(error)}).`, { cause: error });
+	}
+}

@@ -1,0 +1,11 @@
+/** The restore point of a virtual machine is a folder with these files (docs/format.md). */
+export const definitionFile = 'definition.xml';
+/** Variables of its firmware; not every machine has them. */
+export const nvramFile = 'nvram';
+const diskSuffix = '.raw';
+
+/** The file of a disk: `vda` → `vda.raw`. */
+export const diskFile = (disk: string): string => disk + diskSuffix;
+/** The disk that a file holds; null: it is something else. */
+export const diskInFile = (file: string): string | null =>
+	file.endsWith(diskSuffix) && file.length > diskSuffix.length ? file.slice(0, -diskSuffix.length) : null;
