@@ -3,6 +3,8 @@ import type { SpotlightActionGroupData } from '@mantine/spotlight';
 import {
 	IconArchive,
 	IconDatabase,
+	IconDeviceSdCard,
+	IconDisc,
 	IconHistory,
 	IconMoon,
 	IconPencil,
@@ -10,12 +12,16 @@ import {
 	IconPlayerStop,
 	IconPlus,
 	IconRefresh,
+	IconServer2,
+	IconServerBolt,
+	IconStack2,
 	IconSun,
 } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { locationText } from '../../engine/contract/index.ts';
 import { useTRPC } from '../client.ts';
+import { inventoryPlace, tabIds, tabTitles, useMachines } from '../features/inventory/index.ts';
 import { sourcesText } from '../features/jobs/job-words.ts';
 import { useJobActions } from '../features/jobs/use-job-actions.ts';
 import { displayPath } from '../features/restore/path-text.ts';
@@ -34,16 +40,28 @@ export function usePaletteGroups(enabled: boolean): SpotlightActionGroupData[] {
 	const jobs = useQuery(trpc.jobs.list.queryOptions(undefined, { enabled }));
 	const overview = useQuery(trpc.system.overview.queryOptions({ timeZone }, { enabled }));
 	const repositories = useQuery(trpc.repositories.list.queryOptions(undefined, { enabled }));
+	const volumes = useQuery(trpc.volumes.list.queryOptions({ rescan: false }, { enabled }));
+	const devices = useQuery(trpc.devices.list.queryOptions(undefined, { enabled }));
+	const { hosts, rows: machines } = useMachines({ enabled });
 	return useMemo(
 		(): SpotlightActionGroupData[] => [
 			{
 				group: 'Pages',
-				actions: sections.map(({ id, title, path, Icon }) => ({
-					id,
-					label: title,
-					leftSection: <Icon size={17} stroke={1.6} />,
-					onClick: () => navigate(path),
-				})),
+				actions: [
+					...sections.map(({ id, title, path, Icon }) => ({
+						id,
+						label: title,
+						leftSection: <Icon size={17} stroke={1.6} />,
+						onClick: () => navigate(path),
+					})),
+					...tabIds.map((tab) => ({
+						id: `inventory ${tab}`,
+						label: tabTitles[tab],
+						description: 'Inventory',
+						leftSection: <IconStack2 size={17} stroke={1.6} />,
+						onClick: () => navigate(inventoryPlace(tab)),
+					})),
+				],
 			},
 			{
 				group: 'Actions',
@@ -56,6 +74,18 @@ export function usePaletteGroups(enabled: boolean): SpotlightActionGroupData[] {
 						onClick: () => void queryClient.invalidateQueries(),
 					},
 					{ id: 'new-repository', label: 'Add repository', leftSection: <IconPlus size={17} stroke={1.6} />, onClick: () => navigate('/repositories?new') },
+					{
+						id: 'new-host',
+						label: 'Add hypervisor host',
+						leftSection: <IconPlus size={17} stroke={1.6} />,
+						onClick: () => navigate(`${inventoryPlace('hosts')}?add=host`),
+					},
+					{
+						id: 'new-device',
+						label: 'Add device',
+						leftSection: <IconPlus size={17} stroke={1.6} />,
+						onClick: () => navigate(`${inventoryPlace('devices')}?add=device`),
+					},
 					{ id: 'light', label: 'Appearance: light', leftSection: <IconSun size={17} stroke={1.6} />, onClick: () => setColorScheme('light') },
 					{ id: 'dark', label: 'Appearance: dark', leftSection: <IconMoon size={17} stroke={1.6} />, onClick: () => setColorScheme('dark') },
 				],
@@ -108,7 +138,40 @@ export function usePaletteGroups(enabled: boolean): SpotlightActionGroupData[] {
 					onClick: () => navigate(`/repositories/${encodeURIComponent(id)}`),
 				})),
 			},
+			{
+				group: 'Inventory',
+				actions: [
+					...machines.map(({ id, host, machine }) => ({
+						id: `vm ${id}`,
+						label: machine.name,
+						description: `Virtual machine on ${host.settings.name}`,
+						leftSection: <IconServer2 size={17} stroke={1.6} />,
+						onClick: () => navigate(inventoryPlace('vms', id)),
+					})),
+					...(hosts.data ?? []).map(({ id, settings }) => ({
+						id: `host ${id}`,
+						label: settings.name,
+						description: `Hypervisor host, ${settings.uri}`,
+						leftSection: <IconServerBolt size={17} stroke={1.6} />,
+						onClick: () => navigate(inventoryPlace('hosts', id)),
+					})),
+					...(volumes.data ?? []).map(({ id, device }) => ({
+						id: `volume ${id}`,
+						label: id,
+						description: `Volume${device === null ? '' : ` on ${device}`}`,
+						leftSection: <IconDisc size={17} stroke={1.6} />,
+						onClick: () => navigate(inventoryPlace('volumes', id)),
+					})),
+					...(devices.data ?? []).map(({ id, settings }) => ({
+						id: `device ${id}`,
+						label: settings.name,
+						description: `Device, ${settings.path}`,
+						leftSection: <IconDeviceSdCard size={17} stroke={1.6} />,
+						onClick: () => navigate(inventoryPlace('devices', id)),
+					})),
+				],
+			},
 		],
-		[jobs.data, overview.data, repositories.data, queryClient, setColorScheme, run, cancel],
+		[machines, hosts.data, volumes.data, devices.data, jobs.data, overview.data, repositories.data, queryClient, setColorScheme, run, cancel],
 	);
 }

@@ -6,18 +6,18 @@ import { PageHeader } from '../../ui/index.ts';
 import { DeviceActions, DeviceHeadline, Devices } from './devices.tsx';
 import { HostActions, HostHeadline, Hosts } from './hosts.tsx';
 import classes from './inventory.module.css';
-import { inventoryPlace, type TabId, tabIds } from './inventory-places.ts';
+import { inventoryPlace, type TabId, tabIds, tabTitles } from './inventory-places.ts';
 import { MachineActions, MachineHeadline, Machines } from './machines.tsx';
 import { VolumeActions, VolumeHeadline, Volumes } from './volumes.tsx';
 
 export type TabProps = { readonly activeId: string | null };
-type Tab = { readonly title: string; readonly Headline: ComponentType; readonly Actions: ComponentType; readonly Content: ComponentType<TabProps> };
+type Tab = { readonly Headline: ComponentType; readonly Actions: ComponentType; readonly Content: ComponentType<TabProps> };
 
 const tabs: Readonly<Record<TabId, Tab>> = {
-	volumes: { title: 'Volumes', Headline: VolumeHeadline, Actions: VolumeActions, Content: Volumes },
-	devices: { title: 'Devices', Headline: DeviceHeadline, Actions: DeviceActions, Content: Devices },
-	vms: { title: 'Virtual machines', Headline: MachineHeadline, Actions: MachineActions, Content: Machines },
-	hosts: { title: 'Hypervisor hosts', Headline: HostHeadline, Actions: HostActions, Content: Hosts },
+	volumes: { Headline: VolumeHeadline, Actions: VolumeActions, Content: Volumes },
+	devices: { Headline: DeviceHeadline, Actions: DeviceActions, Content: Devices },
+	vms: { Headline: MachineHeadline, Actions: MachineActions, Content: Machines },
+	hosts: { Headline: HostHeadline, Actions: HostActions, Content: Hosts },
 };
 
 /** What there is to protect, by what holds it, and which job protects it. */
@@ -33,7 +33,7 @@ export function InventoryPage({ params }: PageProps): ReactNode {
 				<Tabs.List className={classes.tabList ?? ''} aria-label="Kinds of what can be protected">
 					{tabIds.map((each) => (
 						<Tabs.Tab key={each} value={each}>
-							{tabs[each].title}
+							{tabTitles[each]}
 						</Tabs.Tab>
 					))}
 				</Tabs.List>

@@ -21,14 +21,14 @@ const combine = (results: readonly { data: readonly VirtualMachine[] | undefined
 });
 
 /** All virtual machines of all hosts, as far as they have answered, with the jobs that protect them. */
-export function useMachines() {
+export function useMachines({ enabled = true }: { readonly enabled?: boolean } = {}) {
 	const trpc = useTRPC();
-	const hosts = useQuery(trpc.hosts.list.queryOptions());
-	const jobs = useQuery(trpc.jobs.list.queryOptions());
-	const overview = useQuery(trpc.system.overview.queryOptions({ timeZone }));
+	const hosts = useQuery(trpc.hosts.list.queryOptions(undefined, { enabled }));
+	const jobs = useQuery(trpc.jobs.list.queryOptions(undefined, { enabled }));
+	const overview = useQuery(trpc.system.overview.queryOptions({ timeZone }, { enabled }));
 	const known = hosts.data ?? (none as readonly Host[]);
 	const { machines, errors, isPending } = useQueries({
-		queries: known.map(({ id, state }) => trpc.hosts.machines.queryOptions({ id }, { enabled: state === 'online' })),
+		queries: known.map(({ id, state }) => trpc.hosts.machines.queryOptions({ id }, { enabled: enabled && state === 'online' })),
 		combine,
 	});
 	const rows = useMemo(() => {
