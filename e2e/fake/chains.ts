@@ -1,5 +1,5 @@
 /** Restore points and chains that the sessions of a job have left behind, in the manner of its method. */
-import type { Chain, ChainHealth, JobSettings, Point, PreviewQuery, Session } from '../../engine/contract/index.ts';
+import type { Chain, ChainHealth, JobSettings, Point, PreviewQuery, Session, SnapshotUse, SourceSpec } from '../../engine/contract/index.ts';
 import { type ChainPreview, jobSettings } from '../../engine/contract/index.ts';
 import { forecastRuns, nextOccurrences, parseSchedule, type RetentionChain } from '../../engine/jobs/index.ts';
 import { objectName } from './history.ts';
@@ -9,6 +9,13 @@ const dayMs = 86_400_000;
 const extension = { full: 'hbk', increment: 'hib', reverse: 'hrb' } as const;
 
 type Past = { readonly jobId: string; readonly settings: JobSettings; readonly lastVerifiedAt: number | null; readonly sessions: readonly Session[] };
+
+/** By the rule of the engine: who held still, and what shows one instant. */
+function consistencyOf(kind: SourceSpec['kind'], use: SnapshotUse | undefined): Point['consistency'] {
+	if (use === undefined || use.instant === 'live') return 'crash';
+	if (kind === 'vm') return use.writers.length > 0 ? 'file-system' : 'crash';
+	return use.writers.length > 0 ? 'application' : use.instant === 'file' ? 'crash' : 'file-system';
+}
 
 /** Newest first. */
 export function pointsOfJob({ jobId, settings, lastVerifiedAt, sessions }: Past): Point[] {
@@ -42,7 +49,7 @@ export function pointsOfJob({ jobId, settings, lastVerifiedAt, sessions }: Past)
 				objectKind: source.kind,
 				createdAt,
 				kind,
-				consistency: task.snapshot?.instant === 'volume' ? 'file-system' : 'crash',
+				consistency: consistencyOf(source.kind, task.snapshot),
 				...(task.snapshot && { snapshot: task.snapshot }),
 				mode: task.mode ?? { requested: 'increment', actual: 'increment', reason: '' },
 				sessionId: session.id,

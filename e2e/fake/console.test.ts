@@ -243,6 +243,10 @@ consoleTest('the palette takes the first letter that is typed, finds an object b
 	await page.keyboard.type('finance restore');
 	await found.click();
 	await page.getByRole('heading', { level: 1, name: '/srv/shares/finance' }).waitFor();
+	await page.keyboard.press('Control+k');
+	await page.keyboard.type('rack web-2');
+	await page.getByRole('button', { name: /^web-2/ }).click();
+	await page.getByRole('complementary', { name: 'Details' }).getByRole('heading', { name: 'web-2' }).waitFor();
 });
 
 consoleTest('NET-01, NET-05: a throttling rule is added with its times, refused beside the field that is wrong, and removed', async (page, server) => {
@@ -363,3 +367,30 @@ consoleTest('SNAP-05: who makes snapshots of a volume is chosen by hand; a devic
 	await removal.getByRole('button', { name: 'Serve it no longer' }).click();
 	await removal.getByText('A snapshot of “Database” is being read.').waitFor();
 });
+
+consoleTest(
+	'QUIESCE-02: a session and its point say what was read, what was asked for instead, who held still, and how consistent that is',
+	async (page, server) => {
+		await using connection = apiOf(server);
+		const { api } = connection;
+		const newest = async (object: string) => {
+			const point = (await api.points.list.query({ object })).find(({ restorable }) => restorable);
+			assert.ok(point, object);
+			return point;
+		};
+		const home = await newest('folder:/home');
+		await page.goto(`${server.url}#/sessions/${home.sessionId}`);
+		await page.getByText('Btrfs snapshot').first().waitFor();
+		await page.getByRole('button', { name: 'Details of /home' }).click();
+		await page.getByText('PostgreSQL 15, the script /etc/holdfast/app.sh').waitFor();
+		await page.getByText('Application-consistent: all applications of the job held still').waitFor();
+		const etc = await newest('folder:/etc');
+		await page.goto(`${server.url}#/sessions/${etc.sessionId}`);
+		await page.getByText('No provider can make snapshots of /.').first().waitFor();
+		await page.goto(`${server.url}#/restore/point/${etc.id}`);
+		await page.getByText('Crash-consistent, read live').waitFor();
+		await page.getByText('No provider can make snapshots of /.').waitFor();
+		await page.goto(`${server.url}#/restore/point/${home.id}`);
+		await page.getByText(/from: btrfs snapshot, while PostgreSQL 15, .* held still/).waitFor();
+	},
+);

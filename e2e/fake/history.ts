@@ -10,6 +10,8 @@ import type {
 	Session,
 	SessionState,
 	SessionTask,
+	SnapshotUse,
+	SourceSpec,
 	TaskCounters,
 } from '../../engine/contract/index.ts';
 import { createRandom, hashOf } from './random.ts';
@@ -90,6 +92,18 @@ export function warningsOf(seed: string, source: string, count: number): ItemWar
 	});
 }
 
+/** As the volumes of the made-up site are. */
+export function snapshotOf({ kind, path }: SourceSpec, createdAt: number): SnapshotUse {
+	const use = { requested: 'auto', reason: '', writers: [], createdAt };
+	if (kind === 'vm')
+		return path.endsWith('/mail')
+			? { ...use, requested: 'online', actual: 'libvirt', instant: 'set', reason: 'Its guest agent does not answer.' }
+			: { ...use, requested: 'online', actual: 'libvirt', instant: 'set', writers: ['the guest of the machine'] };
+	if (path.startsWith('/home')) return { ...use, actual: 'btrfs', instant: 'volume', writers: ['PostgreSQL 15', 'the script /etc/holdfast/app.sh'] };
+	if (path.startsWith('/srv')) return { ...use, actual: 'reflink', instant: 'file' };
+	return { ...use, actual: 'none', instant: 'live', reason: 'No provider can make snapshots of /.', createdAt: null };
+}
+
 type Made = {
 	readonly job: SiteJob;
 	readonly id: string;
@@ -127,6 +141,7 @@ export function makeSession({ job, id, startedAt, isFull, state, trigger }: Made
 			name: source.path,
 			state: hasFailed ? 'failed' : state === 'warning' && i > 0 ? 'success' : state === 'failed' && i < sources.length - 1 ? 'success' : state,
 			mode,
+			snapshot: snapshotOf(source, startedAt),
 			counters: {
 				totalBytes: total,
 				doneBytes: Math.round(total * part),
@@ -249,7 +264,7 @@ export function logOf(session: Session): LogEntry[] {
 	for (const task of session.tasks) {
 		const offset = (task.startedAt ?? start) - start;
 		say(offset + 20, 'info', `${task.object}: ${task.mode?.actual === 'full' ? 'full' : 'increment'}${task.mode?.reason ? ` (${task.mode.reason})` : ''}.`);
-		say(offset + 400, 'info', `${task.object}: snapshot is not available for this source; reading it as it is.`);
+		say(offset + 400, 'info', `${task.object}: read from ${task.snapshot?.actual ?? 'none'}. ${task.snapshot?.reason ?? ''}`.trim());
 		for (const [i, warning] of task.warnings.entries()) say(offset + 900 + i * 150, 'warning', warning.message, { code: warning.code, path: warning.path });
 		if (task.error) say((task.endedAt ?? start) - start, 'error', task.error.message, { code: task.error.code });
 		else if (task.endedAt) say(task.endedAt - start, 'info', `${task.object}: restore point ${task.pointId} committed.`);

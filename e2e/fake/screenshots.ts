@@ -243,6 +243,20 @@ const shots: readonly Shot[] = [
 	},
 	{ name: 'health', place: '/repositories/repo-vault?tab=health' },
 	{ name: 'point', place: '/restore?object=folder%3A%2Fsrv%2Fshares%2Ffinance' },
+	{ name: 'point-snapshot', place: '/restore?object=folder%3A%2Fhome' },
+	{ name: 'point-live', place: '/restore?object=folder%3A%2Fetc' },
+	{
+		name: 'session-snapshot',
+		place: '/jobs/job-vms',
+		act: async (page) => {
+			await page.getByRole('region', { name: 'Recent sessions' }).getByRole('listitem').first().getByRole('link').click();
+			await page
+				.getByRole('button', { name: /^Details of/ })
+				.nth(1)
+				.click();
+			await page.waitForTimeout(600);
+		},
+	},
 	{ name: 'activity', place: '/activity' },
 	{
 		name: 'session',

@@ -7,7 +7,9 @@ import { useNow } from '../../ui/now.ts';
 import { StatusBadge } from '../../ui/status.tsx';
 import { Bytes, Count, Duration } from '../../ui/values.tsx';
 import { displayPath } from '../restore/path-text.ts';
+import { isLess, readFromText } from '../restore/snapshot-words.ts';
 import { durationOf } from './session-words.ts';
+import { SnapshotFacts } from './snapshot-facts.tsx';
 import classes from './task-table.module.css';
 
 const modeWord = { full: 'Full', increment: 'Increment' } as const;
@@ -28,7 +30,12 @@ export function TaskTable({ session }: { readonly session: Session }): ReactNode
 				<tr>
 					<th>Object</th>
 					<th>State</th>
-					{session.kind === 'backup' ? <th>Mode</th> : null}
+					{session.kind === 'backup' ? (
+						<>
+							<th>Mode</th>
+							<th>Read from</th>
+						</>
+					) : null}
 					<th className={classes.number}>Done</th>
 					<th className={classes.number}>Items</th>
 					<th className={classes.number}>Read</th>
@@ -40,7 +47,7 @@ export function TaskTable({ session }: { readonly session: Session }): ReactNode
 			</thead>
 			<tbody>
 				{session.tasks.map((task, index) => {
-					const hasMore = task.warnings.length > 0 || task.error !== null;
+					const hasMore = task.warnings.length > 0 || task.error !== null || task.snapshot !== undefined;
 					const isOpen = hasMore && open.has(index);
 					return (
 						<Fragment key={`${task.object} ${task.name}`}>
@@ -70,9 +77,14 @@ export function TaskTable({ session }: { readonly session: Session }): ReactNode
 									<StatusBadge status={task.state} />
 								</td>
 								{session.kind === 'backup' ? (
-									<td>
-										<Mode task={task} />
-									</td>
+									<>
+										<td>
+											<Mode task={task} />
+										</td>
+										<td>
+											<ReadFrom task={task} />
+										</td>
+									</>
 								) : null}
 								<td className={classes.number}>{percent(task)}</td>
 								<td className={classes.number} title={task.counters.unchangedItems > 0 ? `${formatNumber(task.counters.unchangedItems)} unchanged` : undefined}>
@@ -107,7 +119,7 @@ export function TaskTable({ session }: { readonly session: Session }): ReactNode
 							</tr>
 							{isOpen ? (
 								<tr className={classes.more}>
-									<td colSpan={session.kind === 'backup' ? 10 : 9}>
+									<td colSpan={session.kind === 'backup' ? 11 : 9}>
 										<Details task={task} sessionId={session.id} />
 									</td>
 								</tr>
@@ -132,6 +144,16 @@ function Mode({ task: { mode } }: { readonly task: SessionTask }): ReactNode {
 	);
 }
 
+function ReadFrom({ task: { snapshot } }: { readonly task: SessionTask }): ReactNode {
+	if (!snapshot) return <span className={classes.none}>–</span>;
+	return (
+		<span className={classes.mode} data-less={isLess(snapshot) || undefined} title={snapshot.reason || undefined}>
+			{readFromText(snapshot)}
+			{snapshot.reason ? <small>{snapshot.reason}</small> : null}
+		</span>
+	);
+}
+
 function Details({ task, sessionId }: { readonly task: SessionTask; readonly sessionId: string }): ReactNode {
 	return (
 		<div className={classes.details}>
@@ -140,6 +162,7 @@ function Details({ task, sessionId }: { readonly task: SessionTask; readonly ses
 					{task.error.message} {task.error.hint ? <span className={classes.hint}>{task.error.hint}</span> : null} <code>{task.error.code}</code>
 				</p>
 			) : null}
+			{task.snapshot ? <SnapshotFacts use={task.snapshot} pointId={task.pointId} /> : null}
 			<ul>
 				{task.warnings.map((warning, index) => (
 					// biome-ignore lint/suspicious/noArrayIndexKey: warnings are only ever appended

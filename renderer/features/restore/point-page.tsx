@@ -29,11 +29,11 @@ import classes from './restore.module.css';
 import { RestoreDialog } from './restore-dialog.tsx';
 import { objectKey, objectPath, originWord, pointPlace } from './restore-places.ts';
 import { SidePane } from './side-pane.tsx';
+import { consistencyMeaning, consistencyWord, isLess, readingText } from './snapshot-words.ts';
 import { kindWord, Timeline } from './timeline.tsx';
 import { useEntries } from './use-entries.ts';
 
 const back = { title: 'Restore', href: '#/restore' };
-const consistencyWord = { application: 'Application-consistent', 'file-system': 'File-system-consistent', crash: 'Crash-consistent' } as const;
 
 /** One object at one point in time: the strip of its points above, what the point holds below. */
 export function PointPage({ pointId, path }: { readonly pointId: string; readonly path: string }): ReactNode {
@@ -141,7 +141,15 @@ function PointView({ point, points, path }: { readonly point: Point; readonly po
 						<strong>{point.isAdHoc ? 'Ad-hoc full' : kindWord[point.kind]}</strong>
 						{point.mode.reason ? ` (${point.mode.reason})` : ''}
 					</span>
-					<span>{consistencyWord[point.consistency]}</span>
+					<span title={consistencyMeaning[point.consistency]}>
+						<strong>{consistencyWord[point.consistency]}</strong>, {readingText(point.snapshot ?? { actual: 'none' })}
+						{point.snapshot && point.snapshot.writers.length > 0 ? `, while ${point.snapshot.writers.join(', ')} held still` : ''}
+					</span>
+					{point.snapshot?.reason ? (
+						<span className={classes.reason} data-less={isLess(point.snapshot) || undefined}>
+							{point.snapshot.reason}
+						</span>
+					) : null}
 					<span>
 						<strong>{formatBytes(point.sourceBytes)}</strong>
 						{isDisk ? '' : ` in ${plural(point.itemCount, 'item')}`}
