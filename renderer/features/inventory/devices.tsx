@@ -32,13 +32,13 @@ import type { TabProps } from './inventory-page.tsx';
 import { inventoryPlace, protectPlace } from './inventory-places.ts';
 import { cachedBytes, deviceState } from './inventory-words.ts';
 
-/** Connections and caches change without any event. */
-const lookAgainMs = 4000;
+/** Connections and caches change without any event; thousands of devices are not asked for every few seconds. */
+const lookAgainMs = (count: number): number => Math.max(4000, count * 10);
 const noJobs: readonly JobSummary[] = [];
 const idOf = ({ id }: Device): string => id;
 
 function useDevices() {
-	return useQuery(useTRPC().devices.list.queryOptions(undefined, { refetchInterval: lookAgainMs }));
+	return useQuery(useTRPC().devices.list.queryOptions(undefined, { refetchInterval: ({ state }) => lookAgainMs(state.data?.length ?? 0) }));
 }
 
 export function DeviceHeadline(): ReactNode {
