@@ -181,6 +181,7 @@ export class FakeState {
 			id,
 			revision: job.revision,
 			settings: job.settings,
+			machineName: null,
 			repositoryName: this.repositories.get(job.settings.repositoryId)?.settings.name ?? '',
 			activeSessionId: this.activeSession(id)?.id ?? null,
 			lastSession: last

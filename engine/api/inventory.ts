@@ -10,6 +10,8 @@ export type Inventory = {
 	readonly repositories: readonly Entity<RepositorySettings>[];
 	readonly views: ReadonlyMap<string, CatalogueView>;
 	readonly chains: readonly Chain[];
+	/** By the ids of managed machines. */
+	readonly machineNames: ReadonlyMap<string, string>;
 	/** Newest first. */
 	readonly points: readonly Point[];
 };
@@ -17,13 +19,14 @@ export type Inventory = {
 type Reads = Pick<ApiParts, 'config' | 'catalogue' | 'clock'>;
 
 export async function loadInventory({ config, catalogue, clock }: Reads): Promise<Inventory> {
-	const [jobs, repositories, views, verifications, formerJobs, allHealth] = await Promise.all([
+	const [jobs, repositories, views, verifications, formerJobs, allHealth, machines] = await Promise.all([
 		config.jobs.list(),
 		config.repositories.list(),
 		catalogue.all(),
 		config.verifications.list(),
 		config.formerJobs.ids(),
 		config.health.list(),
+		config.managed.machines.list(),
 	]);
 	const jobNames = new Map(jobs.map(({ id, settings }) => [id, settings.name]));
 	const chains: Chain[] = [];
@@ -49,7 +52,8 @@ export async function loadInventory({ config, catalogue, clock }: Reads): Promis
 		for (const chain of view.chains) points.push(...chain.points.map((point) => toPoint({ view, chain, context }, point)));
 	}
 	points.sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
-	return { jobs, repositories, views: new Map(views.map((view) => [view.repositoryId, view])), chains, points };
+	const machineNames = new Map(machines.map(({ id, settings }) => [id, settings.name]));
+	return { jobs, repositories, machineNames, views: new Map(views.map((view) => [view.repositoryId, view])), chains, points };
 }
 
 /** A chain of which all has been read back, and nothing is broken, vouches for the points that it held when that began. */

@@ -28,6 +28,7 @@ export function createJobsApi(parts: ApiParts): EngineApi['jobs'] {
 			id: job.id,
 			revision: job.revision,
 			settings: job.settings,
+			machineName: inventory.machineNames.get(job.settings.machineId ?? '') ?? null,
 			repositoryName: inventory.repositories.find(({ id }) => id === job.settings.repositoryId)?.settings.name ?? '',
 			activeSessionId: sessions.activeOfJob(job.id)?.id ?? null,
 			lastSession:

@@ -133,11 +133,14 @@ export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: 
 		restore: {
 			async plan({ point, paths, to, overwrite }, { signal }) {
 				const target = to === null ? null : requireAbsolute(to, 'to');
-				return plane.planRestore({ ...(await locate(point)).place, paths, to: target, overwrite }, { signal });
+				const located = await locate(point);
+				refuseOtherMachine(located.point, target);
+				return plane.planRestore({ ...located.place, paths, to: target, overwrite }, { signal });
 			},
 			async files(input) {
 				const to = input.to === null ? null : requireAbsolute(input.to, 'to');
 				const { point, repository } = await locate(input.point);
+				refuseOtherMachine(point, to);
 				return { sessionId: (await reading.restoreFiles({ repository, point, input: { ...input, to } })).id };
 			},
 			async disk(input, { signal }) {
@@ -167,6 +170,15 @@ export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: 
 			},
 		},
 	};
+}
+
+/** Where it was is a place of another machine; what stands at the same path here is something else. */
+function refuseOtherMachine({ machine }: Point, to: string | null): void {
+	if (machine === undefined || to !== null) return;
+	throw new EngineError('usage.conflict', `It was on the machine “${machine.name}”, and restores are written on the machine of the backup server.`, {
+		hint: 'Restore it into a folder here, and bring it there.',
+		data: { field: 'to', machine },
+	});
 }
 
 function refuseOtherDisk(point: Point, disk: string | null): void {

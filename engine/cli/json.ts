@@ -97,6 +97,7 @@ export const jobJson = (job: JobSummary) => ({
 	...job.settings,
 	sources: job.settings.sources.map(({ kind, path }) => `${kind}:${path}`),
 	repository: job.repositoryName,
+	machine: job.machineName,
 	activeSession: job.activeSessionId,
 	lastSession: job.lastSession && { ...job.lastSession, startedAt: isoTime(job.lastSession.startedAt), error: errorOrNull(job.lastSession.error) },
 	lastPointAt: isoTimeOrNull(job.lastPointAt),

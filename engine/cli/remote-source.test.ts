@@ -97,10 +97,15 @@ test('SRV-07 VAL-29 DEPLOY-05: what is refused when a job is saved, and what dep
 	const removalOfSource = await refusal('machine', 'remove', 'Vault');
 	assert.match(`${removalOfSource.code} ${removalOfSource.message}`, /busy\.machine .*“Web” protect/);
 	await ok('job', 'run', 'Web');
+	assert.equal((await ok('point', 'show', 'Web@latest')).point.machine.name, 'Vault');
+	for (const more of [[], ['--dry-run']]) {
+		const original = await refusal('restore', 'files', 'Web@latest', '/', '--original', ...more);
+		assert.match(`${original.code} ${original.message}`, /usage\.conflict .*was on the machine “Vault”/, 'another folder has that path here');
+	}
 
 	// the machine of the backup server has a folder of the same path: the chain of the other machine is not gone on with
 	const here = await ok('job', 'edit', 'Web', '--no-on');
-	assert.equal(here.job.machineId, null);
+	assert.deepEqual([here.job.machineId, here.job.machine], [null, null]);
 	const { session } = await ok('job', 'run', 'Web');
 	assert.equal(session.tasks[0].mode.actual, 'full');
 	assert.match(session.tasks[0].mode.reason, /another machine than before \(Vault\)/);

@@ -96,6 +96,8 @@ export const jobSummary = z.object({
 	revision: z.number().int(),
 	settings: jobSettings,
 	repositoryName: z.string(),
+	/** Of the managed machine that the sources lie on; null: they lie on that of the backup server. */
+	machineName: z.string().nullable().default(null),
 	/** Running or queued session, if any. */
 	activeSessionId: z.string().nullable(),
 	lastSession: z

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { gfsFlag } from './jobs.ts';
+import { gfsFlag, machineRef } from './jobs.ts';
 import { backupFileKind, origin } from './repositories.ts';
 import { runMode } from './sessions.ts';
 import { snapshotUse } from './snapshots.ts';
@@ -17,6 +17,8 @@ export const point = z.object({
 	/** The source as the job names it: `folder:/etc`, `disk:/vm/web.qcow2`. */
 	object: z.string(),
 	objectKind: z.enum(['folder', 'disk', 'vm']),
+	/** Managed machine that the source lies on; absent: that of the backup server. */
+	machine: machineRef.optional(),
 	createdAt: epochMs,
 	kind: backupFileKind,
 	consistency: z.enum(['application', 'file-system', 'crash']),

@@ -39,6 +39,7 @@ export function toPoint({ view, chain, context }: LocatedChain, point: PointReco
 		repositoryId: view.repositoryId,
 		object: sourceKey(point.object),
 		objectKind: point.object.kind,
+		...(chain.machine && { machine: chain.machine }),
 		createdAt: point.createdAt,
 		kind: point.kind,
 		consistency: point.consistency,

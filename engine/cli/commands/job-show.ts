@@ -33,13 +33,14 @@ function retentionText({ retainPoints, retainDays, gfs }: JobSettings): string {
 }
 
 export function jobLines(
-	{ settings, repositoryName, lastSession, activeSessionId, lastPointAt, nextRunAt, pointCount, storedBytes }: JobSummary,
+	{ settings, repositoryName, machineName, lastSession, activeSessionId, lastPointAt, nextRunAt, pointCount, storedBytes }: JobSummary,
 	nowMs: number,
 ): string[] {
 	return formatFields([
 		['Name', settings.name],
 		...(settings.description ? ([['Description', settings.description]] as const) : []),
 		...settings.sources.map(({ kind, path }, index) => [index === 0 ? 'Sources' : '', `${kind}:${path}`] as const),
+		...(machineName === null ? [] : ([['On', machineName]] as const)),
 		...(settings.exclude.length > 0 ? ([['Left out', settings.exclude.join('  ')]] as const) : []),
 		[
 			'Read from',

@@ -21,6 +21,7 @@ export function addPointShow(group: Command, line: CommandLine): void {
 						['Id', point.id],
 						['Job', point.job],
 						['Object', point.object],
+						...(point.machine ? ([['Machine', point.machine.name]] as const) : []),
 						['Created', formatTime(point.createdAt, now)],
 						['Kind', `${point.kind}${point.mode.reason ? ` (${point.mode.reason})` : ''}`],
 						['Consistency', point.consistency],

@@ -49,7 +49,7 @@ function Details({ job }: { readonly job: JobSummary }): ReactNode {
 						</ErrorPanel>
 					</div>
 				)}
-				<Section title="Protects">
+				<Section title={job.machineName === null ? 'Protects' : `Protects on ${job.machineName}`}>
 					<ul className={classes.sources}>
 						{settings.sources.map(({ kind, path }) => (
 							<li key={`${kind}:${path}`}>

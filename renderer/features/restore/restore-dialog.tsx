@@ -37,7 +37,7 @@ export function RestoreDialog({
 
 function Body({ point, items, onClose }: { readonly point: Point; readonly items: readonly Picked[]; readonly onClose: () => void }): ReactNode {
 	const trpc = useTRPC();
-	const [destination, setDestination] = useState<Destination>('original');
+	const [destination, setDestination] = useState<Destination>(point.machine ? 'folder' : 'original');
 	const [folder, setFolder] = useState('');
 	const [overwrite, setOverwrite] = useState<OverwriteRule>('never');
 	const [isPicking, setPicking] = useState(false);
@@ -73,7 +73,16 @@ function Body({ point, items, onClose }: { readonly point: Point; readonly items
 		>
 			<Radio.Group label="Where to" value={destination} onChange={(value) => setDestination(value as Destination)}>
 				<Stack gap={7} mt={6}>
-					<Radio value="original" label="Where it was" description={displayPath(objectPath(point.object))} />
+					<Radio
+						value="original"
+						label="Where it was"
+						disabled={point.machine !== undefined}
+						description={
+							point.machine
+								? `${displayPath(objectPath(point.object))} on ${point.machine.name}: restores are written on the server only.`
+								: displayPath(objectPath(point.object))
+						}
+					/>
 					<Radio value="folder" label="Another folder on the server" />
 					{destination === 'folder' ? (
 						<Group gap={6} ml={26} align="flex-start" wrap="nowrap">

@@ -18,6 +18,7 @@ export function commandLine({
 	draft,
 	makesKey = false,
 	repositoryName,
+	machineName = null,
 	serverTimeZone,
 	editedName,
 }: {
@@ -25,6 +26,8 @@ export function commandLine({
 	/** A password of its own, which stands on no command line: the user puts it into a file. */
 	readonly makesKey?: boolean;
 	readonly repositoryName: string;
+	/** Name or id of the machine that the sources lie on; null: that of the server. */
+	readonly machineName?: string | null;
 	readonly serverTimeZone: string;
 	/** The name that the job has now; null for a new one. */
 	readonly editedName: string | null;
@@ -41,6 +44,7 @@ export function commandLine({
 	};
 	if (isEdit && editedName !== draft.name) say('name', draft.name);
 	for (const { kind, path } of draft.sources) say('source', `${kind}:${path}`);
+	sayOrTakeAway('on', machineName);
 	say('repository', repositoryName);
 	if (isEdit || draft.description !== '') say('description', draft.description);
 	if (draft.exclude.length > 0) for (const glob of draft.exclude) say('exclude', glob);

@@ -40,6 +40,7 @@ test('a schedule in another zone than the server’s names it', () => {
 		editedName: null,
 	});
 	assert.ok(line.includes('--time-zone Asia/Tokyo'));
+	assert.ok(commandLine({ draft: emptyDraft, repositoryName: 'Main', machineName: 'Web 1', serverTimeZone: 'UTC', editedName: null }).includes("--on 'Web 1'"));
 });
 
 test('an edit says everything that could have been otherwise', () => {
@@ -47,6 +48,7 @@ test('an edit says everything that could have been otherwise', () => {
 	assert.equal(line[0], 'holdfast job edit Old');
 	const said = [
 		'--name New',
+		'--no-on',
 		'--method forward',
 		'--no-differential',
 		'--no-store-unused',

@@ -31,7 +31,16 @@ export function StepSummary({
 	const info = useQuery(trpc.system.info.queryOptions());
 	const repository = repositories.data?.find(({ id }) => id === draft.repositoryId);
 	const repositoryName = repository?.settings.name ?? '';
-	const command = commandLine({ draft, makesKey: encryption.mode === 'new', repositoryName, serverTimeZone: info.data?.timeZone ?? '', editedName });
+	const machines = useQuery(trpc.machines.list.queryOptions(undefined, { enabled: draft.machineId !== null }));
+	const machineName = machines.data?.find(({ id }) => id === draft.machineId)?.settings.name ?? draft.machineId;
+	const command = commandLine({
+		draft,
+		makesKey: encryption.mode === 'new',
+		repositoryName,
+		machineName,
+		serverTimeZone: info.data?.timeZone ?? '',
+		editedName,
+	});
 	const change = (step: StepId): ReactNode => (
 		<button type="button" className={classes.changeLink} onClick={() => onStep(step)} aria-label={`Change ${stepTitles[step]}`}>
 			Change
@@ -53,6 +62,7 @@ export function StepSummary({
 							'What',
 							<>
 								{sourcesText(draft.sources)}
+								{machineName === null ? '' : ` on ${machineName}`}
 								{draft.exclude.length > 0 ? `, without ${draft.exclude.join(', ')}` : ''} {change('what')}
 							</>,
 						],
