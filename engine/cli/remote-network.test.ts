@@ -52,6 +52,15 @@ test('NET-02 NET-03 SRV-13: between two machines with addresses of their own a r
 	const { session } = await ok('job', 'run', 'Web');
 	assert.equal(session.bottleneck.stage, 'throttling', JSON.stringify(session.bottleneck));
 	assert.match(session.bottleneck.reason, /“Cable”/);
+	// the other way round: what lies there is sent here by the data mover, which keeps to the rule
+	const remote = join(vault.root, 'documents');
+	await makeFolder(remote);
+	writeFileSync(join(remote, 'large'), noise('remote', 6_000_000));
+	await ok('repository', 'add', 'Near', '--path', join(place.root, 'backup'));
+	await ok('job', 'add', 'Pull', '--source', `folder:${remote}`, '--on', 'Vault', '--repository', 'Near');
+	const pulled = (await ok('job', 'run', 'Pull')).session;
+	assert.equal(pulled.bottleneck.stage, 'throttling', JSON.stringify(pulled.bottleneck));
+	assert.match(pulled.bottleneck.reason, /“Cable”/);
 	await ok('throttle', 'remove', 'Cable');
 	await ok('restore', 'files', 'Web@latest', '/', '--to', join(place.root, 'back'));
 	await sameTree(source, join(place.root, 'back'));

@@ -18,6 +18,9 @@ export const machineAddress = z.object({
 });
 export type MachineAddress = z.infer<typeof machineAddress>;
 
+/** Each has a session with the data mover, of which there are 64 at most. */
+export const maxTasksOfMachine = 32;
+
 export const machineSettings = z.object({
 	name: entityName,
 	address: machineAddress,
@@ -26,7 +29,7 @@ export const machineSettings = z.object({
 		.default([])
 		.transform((roles) => machineRole.options.filter((role) => roles.includes(role))),
 	/** Tasks that may read there, or give back, at the same time; null: one per processor. */
-	maxTasks: z.number().int().min(1).max(256).nullable().default(null),
+	maxTasks: z.number().int().min(1).max(maxTasksOfMachine).nullable().default(null),
 });
 export type MachineSettings = z.infer<typeof machineSettings>;
 export type MachineSettingsInput = z.input<typeof machineSettings>;

@@ -1,3 +1,4 @@
+import { maxTasksOfMachine } from '../contract/index.ts';
 import type { Machines } from '../infra/index.ts';
 import type { JobMachines, JobSnapshots } from '../jobs/index.ts';
 import { loadWire } from '../mover/index.ts';
@@ -11,7 +12,7 @@ const usualProcessors = 2;
 export const createJobMachines = (machines: Pick<Machines, 'get' | 'lookAtSource'>): JobMachines => ({
 	async get(id) {
 		const { settings, status } = await machines.get(id);
-		return { id, name: settings.name, maxTasks: settings.maxTasks ?? Math.max(1, status?.processors ?? usualProcessors) };
+		return { id, name: settings.name, maxTasks: settings.maxTasks ?? Math.min(maxTasksOfMachine, Math.max(1, status?.processors ?? usualProcessors)) };
 	},
 	sourceProblem: async (id, source) => (await machines.lookAtSource(id, source, {})).problem,
 });

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { EngineError } from '../../base/index.ts';
-import { type Machine, type MachineRole, type MachineSettings, machineRole, machineSettings } from '../../contract/index.ts';
+import { type Machine, type MachineRole, type MachineSettings, machineRole, machineSettings, maxTasksOfMachine } from '../../contract/index.ts';
 import type { CommandLine } from '../command-line.ts';
 import { exitCode } from '../exit-code.ts';
 import { formatSize, formatTable, isoTime, printable } from '../format.ts';
@@ -179,7 +179,7 @@ function addSet(group: Command, line: CommandLine): void {
 			.option('--name <name>', 'another name')
 			.option('--address <host:port>', 'where its data mover listens now')
 			.option('--role <roles>', `what it may be used for: ${machineRole.options.join(', ')}; "" for nothing`)
-			.option('--max-tasks <n>', 'tasks that may read there or give back at the same time (1 to 256); 0 for one per processor'),
+			.option('--max-tasks <n>', 'tasks that may read there or give back at the same time (1 to 32); 0 for one per processor'),
 		'machine set Vault --role repository,gateway',
 	);
 	command.action((name: string, changes: { name?: string; address?: string; role?: string; maxTasks?: string }) =>
@@ -190,7 +190,7 @@ function addSet(group: Command, line: CommandLine): void {
 				name: changes.name ?? settings.name,
 				address: changes.address === undefined ? settings.address : parseAddress(changes.address),
 				roles: changes.role === undefined ? settings.roles : parseRoles(changes.role),
-				maxTasks: changes.maxTasks === undefined ? settings.maxTasks : parseCount('--max-tasks', changes.maxTasks, { min: 0, max: 256 }) || null,
+				maxTasks: changes.maxTasks === undefined ? settings.maxTasks : parseCount('--max-tasks', changes.maxTasks, { min: 0, max: maxTasksOfMachine }) || null,
 			});
 			const machine = await engine.machines.update.mutate({ id, revision, settings: next });
 			output.result(
