@@ -30,16 +30,17 @@ test('VM: a machine is given back as a copy that boots, and as what it was; noth
 	timeout: 400_000,
 }, async (t) => {
 	if (!isRootOnLinux(t) || !requireTool(t, 'libvirtd', 'virsh', 'qemu-system-x86_64', 'qemu-img', 'qemu-io')) return;
-	await using host = await LibvirtHost.start();
+	await using host = await LibvirtHost.start('libvirt-qemu'); // as Debian has it: images that root writes must become those of the machine
 	const place = mkdtempSync(join(tmpdir(), 'holdfast-given-back-'));
 	afterwards(t, () => rmSync(place, { recursive: true, force: true }));
 	const inHost = (name: string): string => join(host.folder, name);
 	const serial = inHost('serial.log');
+	const generation = '12345678-1234-4123-8123-123456789abc';
 	// Any firmware in flash will do; variables are kept beside it
 	const variables = Buffer.alloc(65_536, 'variables ');
 	writeFileSync(inHost('web_VARS.fd'), variables);
 	await host.define('web', {
-		head: '<features><acpi/></features>',
+		head: `<features><acpi/></features><genid>${generation}</genid>`,
 		os: `<loader readonly='yes' type='pflash'>/usr/share/seabios/bios-256k.bin</loader><nvram>${inHost('web_VARS.fd')}</nvram>`,
 		disks: { vda: '64M', vdb: '32M raw' },
 		more: `<interface type='user'><mac address='52:54:00:11:22:33'/></interface><serial type='file'><source path='${serial}'/></serial>`,
@@ -109,6 +110,7 @@ test('VM: a machine is given back as a copy that boots, and as what it was; noth
 		assertEqual(inHost('copy-vdb.qcow2'), 'vdb');
 		assert.ok(readFileSync(inHost('copy_VARS.fd')).equals(variables));
 		assert.match(await host.virsh('dumpxml', 'copy'), new RegExp(`<nvram>${inHost('copy_VARS.fd')}</nvram>`));
+		assert.match(await host.virsh('dumpxml', 'copy'), /<genid>(?!12345678)[0-9a-f-]{36}<\/genid>/);
 		assert.notEqual(await uuidOf('copy'), before.id);
 		assert.match(await macOf('copy'), /^52:54:00:/);
 		assert.notEqual(await macOf('copy'), before.mac);
