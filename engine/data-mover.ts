@@ -11,6 +11,7 @@ import { mariadbWriters } from './snapshot/writers/mariadb/writer.ts';
 import { postgresqlWriters } from './snapshot/writers/postgresql/writer.ts';
 import { scriptWriters } from './snapshot/writers/script.ts';
 import { sqliteWriters } from './snapshot/writers/sqlite.ts';
+import { sshWriters } from './snapshot/writers/ssh.ts';
 
 export type DataMoverOptions = {
 	/** Of this data mover alone. */
@@ -36,7 +37,7 @@ export async function openDataMover({ folder: path, listen, token, product, cloc
 		requestor: new Requestor({ journal: await openMoverJournal(folder.path), slots: new VolumeSlots(), clock, log }),
 		providers: volumeProviders(folder.path, () => platform.disks.mounts()),
 		isDevice: () => false,
-		writers: [postgresqlWriters(writersFolder), mariadbWriters, sqliteWriters, scriptWriters],
+		writers: [postgresqlWriters(writersFolder), mariadbWriters, sqliteWriters, scriptWriters, sshWriters],
 		machines: null, // virtual machines are read by the backup server
 		settings: { all: async () => new Map(), put: () => Promise.reject(new Error('Defect: nothing is chosen here')) },
 		disks: platform.disks,

@@ -44,6 +44,7 @@ import { mariadbWriters } from './snapshot/writers/mariadb/writer.ts';
 import { postgresqlWriters } from './snapshot/writers/postgresql/writer.ts';
 import { scriptWriters } from './snapshot/writers/script.ts';
 import { sqliteWriters } from './snapshot/writers/sqlite.ts';
+import { sshWriters } from './snapshot/writers/ssh.ts';
 import { createMachineSite } from './source/index.ts';
 import { openLibvirt } from './source/vm/adapters/libvirt/libvirt.ts';
 
@@ -121,7 +122,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		requestor: new Requestor({ journal: config.snapshotJournal<JournalEntry>(), slots: new VolumeSlots(), clock, log }),
 		providers: [...volumeProviders(folder.path, () => platform.disks.mounts()), new CowProvider(serving)],
 		isDevice: (path) => serving.find(path) !== undefined,
-		writers: [postgresqlWriters(writersFolder), mariadbWriters, sqliteWriters, scriptWriters, machineSite.writers],
+		writers: [postgresqlWriters(writersFolder), mariadbWriters, sqliteWriters, scriptWriters, sshWriters, machineSite.writers],
 		machines: machineSite,
 		settings: config.volumeSettings,
 		disks: platform.disks,

@@ -9,12 +9,12 @@ import { EngineError } from '../../base/index.ts';
 import { type RunCommand, runCommand } from '../command.ts';
 import type { SnapshotWriter, WriterFactory, WriterOptions } from '../writer.ts';
 
-type ScriptSpec = {
-	readonly path: string;
+export type ScriptRules = {
 	readonly timeoutMs: number;
 	/** Exit codes that mean success. */
 	readonly accepted: readonly number[];
 };
+type ScriptSpec = ScriptRules & { readonly path: string };
 
 const usualTimeoutS = 60;
 
@@ -31,11 +31,41 @@ export function parseScriptSpec(spec: string): ScriptSpec {
 	const options = new URLSearchParams(query);
 	const unknown = [...options.keys()].find((key) => key !== 'timeout' && key !== 'accept');
 	if (unknown !== undefined) throw invalid(spec, `“${unknown}” is no option.`);
+	return { path, ...parseRules(options, (why) => invalid(spec, why)) };
+}
+
+/** @throws what `refuse` makes of a reason */
+export function parseRules(options: URLSearchParams, refuse: (why: string) => EngineError, greatestCode = 255): ScriptRules {
 	const timeoutS = Number(options.get('timeout') ?? usualTimeoutS);
-	if (!Number.isInteger(timeoutS) || timeoutS < 1 || timeoutS > 3600) throw invalid(spec, 'the timeout is a number of seconds from 1 to 3600.');
+	if (!Number.isInteger(timeoutS) || timeoutS < 1 || timeoutS > 3600) throw refuse('the timeout is a number of seconds from 1 to 3600.');
 	const accepted = (options.get('accept') ?? '0').split(',').map(Number);
-	if (accepted.some((code) => !Number.isInteger(code) || code < 0 || code > 255)) throw invalid(spec, 'exit codes are numbers from 0 to 255.');
-	return { path, timeoutMs: timeoutS * 1000, accepted };
+	if (accepted.some((code) => !Number.isInteger(code) || code < 0 || code > greatestCode)) throw refuse(`exit codes are numbers from 0 to ${greatestCode}.`);
+	return { timeoutMs: timeoutS * 1000, accepted };
+}
+
+export type ScriptCall = ScriptRules & {
+	/** For messages: `/etc/holdfast/app.sh freeze`. */
+	readonly what: string;
+	readonly program: string;
+	readonly args: readonly string[];
+	readonly signal: AbortSignal;
+};
+
+/** @throws `snapshot.writer`, `snapshot.timeout`, the signal's reason */
+export async function callScript(run: RunCommand, { what, program, args, timeoutMs, accepted, signal }: ScriptCall): Promise<void> {
+	const timeout = AbortSignal.timeout(timeoutMs);
+	try {
+		const { code, stderr } = await run(program, args, { signal: AbortSignal.any([signal, timeout]) });
+		if (accepted.includes(code)) return;
+		const said = stderr.trim().slice(0, 500);
+		throw new EngineError('snapshot.writer', `${what} ended with exit code ${code}${said ? `: ${said}` : '.'}`, {
+			hint: `${accepted.length === 1 ? 'The exit code that means' : 'Exit codes that mean'} success: ${accepted.join(', ')}.`,
+			data: { code },
+		});
+	} catch (error) {
+		if (!timeout.aborted || signal.aborted) throw error;
+		throw new EngineError('snapshot.timeout', `${what} took longer than ${timeoutMs / 1000} s and was ended.`, { cause: error });
+	}
 }
 
 export class ScriptWriter implements SnapshotWriter {
@@ -76,21 +106,9 @@ export class ScriptWriter implements SnapshotWriter {
 
 	async end(): Promise<void> {}
 
-	async #call(verb: 'freeze' | 'thaw', { signal }: WriterOptions): Promise<void> {
-		const { path, timeoutMs, accepted } = this.#script;
-		const timeout = AbortSignal.timeout(timeoutMs);
-		try {
-			const { code, stderr } = await this.#run(path, [verb], { signal: AbortSignal.any([signal, timeout]) });
-			if (accepted.includes(code)) return;
-			const said = stderr.trim().slice(0, 500);
-			throw new EngineError('snapshot.writer', `${path} ${verb} ended with exit code ${code}${said ? `: ${said}` : '.'}`, {
-				hint: `${accepted.length === 1 ? 'The exit code that means' : 'Exit codes that mean'} success: ${accepted.join(', ')}.`,
-				data: { code },
-			});
-		} catch (error) {
-			if (!timeout.aborted || signal.aborted) throw error;
-			throw new EngineError('snapshot.timeout', `${path} ${verb} took longer than ${timeoutMs / 1000} s and was ended.`, { cause: error });
-		}
+	#call(verb: 'freeze' | 'thaw', { signal }: WriterOptions): Promise<void> {
+		const { path, ...rules } = this.#script;
+		return callScript(this.#run, { what: `${path} ${verb}`, program: path, args: [verb], ...rules, signal });
 	}
 }
 
