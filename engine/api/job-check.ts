@@ -31,6 +31,7 @@ export async function checkJobDraft(
 	if (encryptionKeyId) attempt(findings, 'encryptionKeyId', () => void parts.heldKeys.get(encryptionKeyId));
 	await checkSources(parts, draft, repository, saved, findings);
 	checkReading(parts, draft, findings);
+	await checkEfi(parts, draft, findings);
 	for (const field of ['schedule', 'activeFull', 'syntheticFull'] as const) {
 		const value = draft[field];
 		if (value) attempt(findings, field, () => void parseSchedule(value, parts.clock.now()));
@@ -55,6 +56,17 @@ function checkReading({ snapshots }: Pick<ApiParts, 'snapshots'>, { snapshot, wr
 		report(findings, 'requireConsistent', 'usage.conflict', 'What is read live is not consistent.', 'Choose a snapshot, or do not require consistency.');
 	if (writers.length > 0 && snapshot === 'none')
 		findings.warnings.set('writers', 'Applications hold still for a snapshot only: reading live, they are not asked to.');
+}
+
+/** Of another machine its own data mover tells, when the job starts. */
+async function checkEfi({ snapshots }: Pick<ApiParts, 'snapshots'>, { snapshot, sources, machineId }: JobDraft, findings: Findings): Promise<void> {
+	if (snapshot === undefined || sources === undefined || machineId) return;
+	try {
+		await snapshots.refuseEfi(sources, snapshot);
+	} catch (error) {
+		if (!isEngineError(error)) throw error;
+		report(findings, String(error.data?.field ?? 'snapshot'), error.code, error.message, error.hint);
+	}
 }
 
 /** Throws the first error: for saving. */

@@ -5,6 +5,7 @@ import { isNbdUri } from '../block/index.ts';
 import type { QuiesceMode, SourceSpec, VolumeChange, Volume as VolumeFacts } from '../contract/index.ts';
 import type { VolumePort } from '../platform/index.ts';
 import { type Choice, chooseProvider, type Offer, rankOffers } from './choose-provider.ts';
+import { isEfiPartition } from './efi-partition.ts';
 import { type MachineOptions, type MachineReading, type MachineSite, type MachineWish, openMachine } from './machine.ts';
 import { describeReading, type Held, type ObjectReading } from './object-reading.ts';
 import type { SelectionExclusions, SnapshotProvider } from './provider.ts';
@@ -149,6 +150,18 @@ export class Snapshots {
 		}
 	}
 
+	/** When a job is saved, and when it starts. @throws `snapshot.unsupported` when a provider was named for what firmware starts from (VAL-25) */
+	async refuseEfi(sources: readonly SourceSpec[], mode: string, signal: AbortSignal = AbortSignal.timeout(offerMs)): Promise<void> {
+		if (mode === 'auto' || mode === 'none') return;
+		for (const [i, [part]] of (await this.#place(sources)).entries()) {
+			if (part === undefined || !(await isEfiPartition(part.volume, { signal }))) continue;
+			throw new EngineError('snapshot.unsupported', `${part.volume.id} is an EFI system partition, of which there are no snapshots.`, {
+				hint: 'Take it out of the job, or choose the snapshot auto: it is read live then.',
+				data: { field: `sources.${i}.path` },
+			});
+		}
+	}
+
 	/** What an engine that died left; snapshots of this process are not touched. */
 	async cleanUp({ withForgotten = false } = {}): Promise<CleanUpReport> {
 		const { providers, machines, requestor } = this.#parts;
@@ -174,6 +187,7 @@ export class Snapshots {
 		this.refuseUnknownMode(wish.mode);
 		const writers = wish.writers.map((spec) => this.writer(spec));
 		const placed = await this.#place(wish.sources);
+		await this.refuseEfi(wish.sources, wish.mode, options.signal);
 		const choices = await this.#choose(placed.flat(), wish.mode, options.signal);
 		for (const [volumeId, choice] of choices) {
 			if (choice.provider !== null || wish.mode === 'auto' || wish.mode === 'none') continue;
