@@ -7,15 +7,30 @@ import { usePaletteGroups } from './use-palette-groups.tsx';
 const [store, palette] = createSpotlight();
 export const openPalette = (): void => palette.open();
 
+const shownAtMost = 14;
+
+/** What is searched in, made once for each action: there may be tens of thousands. */
+const texts = new WeakMap<SpotlightActionData, string>();
+function textOf(action: SpotlightActionData): string {
+	const known = texts.get(action);
+	if (known !== undefined) return known;
+	const text = `${action.label ?? ''} ${action.description ?? ''}`.toLowerCase();
+	texts.set(action, text);
+	return text;
+}
+
 const byWords = (query: string, groups: readonly (SpotlightActionData | SpotlightActionGroupData)[]): SpotlightActionGroupData[] => {
 	const words = query.trim().toLowerCase().split(/\s+/);
-	const matches = ({ label = '', description = '' }: SpotlightActionData): boolean => {
-		const text = `${label} ${description}`.toLowerCase();
-		return words.every((word) => text.includes(word));
+	const matching = (actions: readonly SpotlightActionData[]): SpotlightActionData[] => {
+		const found: SpotlightActionData[] = [];
+		for (const action of actions) {
+			if (found.length === shownAtMost) break; // no group shows more
+			const text = textOf(action);
+			if (words.every((word) => text.includes(word))) found.push(action);
+		}
+		return found;
 	};
-	return groups
-		.flatMap((group) => ('actions' in group ? [{ ...group, actions: group.actions.filter(matches) }] : []))
-		.filter(({ actions }) => actions.length > 0);
+	return groups.flatMap((group) => ('actions' in group ? [{ ...group, actions: matching(group.actions) }] : [])).filter(({ actions }) => actions.length > 0);
 };
 
 /** The field holds the focus from the moment it exists, and gives it back to whoever had it. */
@@ -36,7 +51,7 @@ export function CommandPalette(): ReactNode {
 			store={store}
 			actions={groups}
 			shortcut="mod + K"
-			limit={14}
+			limit={shownAtMost}
 			scrollable
 			maxHeight={420}
 			radius={8}

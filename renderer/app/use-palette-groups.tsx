@@ -43,6 +43,43 @@ export function usePaletteGroups(enabled: boolean): SpotlightActionGroupData[] {
 	const volumes = useQuery(trpc.volumes.list.queryOptions({ rescan: false }, { enabled }));
 	const devices = useQuery(trpc.devices.list.queryOptions(undefined, { enabled }));
 	const { hosts, rows: machines } = useMachines({ enabled });
+	// By itself: tens of thousands are not made anew when a job begins to run.
+	const inventory = useMemo(
+		(): SpotlightActionGroupData => ({
+			group: 'Inventory',
+			actions: [
+				...machines.map(({ id, host, machine }) => ({
+					id: `vm ${id}`,
+					label: machine.name,
+					description: `Virtual machine on ${host.settings.name}`,
+					leftSection: <IconServer2 size={17} stroke={1.6} />,
+					onClick: () => navigate(inventoryPlace('vms', id)),
+				})),
+				...(hosts.data ?? []).map(({ id, settings }) => ({
+					id: `host ${id}`,
+					label: settings.name,
+					description: `Hypervisor host, ${settings.uri}`,
+					leftSection: <IconServerBolt size={17} stroke={1.6} />,
+					onClick: () => navigate(inventoryPlace('hosts', id)),
+				})),
+				...(volumes.data ?? []).map(({ id, device }) => ({
+					id: `volume ${id}`,
+					label: id,
+					description: `Volume${device === null ? '' : ` on ${device}`}`,
+					leftSection: <IconDisc size={17} stroke={1.6} />,
+					onClick: () => navigate(inventoryPlace('volumes', id)),
+				})),
+				...(devices.data ?? []).map(({ id, settings }) => ({
+					id: `device ${id}`,
+					label: settings.name,
+					description: `Device, ${settings.path}`,
+					leftSection: <IconDeviceSdCard size={17} stroke={1.6} />,
+					onClick: () => navigate(inventoryPlace('devices', id)),
+				})),
+			],
+		}),
+		[machines, hosts.data, volumes.data, devices.data],
+	);
 	return useMemo(
 		(): SpotlightActionGroupData[] => [
 			{
@@ -138,40 +175,8 @@ export function usePaletteGroups(enabled: boolean): SpotlightActionGroupData[] {
 					onClick: () => navigate(`/repositories/${encodeURIComponent(id)}`),
 				})),
 			},
-			{
-				group: 'Inventory',
-				actions: [
-					...machines.map(({ id, host, machine }) => ({
-						id: `vm ${id}`,
-						label: machine.name,
-						description: `Virtual machine on ${host.settings.name}`,
-						leftSection: <IconServer2 size={17} stroke={1.6} />,
-						onClick: () => navigate(inventoryPlace('vms', id)),
-					})),
-					...(hosts.data ?? []).map(({ id, settings }) => ({
-						id: `host ${id}`,
-						label: settings.name,
-						description: `Hypervisor host, ${settings.uri}`,
-						leftSection: <IconServerBolt size={17} stroke={1.6} />,
-						onClick: () => navigate(inventoryPlace('hosts', id)),
-					})),
-					...(volumes.data ?? []).map(({ id, device }) => ({
-						id: `volume ${id}`,
-						label: id,
-						description: `Volume${device === null ? '' : ` on ${device}`}`,
-						leftSection: <IconDisc size={17} stroke={1.6} />,
-						onClick: () => navigate(inventoryPlace('volumes', id)),
-					})),
-					...(devices.data ?? []).map(({ id, settings }) => ({
-						id: `device ${id}`,
-						label: settings.name,
-						description: `Device, ${settings.path}`,
-						leftSection: <IconDeviceSdCard size={17} stroke={1.6} />,
-						onClick: () => navigate(inventoryPlace('devices', id)),
-					})),
-				],
-			},
+			inventory,
 		],
-		[machines, hosts.data, volumes.data, devices.data, jobs.data, overview.data, repositories.data, queryClient, setColorScheme, run, cancel],
+		[inventory, jobs.data, overview.data, repositories.data, queryClient, setColorScheme, run, cancel],
 	);
 }
