@@ -56,7 +56,7 @@ test('REPO-09: a repository that another installation filled is added, restored 
 		await found.getByRole('button', { name: 'Go on with it…' }).click();
 		await page.getByRole('link', { name: /Make a new job from/ }).click();
 		await page.getByText('goes on with 1 chain of Letters').waitFor();
-		for (const step of ['What', 'Where', 'Chain and retention', 'Schedule', 'Summary']) await console.next(step);
+		for (const step of ['What', 'Where', 'Chain and retention', 'Consistency', 'Schedule', 'Summary']) await console.next(step);
 		await page.getByRole('button', { name: 'Create the job' }).click();
 		await console.details().getByRole('button', { name: 'Edit' }).waitFor();
 		await writeFile(join(source, 'new letter'), 'dear reader');

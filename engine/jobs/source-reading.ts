@@ -3,6 +3,7 @@ import type { Entity } from '../config/index.ts';
 import type { JobSettings, SnapshotUse, SourceSpec } from '../contract/index.ts';
 import type { ObjectSource } from '../mover/index.ts';
 import type { OpenMachine, OpenReading, ReadOptions, ReadWish, Snapshots } from '../snapshot/index.ts';
+import { diskFile } from '../source/index.ts';
 import type { LiveSession } from './live-session.ts';
 import type { LiveTask } from './live-task.ts';
 import { sourceKey } from './source-key.ts';
@@ -33,7 +34,8 @@ export function createSourceReading(
 ): SourceReading {
 	const { settings } = job;
 	const here = objects.filter(({ kind }) => kind !== 'vm');
-	const isExcluded = compileExclusions(settings.exclude) ?? (() => false);
+	const exclusion = compileExclusions(settings.exclude);
+	const isExcluded = (disk: string): boolean => exclusion?.(diskFile(disk)) ?? false;
 	const onNote = (message: string, isWarning: boolean): void => session.note(isWarning ? 'warning' : 'info', message, isWarning ? 'snapshot.failed' : null);
 	const options = { signal: session.signal, onNote };
 	const { machineId, quiesce, requireConsistent, writers, snapshot: mode } = settings;

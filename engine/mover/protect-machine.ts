@@ -22,7 +22,7 @@ import {
 	writeExtent,
 } from '../format/index.ts';
 import type { ChunkReader } from '../repository/index.ts';
-import { leaveOut, type MachineDisk, type MachineSnapshot } from '../source/index.ts';
+import { diskFile, leaveOut, type MachineDisk, type MachineSnapshot } from '../source/index.ts';
 import type { Pipe } from './pipe.ts';
 import { type BlocksBefore, readBlocks } from './read-blocks.ts';
 import type { Doubts } from './target-run.ts';
@@ -74,7 +74,7 @@ export async function protectMachine(options: MachineProtection): Promise<Machin
 	const sizes = [...entries.map(({ sizeBytes }) => sizeBytes), ...machine.disks.map(sizeOf)];
 	counters.totalBytes = sizes.reduce((sum, size) => sum + size, 0);
 	for (const disk of machine.disks) {
-		const { entry, reason } = await storeDisk(options, disk, before.get(nameOf(disk)) ?? null);
+		const { entry, reason } = await storeDisk(options, disk, before.get(diskFile(disk.name)) ?? null);
 		if (reason !== '') reasons.add(reason);
 		entries.push(entry);
 		counters.doneItems++;
@@ -89,8 +89,6 @@ export async function protectMachine(options: MachineProtection): Promise<Machin
 	counters.doneItems++;
 	return { root: pipe.store(rootPage.view()), totals, stamp: stampOf(machine.checkpoint), reason: [...reasons].join(' ') };
 }
-
-const nameOf = ({ name }: Pick<MachineDisk, 'name'>): string => `${name}.raw`;
 
 const blankEntry: TreeEntry = {
 	...noContent,
@@ -169,7 +167,7 @@ async function storeDisk(options: MachineProtection, disk: MachineDisk, before: 
 		store: (hashes, segment) => pipe.store(encodeDiskSegment(hashes, segment, shape)),
 	});
 	const outer = encodeDiskExtents(segments, shape);
-	const entry = { ...described(options, nameOf(disk)), sizeBytes: shape.sizeBytes, extents: packExtents(outer, name, (list) => pipe.store(list)) };
+	const entry = { ...described(options, diskFile(disk.name)), sizeBytes: shape.sizeBytes, extents: packExtents(outer, name, (list) => pipe.store(list)) };
 	return { entry, reason: typeof found === 'string' ? found : '' };
 }
 

@@ -8,7 +8,6 @@
 export { hiddenFolderName } from './hidden-folder.ts';
 export type { JournalEntry, SnapshotJournal } from './journal.ts';
 export {
-	diskFileName,
 	type FoundMachine,
 	type MachineDisk,
 	type MachineOptions,

@@ -59,8 +59,8 @@ export type MachineWish = {
 	readonly path: string;
 	/** Id of the job. */
 	readonly owner: string;
-	/** Of a name in the point: `vdb.raw`. */
-	readonly isExcluded: (name: string) => boolean;
+	/** Whether a disk is left out, by its name. */
+	readonly isExcluded: (disk: string) => boolean;
 	readonly quiesce: QuiesceMode;
 	readonly requireConsistent: boolean;
 };
@@ -74,9 +74,6 @@ export type MachineReading = {
 
 export type MachineOptions = { readonly signal: AbortSignal; readonly onNote: (message: string, isWarning: boolean) => void };
 
-/** A disk is a file of this name in a machine's point. */
-export const diskFileName = (disk: string): string => `${disk}.raw`;
-
 /**
  * Makes the snapshot of one machine, held still as the rules of quiescence say (QUIESCE-01, QUIESCE-02).
  * @throws `snapshot.*`, `source.*`, `not-found.*`, the signal's reason
@@ -88,7 +85,7 @@ export async function openMachine(
 ): Promise<{ readonly reading: MachineReading; readonly set: SnapshotSet }> {
 	const { path, quiesce: mode, requireConsistent } = wish;
 	const { volume, provider, disks, isOff, guest } = await machines.find(path, { owner: wish.owner, signal });
-	const wanted = disks.filter(({ name }) => !wish.isExcluded(diskFileName(name)));
+	const wanted = disks.filter(({ name }) => !wish.isExcluded(name));
 	for (const { name, unsupported } of wanted) if (unsupported !== null) onNote(`The disk ${name} of ${path} is left out: ${unsupported}`, true);
 	const names = wanted.filter(({ unsupported }) => unsupported === null).map(({ name }) => name);
 	if (names.length === 0)

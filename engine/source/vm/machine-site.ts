@@ -18,6 +18,7 @@ import type {
 } from '../../snapshot/index.ts';
 import { GuestAgentWriter, guestAgentWriters, type ReachedMachine } from './guest-agent.ts';
 import type { Hypervisor } from './hypervisor.ts';
+import { definitionFile, nvramFile } from './machine-files.ts';
 
 export type MachineSiteParts = {
 	/** All hosts that are known now. */
@@ -183,9 +184,9 @@ class MachineProvider implements SnapshotProvider {
 		const checkpoint = checkpointName(owner, lease);
 		const backup = await hypervisor.beginBackup({ machineId, disks: paths, folder, since: before, checkpoint }, { signal });
 		const { definition, nvramPath } = await hypervisor.configuration(machineId, { signal });
-		const files = [{ name: 'definition.xml', at: join(folder, 'definition.xml') }];
-		await fs.writeFile(join(folder, 'definition.xml'), definition, { mode: 0o600 });
-		if (nvramPath !== null && (await copyIfThere(nvramPath, join(folder, 'nvram')))) files.push({ name: 'nvram', at: join(folder, 'nvram') });
+		const files = [{ name: definitionFile, at: join(folder, definitionFile) }];
+		await fs.writeFile(join(folder, definitionFile), definition, { mode: 0o600 });
+		if (nvramPath !== null && (await copyIfThere(nvramPath, join(folder, nvramFile)))) files.push({ name: nvramFile, at: join(folder, nvramFile) });
 		return {
 			leaseId: lease.id,
 			createdAt,
