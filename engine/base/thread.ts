@@ -1,13 +1,42 @@
 import { getCompileCacheDir } from 'node:module';
 import { dirname } from 'node:path';
-import { type Transferable, Worker } from 'node:worker_threads';
+import { getEnvironmentData, setEnvironmentData, type Transferable, Worker } from 'node:worker_threads';
+
+/** Per thread, in memory that it shares with who started it: 1 when it has loaded. */
+const loadedKey = 'holdfast.loaded';
+const loadedFlags = new WeakMap<Worker, Int32Array>();
+/** One that has not loaded by then never will. */
+const loadMs = 10_000;
 
 /**
- * Starts a thread from a module of ours. If this process keeps a compile cache, the thread uses it too (a thread does not by itself):
+ * Starts a thread from a module of ours, which says `threadHasLoaded`. If this process keeps a compile cache, the thread uses it too (a thread does not by itself):
  * stripping types and compiling would otherwise take longer than many tasks.
  */
 export function startThread(module: URL, workerData?: unknown, transferList: readonly Transferable[] = []): Worker {
 	const cache = getCompileCacheDir();
 	const env = cache ? { ...process.env, NODE_COMPILE_CACHE: dirname(cache) } : process.env;
-	return new Worker(module, { workerData, env, transferList: [...transferList] });
+	const loaded = new Int32Array(new SharedArrayBuffer(4));
+	setEnvironmentData(loadedKey, loaded); // a thread gets what is set when it is made
+	const worker = new Worker(module, { workerData, env, transferList: [...transferList] });
+	loadedFlags.set(worker, loaded);
+	return worker;
+}
+
+/** In a thread: its native code is loaded, so that it can be ended at any time. */
+export function threadHasLoaded(): void {
+	const loaded = getEnvironmentData(loadedKey);
+	if (!(loaded instanceof Int32Array)) return;
+	Atomics.store(loaded, 0, 1);
+	Atomics.notify(loaded, 0);
+}
+
+/** Ends a thread. One that is ended while it loads native code takes the whole process with it: that is waited for. */
+export async function endThread(worker: Worker): Promise<void> {
+	const loaded = loadedFlags.get(worker);
+	if (loaded && Atomics.load(loaded, 0) === 0 && worker.threadId !== -1) {
+		const loading = Atomics.waitAsync(loaded, 0, 0, loadMs);
+		const ended = new Promise((resolve) => worker.once('exit', resolve));
+		if (loading.async) await Promise.race([loading.value, ended]);
+	}
+	await worker.terminate();
 }

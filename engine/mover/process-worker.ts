@@ -3,7 +3,7 @@
  * are packed or waiting in a group; `flush` packs the rest.
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { assert, isEngineError, isZero, systemErrorCode } from '../base/index.ts';
+import { assert, isEngineError, isZero, systemErrorCode, threadHasLoaded } from '../base/index.ts';
 import { type BlockSource, openBlockSource } from '../block/index.ts';
 import { ByteWriter, cipherOf, type Extent, FileIndex, hashBytes, Packer, type PlacedChunk, sealRecord, writeExtent, zeroHash } from '../format/index.ts';
 import { openPlatform } from '../platform/index.ts';
@@ -266,3 +266,4 @@ port.on('message', (request: WorkerRequest) => {
 			return reply({ type: 'flushed', times: timesNow() });
 	}
 });
+threadHasLoaded();

@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads';
-import { assert, EngineError, startThread } from '../base/index.ts';
+import { assert, EngineError, endThread, startThread } from '../base/index.ts';
 import { type ChainKeys, codecs, hashBytes, type PlacedChunk, type RecordHeader, sealedRecordLimit } from '../format/index.ts';
 import { chunkSizes } from './chunker.ts';
 import { Claims } from './claims.ts';
@@ -228,6 +228,6 @@ export class WorkerPool implements AsyncDisposable {
 		this.#isFailed = true;
 		this.stop();
 		this.#wake();
-		await Promise.all(this.#members.map(({ worker }) => worker.terminate()));
+		await Promise.all(this.#members.map(({ worker }) => endThread(worker)));
 	}
 }

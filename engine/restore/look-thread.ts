@@ -1,6 +1,6 @@
 /** The thread that looks into restore points and sources for the faces: small questions, answered at once, with the last points kept open. */
 import { type MessagePort, parentPort } from 'node:worker_threads';
-import { assert, compileExclusions, EngineError, toErrorShape } from '../base/index.ts';
+import { assert, compileExclusions, EngineError, threadHasLoaded, toErrorShape } from '../base/index.ts';
 import { openBlockSource } from '../block/index.ts';
 import { measureFolder } from '../source/index.ts';
 import { browse, plan, stat } from './browse.ts';
@@ -83,3 +83,4 @@ port.on('message', ({ id, question }: LookRequest) => {
 		)
 		.finally(() => asked.delete(id));
 });
+threadHasLoaded();

@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads';
-import { EngineError, startThread } from '../base/index.ts';
+import { EngineError, endThread, startThread } from '../base/index.ts';
 import type { BrowsePage, Download, ErrorShape, OverwriteRule, RestorePlan, SourceSpec } from '../contract/index.ts';
 import type { TaskOptions } from '../mover/index.ts';
 import type { RestorePlace } from './reached.ts';
@@ -104,7 +104,7 @@ export class Look implements AsyncDisposable {
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
-		await this.#worker?.terminate();
+		if (this.#worker) await endThread(this.#worker);
 		this.#worker = null;
 		for (const { reject } of this.#waiting.values()) reject(new EngineError('cancelled', 'The engine is closing.'));
 	}

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
-import { startThread } from '../base/index.ts';
+import { endThread, startThread } from '../base/index.ts';
 import type { TaskShares } from '../mover/index.ts';
 import type { ChainHandle, Storage } from '../repository/index.ts';
 import type { RestoreReply, RestoreRequest, RestoreTimes, RestoreWorkerSetup } from './protocol.ts';
@@ -105,6 +105,6 @@ export class RestorePool implements AsyncDisposable {
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
-		await Promise.all(this.#members.map(({ worker }) => worker.terminate()));
+		await Promise.all(this.#members.map(({ worker }) => endThread(worker)));
 	}
 }

@@ -1,7 +1,7 @@
 /** The thread that reads chunks, verifies them and writes files. */
 import * as fs from 'node:fs';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { assert, EngineError, isEngineError } from '../base/index.ts';
+import { assert, EngineError, isEngineError, threadHasLoaded } from '../base/index.ts';
 import { attachDiskWriter, type DiskTargetHandle, type DiskWriter } from '../block/index.ts';
 import type { ErrorShape } from '../contract/index.ts';
 import { hashBytes, isZeroHash, parseExtents, type TreeEntry } from '../format/index.ts';
@@ -198,3 +198,4 @@ port.on('message', (request: RestoreRequest) => {
 	// one after the other: the cache of records serves neighbours best
 	last = last.then(() => serve(request)).then(() => reply({ type: 'idle', times: timesNow() }));
 });
+threadHasLoaded();

@@ -1,6 +1,6 @@
 /** Clones a set of trees in a thread of its own, where synchronous calls make nobody wait. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { assert, toErrorShape } from '../../../base/index.ts';
+import { assert, threadHasLoaded, toErrorShape } from '../../../base/index.ts';
 import { openPlatform } from '../../../platform/index.ts';
 import type { SelectionExclusions } from '../../provider.ts';
 import { cloneTree } from './clone-tree.ts';
@@ -11,6 +11,7 @@ export type CloneAnswer = { readonly refused: readonly (readonly string[])[] } |
 
 assert(parentPort, 'this file is a worker thread');
 const platform = openPlatform();
+threadHasLoaded();
 let answer: CloneAnswer;
 try {
 	answer = {

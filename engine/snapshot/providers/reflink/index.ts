@@ -4,7 +4,7 @@
  */
 import { mkdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EngineError, startThread, systemErrorCode } from '../../../base/index.ts';
+import { EngineError, endThread, startThread, systemErrorCode } from '../../../base/index.ts';
 import { mustRun, type RunCommand, runCommand } from '../../command.ts';
 import { hiddenFolderName, removeIfEmpty } from '../../hidden-folder.ts';
 import { safeLeaseId } from '../../lease-id.ts';
@@ -98,7 +98,7 @@ async function cloneInThread(work: CloneWork, signal: AbortSignal): Promise<read
 	const worker = startThread(new URL('./clone-thread.ts', import.meta.url), work);
 	worker.once('message', resolve).once('error', reject);
 	worker.once('exit', () => reject(new EngineError('snapshot.failed', 'Cloning the files ended before it was done.')));
-	const stop = (): void => void worker.terminate();
+	const stop = (): void => void endThread(worker);
 	signal.addEventListener('abort', stop, { once: true });
 	try {
 		const answer = await promise;
@@ -107,6 +107,6 @@ async function cloneInThread(work: CloneWork, signal: AbortSignal): Promise<read
 		return answer.refused;
 	} finally {
 		signal.removeEventListener('abort', stop);
-		await worker.terminate(); // nothing is written any more when this returns
+		await endThread(worker); // nothing is written any more when this returns
 	}
 }
