@@ -7,7 +7,7 @@ import { access } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { EngineError } from '../../base/index.ts';
 import { type RunCommand, runCommand } from '../command.ts';
-import type { SnapshotWriter, WriterFactory, WriterOptions } from '../writer.ts';
+import type { SnapshotWriter, WriterFactory, WriterIdentity, WriterOptions } from '../writer.ts';
 
 export type ScriptRules = {
 	readonly timeoutMs: number;
@@ -68,12 +68,39 @@ export async function callScript(run: RunCommand, { what, program, args, timeout
 	}
 }
 
-export class ScriptWriter implements SnapshotWriter {
+export type ScriptVerb = 'freeze' | 'thaw';
+
+/** What is held still by a script, wherever that runs. */
+export abstract class VerbWriter implements SnapshotWriter {
+	abstract readonly spec: string;
+	abstract identify(options: WriterOptions): Promise<WriterIdentity>;
+	protected abstract call(verb: ScriptVerb, options: WriterOptions): Promise<void>;
+
+	async prepare(): Promise<void> {}
+
+	freeze(options: WriterOptions): Promise<void> {
+		return this.call('freeze', options);
+	}
+
+	async thaw(options: WriterOptions): Promise<'held'> {
+		await this.call('thaw', options);
+		return 'held';
+	}
+
+	async postSnapshot(): Promise<readonly []> {
+		return [];
+	}
+
+	async end(): Promise<void> {}
+}
+
+export class ScriptWriter extends VerbWriter {
 	readonly spec: string;
 	readonly #script: ScriptSpec;
 	readonly #run: RunCommand;
 
 	constructor(spec: string, run: RunCommand = runCommand) {
+		super();
 		this.spec = `script:${spec}`;
 		this.#script = parseScriptSpec(spec);
 		this.#run = run;
@@ -89,24 +116,7 @@ export class ScriptWriter implements SnapshotWriter {
 		return { title: `the script ${path}`, paths: [] };
 	}
 
-	async prepare(): Promise<void> {}
-
-	freeze(options: WriterOptions): Promise<void> {
-		return this.#call('freeze', options);
-	}
-
-	async thaw(options: WriterOptions): Promise<'held'> {
-		await this.#call('thaw', options);
-		return 'held';
-	}
-
-	async postSnapshot() {
-		return [];
-	}
-
-	async end(): Promise<void> {}
-
-	#call(verb: 'freeze' | 'thaw', { signal }: WriterOptions): Promise<void> {
+	protected call(verb: ScriptVerb, { signal }: WriterOptions): Promise<void> {
 		const { path, ...rules } = this.#script;
 		return callScript(this.#run, { what: `${path} ${verb}`, program: path, args: [verb], ...rules, signal });
 	}

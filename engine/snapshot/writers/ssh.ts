@@ -5,8 +5,8 @@
 import { isAbsolute } from 'node:path';
 import { EngineError, isEngineError } from '../../base/index.ts';
 import { type RunCommand, runCommand } from '../command.ts';
-import type { SnapshotWriter, WriterFactory, WriterOptions } from '../writer.ts';
-import { callScript, parseRules, type ScriptRules } from './script.ts';
+import type { WriterFactory, WriterOptions } from '../writer.ts';
+import { callScript, parseRules, type ScriptRules, type ScriptVerb, VerbWriter } from './script.ts';
 
 type SshSpec = ScriptRules & {
 	readonly user: string;
@@ -71,12 +71,13 @@ export function sshArguments({ user, host, port, path, identity, knownHosts }: S
 /** For the shell of the other machine, which reads the words of a command anew. */
 const quote = (word: string): string => `'${word.replaceAll("'", String.raw`'\''`)}'`;
 
-export class SshWriter implements SnapshotWriter {
+export class SshWriter extends VerbWriter {
 	readonly spec: string;
 	readonly #there: SshSpec;
 	readonly #run: RunCommand;
 
 	constructor(spec: string, run: RunCommand = runCommand) {
+		super();
 		this.spec = `ssh:${spec}`;
 		this.#there = parseSshSpec(spec);
 		this.#run = run;
@@ -96,24 +97,7 @@ export class SshWriter implements SnapshotWriter {
 		return { title: `the script ${path} on ${host}`, paths: [] };
 	}
 
-	async prepare(): Promise<void> {}
-
-	freeze(options: WriterOptions): Promise<void> {
-		return this.#call('freeze', options);
-	}
-
-	async thaw(options: WriterOptions): Promise<'held'> {
-		await this.#call('thaw', options);
-		return 'held';
-	}
-
-	async postSnapshot() {
-		return [];
-	}
-
-	async end(): Promise<void> {}
-
-	async #call(verb: 'freeze' | 'thaw', { signal }: WriterOptions): Promise<void> {
+	protected async call(verb: ScriptVerb, { signal }: WriterOptions): Promise<void> {
 		const { path, host, timeoutMs, accepted } = this.#there;
 		try {
 			await callScript(this.#run, { what: `${path} ${verb} on ${host}`, program: 'ssh', args: sshArguments(this.#there, verb), timeoutMs, accepted, signal });

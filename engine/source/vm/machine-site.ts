@@ -99,10 +99,15 @@ export function createMachineSite(parts: MachineSiteParts): MachineSite & { read
 		},
 	};
 
+	async function meantBy(path: string, signal: AbortSignal): Promise<Host & { readonly machines: readonly VirtualMachine[] }> {
+		const host = await hostOf(path);
+		const machines = (await host.hypervisor.machines({ signal })).filter((machine) => isMeant(path, host.settings.name, machine));
+		return { ...host, machines };
+	}
+
 	async function forgetOn(path: string, owner: string, signal: AbortSignal): Promise<void> {
-		const { settings, hypervisor } = await hostOf(path);
-		for (const machine of await hypervisor.machines({ signal })) {
-			if (!isMeant(path, settings.name, machine)) continue;
+		const { hypervisor, machines } = await meantBy(path, signal);
+		for (const machine of machines) {
 			const names = (await hypervisor.checkpoints(machine.id, { signal })).filter((name) => name.startsWith(checkpointPrefix(owner)));
 			await hypervisor.dropCheckpoints(machine.id, names, { signal });
 		}
@@ -111,8 +116,7 @@ export function createMachineSite(parts: MachineSiteParts): MachineSite & { read
 	async function fitting(pattern: string, signal: AbortSignal): Promise<readonly SourceSpec[]> {
 		const asItIs: readonly SourceSpec[] = [{ kind: 'vm', path: pattern }];
 		try {
-			const { settings, hypervisor } = await hostOf(pattern);
-			const machines = (await hypervisor.machines({ signal })).filter((machine) => isMeant(pattern, settings.name, machine));
+			const { settings, machines } = await meantBy(pattern, signal);
 			return machines.length === 0 ? asItIs : machines.map(({ name }) => ({ kind: 'vm', path: `${settings.name}/${name}` }));
 		} catch (error) {
 			if (!isEngineError(error)) throw error;

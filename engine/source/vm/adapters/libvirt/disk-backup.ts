@@ -5,7 +5,7 @@ import { EngineError, isEngineError, systemErrorCode } from '../../../../base/in
 import { maxSocketPathBytes } from '../../../../block/index.ts';
 import type { BackupEnd, DiskBackup, DiskBackupRequest, HypervisorOptions } from '../../hypervisor.ts';
 import type { Domain } from './domain-xml.ts';
-import type { Virsh } from './virsh.ts';
+import { ignoreRefusal, type Virsh } from './virsh.ts';
 
 const checkpointName = /^[A-Za-z0-9-]{1,64}$/;
 const diskName = /^[a-z0-9]{1,32}$/;
@@ -123,11 +123,6 @@ export async function checkpoints(virsh: Virsh, machineId: string, { signal }: H
 		.split('\n')
 		.map((line) => line.trim())
 		.filter((line) => line !== '');
-}
-
-function ignoreRefusal(error: unknown): undefined {
-	if (!isEngineError(error, 'source.refused')) throw error;
-	return undefined;
 }
 
 function ignoreMissing(error: unknown): void {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EngineError, isEngineError } from '../../../../base/index.ts';
 import type { HypervisorOptions, MachineRegistration, RegisteredMachine } from '../../hypervisor.ts';
-import type { Virsh } from './virsh.ts';
+import { ignoreRefusal, type Virsh } from './virsh.ts';
 
 const undoMs = 60_000;
 
@@ -48,8 +48,4 @@ export async function unregister(virsh: Virsh, machineId: string, { signal }: Hy
 		ignoreRefusal(error);
 		if ((await virsh('list', ['--all', '--uuid'], [], { signal })).includes(machineId)) throw error;
 	}
-}
-
-function ignoreRefusal(error: unknown): void {
-	if (!isEngineError(error, 'source.refused')) throw error;
 }

@@ -1,6 +1,6 @@
 /** libvirt through its own command, which reaches hosts in all the ways that administrators have set up already. */
 import { spawn } from 'node:child_process';
-import { EngineError, systemErrorCode } from '../../../../base/index.ts';
+import { EngineError, isEngineError, systemErrorCode } from '../../../../base/index.ts';
 
 /** What a host says is hostile: it may not fill the memory. */
 const maxOutputBytes = 32 * 1024 * 1024;
@@ -80,4 +80,10 @@ function run(command: string, args: readonly string[], signal: AbortSignal | und
 			resolve({ code, stdout: Buffer.concat(pieces.stdout).toString(), stderr: Buffer.concat(pieces.stderr).toString() });
 		});
 	});
+}
+
+/** For what may as well be gone: undefined instead of the host's refusal. */
+export function ignoreRefusal(error: unknown): undefined {
+	if (!isEngineError(error, 'source.refused')) throw error;
+	return undefined;
 }
