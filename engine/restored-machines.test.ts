@@ -101,6 +101,18 @@ test('VM: a machine is given back as a copy that boots, and as what it was; noth
 	});
 
 	await t.test('as a copy it boots from its restored disk, with an id and an address of its own', async () => {
+		const plan = await api.restore.planVm(restoreVmInput.parse({ point: 'Machines@latest', name: 'copy', host: 'Empty' }), none);
+		assert.deepEqual(
+			[plan.isCopy, plan.disks.map(({ to, sizeBytes }) => [to, sizeBytes / MiB])],
+			[
+				true,
+				[
+					[inHost('copy-vda.qcow2'), 64],
+					[inHost('copy-vdb.qcow2'), 32],
+				],
+			],
+		);
+		assert.equal(existsSync(inHost('copy-vda.qcow2')), false, 'a plan writes nothing');
 		const session = await ended(await giveBack({ name: 'copy', host: 'Empty', powerOn: true }));
 		assert.equal(session.state, 'success', JSON.stringify(session.tasks));
 		while (!(existsSync(serial) && readFileSync(serial, 'latin1').includes('HELLO from the disk'))) await sleep(50);

@@ -394,3 +394,36 @@ consoleTest(
 		await page.getByText(/from: btrfs snapshot, while PostgreSQL 15, .* held still/).waitFor();
 	},
 );
+
+consoleTest('a virtual machine is restored from its point: what happens is said first, refusals at their field, and one disk alone', async (page, { url }) => {
+	await page.goto(`${url}#/restore?object=vm%3ARack+1%2Fdatabase`);
+	await page.getByRole('button', { name: 'Restore machine…' }).click();
+	const dialog = page.getByRole('dialog');
+	await dialog.getByText('“database-restored” is registered on Rack 1 as a copy of “database”. It stays off.').waitFor();
+	assert.equal(await dialog.getByRole('radio', { name: 'The machine that it was' }).isDisabled(), true, 'it is there');
+	const name = dialog.getByLabel('Name of the copy');
+	await name.fill('mail');
+	await dialog.getByText(/There is a virtual machine “mail” on Rack 1 already/).waitFor();
+	assert.equal(await dialog.getByRole('button', { name: 'Restore', exact: true }).isDisabled(), true);
+	await name.fill('database-2');
+	await dialog.getByRole('radio', { name: /^All into one/ }).click();
+	await dialog.getByRole('textbox', { name: 'Folder' }).fill('/srv');
+	await dialog.getByText(/exists already/).waitFor();
+	await dialog.getByRole('checkbox', { name: /^Replace/ }).check();
+	await dialog.getByRole('checkbox', { name: /^Start it/ }).check();
+	const restore = dialog.getByRole('button', { name: 'Restore and replace files' });
+	await dialog.getByText(/3 files that are there now will be lost/).waitFor();
+	assert.equal(await restore.isDisabled(), true, 'nobody has agreed to that');
+	await dialog.getByLabel(/Type “database-2”/).fill('database-2');
+	await restore.click();
+	await page.waitForURL(/#\/sessions\//);
+
+	await page.goto(`${url}#/restore?object=vm%3ARack+1%2Fdatabase`);
+	await page.getByText('vdb.raw').click();
+	await page.getByRole('button', { name: 'Restore this disk…' }).click();
+	await dialog.getByLabel(/^Target file/).fill('/srv/new.qcow2');
+	await dialog.getByText(/A new file in/).waitFor();
+	assert.equal(await dialog.getByRole('radio', { name: 'qcow2' }).isChecked(), true);
+	await dialog.getByRole('button', { name: 'Restore the disk' }).click();
+	await page.waitForURL(/#\/sessions\//);
+});

@@ -23,6 +23,7 @@ import { logOf, makeSession } from './history.ts';
 import { createFakeHosts } from './hosts.ts';
 import { importedChains, importedPoints, importReportOf } from './imported.ts';
 import { createFakeKeys, siteKeys } from './keys.ts';
+import { browseMachine, planMachine } from './machine-points.ts';
 import { createFakeMachines } from './machines.ts';
 import { createRandom, hashOf } from './random.ts';
 import { type Scenario, timeZone } from './site.ts';
@@ -135,6 +136,7 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 		};
 	};
 
+	const hosts = createFakeHosts(scenario, () => [...state.jobs.values()].map(({ settings }) => settings), emit);
 	const api: EngineApi = {
 		system: {
 			info: async () => ({
@@ -422,13 +424,14 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 							},
 						],
 					};
+				if (objectKind === 'vm') return browseMachine(createdAt);
 				const page = browseFolder(path, offset, limit, createdAt);
 				if (!page) throw new EngineError('not-found.path', `${path} is not a folder in this restore point.`);
 				return page;
 			},
 			async versions({ point, path }) {
-				const { jobId, object, createdAt } = findPoint(point);
-				const entry = findEntry(path, createdAt);
+				const { jobId, object, objectKind, createdAt } = findPoint(point);
+				const entry = objectKind === 'vm' ? browseMachine(createdAt).entries.find(({ name }) => path === `/${name}`) : findEntry(path, createdAt);
 				if (!entry || jobId === null) throw new EngineError('not-found.path', `${path} is not in this restore point.`);
 				let { sizeBytes, modifiedAt } = entry;
 				return state
@@ -448,6 +451,7 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 				return maintenance('restore-files', `Restore from ${findPoint(input.point).job}`, bytes);
 			},
 			disk: async ({ point }) => maintenance('restore-disk', `Restore a disk of ${findPoint(point).job}`, findPoint(point).sourceBytes, { lengthMs: 40_000 }),
+			planVm: async (input) => planMachine(findPoint(input.point), input, hosts),
 			vm: async ({ point }) => maintenance('restore-vm', `Restore a machine of ${findPoint(point).job}`, findPoint(point).sourceBytes, { lengthMs: 40_000 }),
 		},
 		keys: createFakeKeys(
@@ -462,7 +466,7 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 		volumes: createFakeVolumes(scenario, emit),
 		throttles: createFakeThrottles(scenario, () => state.emit('throttle', null)),
 		devices: createFakeDevices(scenario, emit),
-		hosts: createFakeHosts(scenario, () => [...state.jobs.values()].map(({ settings }) => settings), emit),
+		hosts,
 		machines: createFakeMachines(scenario === 'empty', emit),
 		places: {
 			async list({ path }) {

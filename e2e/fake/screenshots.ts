@@ -257,6 +257,44 @@ const shots: readonly Shot[] = [
 			await page.waitForTimeout(600);
 		},
 	},
+	{
+		name: 'point-machine-restore',
+		place: '/restore?object=vm%3ARack+1%2Fdatabase',
+		act: async (page) => {
+			await page.getByRole('button', { name: 'Restore machine…' }).click();
+			await page.getByText(/is registered on/).waitFor();
+		},
+	},
+	{
+		name: 'point-machine-refused',
+		place: '/restore?object=vm%3ARack+1%2Fdatabase',
+		act: async (page) => {
+			await page.getByRole('button', { name: 'Restore machine…' }).click();
+			await page.getByLabel('Name of the copy').fill('mail');
+			await page.getByText(/already/).waitFor();
+		},
+	},
+	{
+		name: 'point-machine-replaces',
+		place: '/restore?object=vm%3ARack+1%2Fdatabase',
+		act: async (page) => {
+			await page.getByRole('button', { name: 'Restore machine…' }).click();
+			await page.getByRole('radio', { name: /^All into one/ }).click();
+			await page.getByRole('textbox', { name: 'Folder' }).fill('/srv');
+			await page.getByRole('checkbox', { name: /^Replace/ }).check();
+			await page.getByText(/will be lost/).waitFor();
+		},
+	},
+	{
+		name: 'point-machine-disk',
+		place: '/restore?object=vm%3ARack+1%2Fdatabase',
+		act: async (page) => {
+			await page.getByText('vdb.raw').click();
+			await page.getByRole('button', { name: 'Restore this disk…' }).click();
+			await page.getByLabel(/^Target file/).fill('/srv/database-vdb.qcow2');
+			await page.getByText(/A new file in/).waitFor();
+		},
+	},
 	{ name: 'activity', place: '/activity' },
 	{
 		name: 'session',

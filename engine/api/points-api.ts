@@ -156,6 +156,11 @@ export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: 
 				const { point, repository } = await locate(input.point);
 				return { sessionId: (await reading.restoreVm({ repository, point, input: { ...input, to } }, { signal })).id };
 			},
+			async planVm(input, { signal }) {
+				const to = input.to === null ? null : requireAbsolute(input.to, 'to');
+				const { point, repository } = await locate(input.point);
+				return reading.planVm({ repository, point, input: { ...input, to } }, { signal });
+			},
 		},
 		downloads: {
 			async open({ point, paths }, { signal }) {

@@ -122,3 +122,22 @@ export const restoreVmInput = z.object({
 	powerOn: z.boolean().default(false),
 });
 export type RestoreVmInput = z.infer<typeof restoreVmInput>;
+
+/** What becomes of a virtual machine that is given back, before anything is written. */
+export const machinePlan = z.object({
+	host: z.string(),
+	name: z.string(),
+	/** The name that it had. */
+	formerName: z.string(),
+	/** Another machine beside the original, with an id and network addresses of its own; else it is the original again. */
+	isCopy: z.boolean(),
+	/** Image files to be written, sparse. `sizeBytes`: what the guest sees; `isReplaced`: what is there now is lost. */
+	disks: z.array(z.object({ name: z.string(), to: z.string(), sizeBytes: size, isReplaced: z.boolean() })),
+	/** Variables of its firmware; null: it has none that are kept. */
+	nvram: z.object({ to: z.string(), isReplaced: z.boolean() }).nullable(),
+	/** Disks of the machine that the point does not hold. */
+	missingDisks: z.array(z.string()),
+	/** Where the images go; null: not known. */
+	folders: z.array(z.object({ path: z.string(), freeBytes: size.nullable() })),
+});
+export type MachinePlan = z.infer<typeof machinePlan>;

@@ -15,6 +15,7 @@ import { type Machine, type MachineSettings, machineSettings, type PairingOffer,
 import type { EngineEvent, Overview, SystemInfo } from './overview.ts';
 import {
 	type BrowsePage,
+	type MachinePlan,
 	type Point,
 	type RestoreDiskInput,
 	type RestoreFilesInput,
@@ -218,6 +219,8 @@ export interface EngineApi {
 		disk(input: RestoreDiskInput, options: CallOptions): Promise<{ sessionId: string }>;
 		/** Registers a virtual machine again. Refuses at once what cannot be: `not-found.host`, `exists.name`, `exists.target`, `restore.target`, `usage.*`, `source.*`. */
 		vm(input: RestoreVmInput, options: CallOptions): Promise<{ sessionId: string }>;
+		/** What `vm` would do, and the same refusals. Writes nothing. */
+		planVm(input: RestoreVmInput, options: CallOptions): Promise<MachinePlan>;
 	};
 	/** Volumes of this machine, and who makes snapshots of them. */
 	volumes: {
@@ -407,6 +410,7 @@ export const appRouter = t.router({
 		files: call.input(restoreFilesInput).mutation(({ ctx, input, signal }) => ctx.api.restore.files(input, { signal })),
 		disk: call.input(restoreDiskInput).mutation(({ ctx, input, signal }) => ctx.api.restore.disk(input, { signal })),
 		vm: call.input(restoreVmInput).mutation(({ ctx, input, signal }) => ctx.api.restore.vm(input, { signal })),
+		planVm: call.input(restoreVmInput).query(({ ctx, input, signal }) => ctx.api.restore.planVm(input, { signal })),
 	}),
 	volumes: t.router({
 		list: call.input(z.object({ rescan: z.boolean().default(false) })).query(({ ctx, input, signal }) => ctx.api.volumes.list(input, { signal })),

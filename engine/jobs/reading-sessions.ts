@@ -1,7 +1,16 @@
 /** Sessions that read the repository: restore of files, disks and virtual machines, verification of a point, check of a chain. */
 import type { Clock } from '../base/index.ts';
 import type { Entity, HealthStore, VerificationStore } from '../config/index.ts';
-import type { CheckResult, DiskFormat, Point, RepositorySettings, RestoreDiskInput, RestoreFilesInput, RestoreVmInput } from '../contract/index.ts';
+import type {
+	CheckResult,
+	DiskFormat,
+	MachinePlan,
+	Point,
+	RepositorySettings,
+	RestoreDiskInput,
+	RestoreFilesInput,
+	RestoreVmInput,
+} from '../contract/index.ts';
 import type { Catalogue } from './catalogue.ts';
 import { afterCheck, isHurting, sliceCountNow } from './chain-health.ts';
 import type { ChainUse } from './chain-use.ts';
@@ -10,7 +19,7 @@ import { repairHint } from './health-sessions.ts';
 import type { LiveSession } from './live-session.ts';
 import type { LiveTask } from './live-task.ts';
 import type { DataPlane, RunOptions, TaskObserver } from './ports.ts';
-import type { MachineRestores } from './restore-machine.ts';
+import { describePlan, type MachineRestores } from './restore-machine.ts';
 import type { Sessions } from './sessions.ts';
 import { type TaskSlots, tasksOf } from './slots.ts';
 
@@ -40,6 +49,8 @@ export interface ReadingSessions {
 	restoreDisk(asked: In & { readonly point: Point; readonly input: RestoreDiskInput & { readonly format: DiskFormat } }): Promise<LiveSession>;
 	/** Refuses at once what cannot be: see `MachineRestores`. */
 	restoreVm(asked: In & { readonly point: Point; readonly input: RestoreVmInput }, options: RunOptions): Promise<LiveSession>;
+	/** What `restoreVm` would do, with the same refusals. */
+	planVm(asked: In & { readonly point: Point; readonly input: RestoreVmInput }, options: RunOptions): Promise<MachinePlan>;
 	verify(asked: In & { readonly point: Point }): Promise<LiveSession>;
 	check(asked: In & { readonly chainId: string; readonly jobId: string | null; readonly title: string }): Promise<LiveSession>;
 }
@@ -164,6 +175,9 @@ export function createReadingSessions({
 					task.succeed(null);
 				},
 			});
+		},
+		async planVm({ repository, point, input }, options) {
+			return describePlan(await machineRestores.plan({ repository: repository.settings, point, input }, options));
 		},
 		verify: ({ repository, point }) =>
 			start({

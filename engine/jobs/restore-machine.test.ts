@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { hostSettings, type Point, type RestoreVmInput, restoreVmInput, type VirtualMachine } from '../contract/index.ts';
 import type { DefinedMachine, Hypervisor } from '../source/index.ts';
 import type { DataPlane } from './ports.ts';
-import { createMachineRestores, type MachineRestorePlan } from './restore-machine.ts';
+import { createMachineRestores, describePlan, type MachineRestorePlan } from './restore-machine.ts';
 
 /** A point of the machine `web` on Lab, a host that knows `machines`, and a folder for its images. */
 function openSite(
@@ -50,6 +50,15 @@ test('the original goes where it was, a copy beside it, and all of it to a folde
 	assert.deepEqual(files(copy), [at('a/web2-vda.qcow2'), at('b/web2-vdb.qcow2'), at('a/web2_VARS.fd')]);
 	assert.match(copy.newId ?? '', /^[0-9a-f-]{36}$/);
 	assert.deepEqual(files(await site.plan({ to: at('to') })), [at('to/web-vda.qcow2'), at('to/web-vdb.qcow2'), at('to/web_VARS.fd')]);
+	const told = describePlan(copy);
+	assert.deepEqual([told.name, told.formerName, told.host, told.isCopy, told.missingDisks], ['web2', 'web', 'Lab', true, []]);
+	assert.deepEqual(
+		told.folders.map(({ path, freeBytes }) => [path, (freeBytes ?? 0) > 0]),
+		[
+			[at('a'), true],
+			[at('b'), true],
+		],
+	);
 	const renamed = openSite(t, { disks, machines: [known('web-old', 'id-of-web')] });
 	assert.notEqual((await renamed.plan()).newId, null, 'the original is still there under another name');
 });
@@ -66,7 +75,8 @@ test('what cannot be given back, and where, is refused before anything is writte
 	writeFileSync(image, 'somebody uses it');
 	await assert.rejects(site.plan({ overwrite: true }), { code: 'exists.target', message: /virtual machine “taken”/ });
 	await assert.rejects(openSite(t, { disks }).plan(), { code: 'exists.target', hint: /--overwrite/ });
-	await openSite(t, { disks }).plan({ overwrite: true });
+	const { replaced, missingDisks } = await openSite(t, { disks: [...disks, { name: 'vdz', path: null, format: 'raw' }] }).plan({ overwrite: true });
+	assert.deepEqual([replaced, missingDisks], [[image], ['vdz']]);
 	await assert.rejects(openSite(t, { disks: [{ name: 'vda', path: '/no/such/folder/x', format: 'qcow2' }] }).plan(), { code: 'restore.target' });
 	for (const path of [null, '/dev/vg/web', '../../etc/x'])
 		await assert.rejects(openSite(t, { disks: [{ name: 'vda', path, format: 'raw' }] }).plan(), { code: 'usage.invalid', hint: /--to/ });

@@ -1,10 +1,18 @@
 /** Giving back a virtual machine: what is to become of it is settled, and refused, before anything is written. */
 import { randomUUID } from 'node:crypto';
-import { type Stats, statSync } from 'node:fs';
+import { type Stats, statfsSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import { bytesFromText, displayText, EngineError, isEngineError, systemErrorCode, toErrorShape } from '../base/index.ts';
-import { type HostSettings, type Point, parseMachinePath, type RepositoryLocation, type RestoreVmInput, type VirtualMachine } from '../contract/index.ts';
+import {
+	type HostSettings,
+	type MachinePlan,
+	type Point,
+	parseMachinePath,
+	type RepositoryLocation,
+	type RestoreVmInput,
+	type VirtualMachine,
+} from '../contract/index.ts';
 import { type DefinedMachine, definitionFile, diskInFile, type Hypervisor, isReachedFromHere, nvramFile } from '../source/index.ts';
 import type { DataPlane, RunOptions, TaskObserver } from './ports.ts';
 
@@ -22,11 +30,41 @@ export type MachineRestorePlan = {
 	readonly definition: string;
 	/** Null: it becomes the original again. */
 	readonly newId: string | null;
-	readonly disks: readonly { readonly name: string; readonly to: string }[];
+	readonly disks: readonly { readonly name: string; readonly to: string; readonly sizeBytes: number }[];
+	/** Of the definition, what the point does not hold. */
+	readonly missingDisks: readonly string[];
 	readonly nvramTo: string | null;
+	/** Files that are there now and get lost. */
+	readonly replaced: readonly string[];
+	readonly formerName: string;
 	readonly overwrite: boolean;
 	readonly powerOn: boolean;
 };
+
+/** What a plan comes to, for whoever has to agree to it. */
+export function describePlan({ host, name, formerName, newId, disks, missingDisks, nvramTo, replaced }: MachineRestorePlan): MachinePlan {
+	const file = (to: string) => ({ to, isReplaced: replaced.includes(to) });
+	const folders = [...new Set(disks.map(({ to }) => dirname(to)))];
+	return {
+		host: host.name,
+		name,
+		formerName,
+		isCopy: newId !== null,
+		disks: disks.map(({ to, ...disk }) => ({ ...disk, ...file(to) })),
+		nvram: nvramTo === null ? null : file(nvramTo),
+		missingDisks: [...missingDisks],
+		folders: folders.map((path) => ({ path, freeBytes: freeBytesIn(path) })),
+	};
+}
+
+function freeBytesIn(folder: string): number | null {
+	try {
+		const { bavail, bsize } = statfsSync(bytesFromText(folder));
+		return bavail * bsize;
+	} catch {
+		return null; // shown only: the restore itself looks again, and says why
+	}
+}
 
 export interface MachineRestores {
 	/**
@@ -78,7 +116,10 @@ export function createMachineRestores({ hosts, open, plane }: MachineHosts & { r
 			if (bytes > maxDefinitionBytes) throw new EngineError('source.refused', 'The definition of the virtual machine is longer than any is.');
 			pieces.push(piece);
 		}
-		const disks = [...names].map(diskInFile).filter((name) => name !== null);
+		const disks = entries.flatMap(({ type, name, sizeBytes }) => {
+			const disk = type === 'file' ? diskInFile(name) : null;
+			return disk === null ? [] : [{ name: disk, sizeBytes }];
+		});
 		return { definition: Buffer.concat(pieces).toString(), disks, hasNvram: names.has(nvramFile) };
 	}
 
@@ -100,23 +141,26 @@ export function createMachineRestores({ hosts, open, plane }: MachineHosts & { r
 			refuseKnownName(machines, name, host);
 			const isCopy = name !== defined.name || machines.some(({ id }) => id === defined.id);
 			// What the definition does not know could not be attached to the machine
-			const known = disks.filter((disk) => defined.disks.some((each) => each.name === disk));
-			const planned = known.map((disk) => ({ name: disk, to: imagePath(defined, disk, name, input.to) }));
+			const known = disks.filter((disk) => defined.disks.some((each) => each.name === disk.name));
+			const planned = known.map((disk) => ({ ...disk, to: imagePath(defined, disk.name, name, input.to) }));
+			const missingDisks = defined.disks.map((disk) => disk.name).filter((each) => !known.some((disk) => disk.name === each));
 			const nvramTo = hasNvram && defined.nvramPath !== null ? nvramPath(defined.nvramPath, name === defined.name, name, input.to) : null;
-			refuseTargets([...planned.map(({ to }) => to), ...(nvramTo === null ? [] : [nvramTo])], machines, input.overwrite);
+			const replaced = refuseTargets([...planned.map(({ to }) => to), ...(nvramTo === null ? [] : [nvramTo])], machines, input.overwrite);
 			const newId = isCopy ? randomUUID() : null;
-			return { host, name, definition, newId, disks: planned, nvramTo, overwrite: input.overwrite, powerOn: input.powerOn };
+			const { overwrite, powerOn } = input;
+			return { host, name, formerName: defined.name, definition, newId, disks: planned, missingDisks, nvramTo, replaced, overwrite, powerOn };
 		},
 		async carryOut(plan, at, observer, options) {
 			const { host, name, definition, newId, disks, nvramTo, overwrite, powerOn } = plan;
 			const hypervisor = open(host);
-			const created = await plane.restoreMachine({ ...at, disks, nvramTo, overwrite }, observer, options);
+			const images = disks.map((disk) => ({ name: disk.name, to: disk.to }));
+			const created = await plane.restoreMachine({ ...at, disks: images, nvramTo, overwrite }, observer, options);
 			let registered: string | null = null;
 			try {
 				options.signal?.throwIfAborted();
 				observer.activity('registering');
-				const images = disks.map((disk) => ({ name: disk.name, path: disk.to }));
-				const { id, leftOut } = await hypervisor.register({ definition, name, newId, disks: images, nvramPath: nvramTo }, options);
+				const attached = disks.map((disk) => ({ name: disk.name, path: disk.to }));
+				const { id, leftOut } = await hypervisor.register({ definition, name, newId, disks: attached, nvramPath: nvramTo }, options);
 				registered = id;
 				for (const disk of leftOut) {
 					const message = `The disk ${disk} is not in the restore point. The copy does not have it: both machines would write to it.`;
@@ -158,12 +202,12 @@ async function takeBack(hypervisor: Hypervisor, registered: string | null, creat
 function refuseKnownName(machines: readonly VirtualMachine[], name: string, host: HostSettings): void {
 	if (/[/\0]/.test(name))
 		throw new EngineError('usage.invalid', `A virtual machine cannot have the name ${displayText(name)}.`, {
-			hint: 'Give it another one with --name.',
+			hint: 'Give it another one (--name).',
 			data: { field: 'name' },
 		});
 	if (!machines.some((machine) => machine.name === name)) return;
 	throw new EngineError('exists.name', `There is a virtual machine “${name}” on ${host.name} already.`, {
-		hint: 'Give the restored one another name with --name, or remove that one first: it is never overwritten.',
+		hint: 'Give the restored one another name (--name), or remove that one first: it is never overwritten.',
 		data: { field: 'name' },
 	});
 }
@@ -175,7 +219,7 @@ function imagePath(defined: DefinedMachine, disk: string, name: string, to: stri
 	const { path = null, format } = defined.disks.find((each) => each.name === disk) ?? {};
 	if (path === null || !isAbsolute(path) || path.startsWith('/dev/'))
 		throw new EngineError('usage.invalid', `The disk ${disk} was not in a file, so that there is no folder for it.`, {
-			hint: 'Say with --to where its image is to be written.',
+			hint: 'Choose a folder for its image (--to).',
 			data: { field: 'to' },
 		});
 	return name === defined.name && format === 'qcow2' ? path : join(dirname(path), fileName);
@@ -185,18 +229,23 @@ function nvramPath(was: string, isOriginal: boolean, name: string, to: string | 
 	return to === null && isOriginal ? was : join(to ?? dirname(was), `${name}_VARS.fd`);
 }
 
-/** Files of machines that are there are never touched, not even where overwriting is allowed. */
-function refuseTargets(paths: readonly string[], machines: readonly VirtualMachine[], overwrite: boolean): void {
+/**
+ * Files of machines that are there are never touched, not even where overwriting is allowed.
+ * @returns those of the paths where something is that gets lost
+ */
+function refuseTargets(paths: readonly string[], machines: readonly VirtualMachine[], overwrite: boolean): readonly string[] {
 	const seen = new Set<string>();
+	const replaced: string[] = [];
 	for (const path of paths) {
 		if (seen.has(path))
 			throw new EngineError('usage.invalid', `Two disks would be written to ${displayText(path)}.`, {
-				hint: 'Say with --to where the images are to be written.',
+				hint: 'Choose a folder for the images (--to).',
+				data: { field: 'to' },
 			});
 		seen.add(path);
 		if (!statOf(dirname(path))?.isDirectory())
 			throw new EngineError('restore.target', `There is no folder ${displayText(dirname(path))}.`, {
-				hint: 'Create it, or say with --to where the images are to be written.',
+				hint: 'Create it, or choose another one for the images (--to).',
 				data: { field: 'to' },
 			});
 		const there = statOf(path);
@@ -206,12 +255,20 @@ function refuseTargets(paths: readonly string[], machines: readonly VirtualMachi
 			return stats !== undefined && stats.ino === there.ino && stats.dev === there.dev;
 		};
 		const owner = machines.find(({ disks }) => disks.some((disk) => isSame(disk.path)));
-		const hint = 'Say with --to where the images are to be written';
+		const hint = 'Choose another folder for the images (--to)';
 		if (owner !== undefined)
-			throw new EngineError('exists.target', `The file ${displayText(path)} is a disk of the virtual machine “${owner.name}”.`, { hint: `${hint}.` });
+			throw new EngineError('exists.target', `The file ${displayText(path)} is a disk of the virtual machine “${owner.name}”.`, {
+				hint: `${hint}.`,
+				data: { field: 'to' },
+			});
 		if (!overwrite)
-			throw new EngineError('exists.target', `The file ${displayText(path)} exists already.`, { hint: `${hint}, or allow to replace it with --overwrite.` });
+			throw new EngineError('exists.target', `The file ${displayText(path)} exists already.`, {
+				hint: `${hint}, or allow to replace it (--overwrite).`,
+				data: { field: 'overwrite' },
+			});
+		replaced.push(path);
 	}
+	return replaced;
 }
 
 function statOf(path: string): Stats | undefined {

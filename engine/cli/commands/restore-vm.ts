@@ -1,10 +1,19 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import type { MachinePlan } from '../../contract/index.ts';
 import type { CommandLine } from '../command-line.ts';
+import { formatSize, printable } from '../format.ts';
 import { reportSession, waitForOthers, watchSession } from '../watch.ts';
 import { withExample } from './group.ts';
 
-type VmOptions = { readonly host?: string; readonly name?: string; readonly to?: string; readonly overwrite?: boolean; readonly powerOn?: boolean };
+type VmOptions = {
+	readonly host?: string;
+	readonly name?: string;
+	readonly to?: string;
+	readonly overwrite?: boolean;
+	readonly powerOn?: boolean;
+	readonly dryRun?: boolean;
+};
 
 export function addRestoreVm(group: Command, line: CommandLine): void {
 	const command = withExample(
@@ -18,7 +27,8 @@ export function addRestoreVm(group: Command, line: CommandLine): void {
 			.option('--name <new>', 'its new name: then it becomes a copy, with an id and network addresses of its own')
 			.option('--to <folder>', 'folder for its images (default: where they were)')
 			.option('--overwrite', 'replace image files that are there and belong to no virtual machine')
-			.option('--power-on', 'start it'),
+			.option('--power-on', 'start it')
+			.option('--dry-run', 'only say what it would become, and which files would be written and replaced'),
 		'restore vm Machines/Lab/web@latest',
 		'restore vm Machines/Lab/web@latest --name web-test --to /srv/images --power-on',
 	);
@@ -27,9 +37,33 @@ export function addRestoreVm(group: Command, line: CommandLine): void {
 			const client = await context.client();
 			const { host = null, name = null, overwrite = false, powerOn = false } = options;
 			const to = options.to === undefined ? null : resolve(context.surroundings.workingFolder, options.to);
-			const code = reportSession(context, await watchSession(context, () => client.restore.vm.mutate({ point, host, name, to, overwrite, powerOn })));
+			const input = { point, host, name, to, overwrite, powerOn };
+			if (options.dryRun) {
+				const plan = await client.restore.planVm.query(input);
+				context.output.result(
+					() => ({ plan }),
+					() => planLines(plan),
+				);
+				return undefined;
+			}
+			const code = reportSession(context, await watchSession(context, () => client.restore.vm.mutate(input)));
 			await waitForOthers(context);
 			return code;
 		}),
 	);
+}
+
+function planLines({ host, name, formerName, isCopy, disks, nvram, missingDisks, folders }: MachinePlan): string[] {
+	const files = [...disks, ...(nvram === null ? [] : [{ ...nvram, name: 'firmware', sizeBytes: null }])];
+	return [
+		`Would register “${printable(name)}” on ${printable(host)}${isCopy ? `, as a copy of “${printable(formerName)}” with an id and network addresses of its own` : ' again'}.`,
+		...files.map(
+			({ name: what, to, sizeBytes, isReplaced }) =>
+				`  ${what}: ${printable(to)}${sizeBytes === null ? '' : ` (${formatSize(sizeBytes)}, sparse)`}${isReplaced ? ', replaces the file that is there' : ''}`,
+		),
+		...(missingDisks.length === 0
+			? []
+			: [`Not in the point: ${missingDisks.join(', ')}; ${isCopy ? 'left out unless both machines may use it' : 'attached as it was defined'}.`]),
+		...folders.flatMap(({ path, freeBytes }) => (freeBytes === null ? [] : [`${formatSize(freeBytes)} are free in ${printable(path)}.`])),
+	];
 }

@@ -1,8 +1,8 @@
-import { Button, Checkbox, Group, TextInput } from '@mantine/core';
+import { Button, Checkbox, Group, Modal, SegmentedControl, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
-import type { PlaceEntry, Point } from '../../../engine/contract/index.ts';
+import type { DiskFormat, PlaceEntry, Point } from '../../../engine/contract/index.ts';
 import { navigate } from '../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../client.ts';
 import { ErrorPanel, formatBytes, formatDateTime, Section } from '../../ui/index.ts';
@@ -11,11 +11,51 @@ import classes from './disk-restore.module.css';
 import { baseName, displayPath, parentPath } from './path-text.ts';
 import { objectPath } from './restore-places.ts';
 
-/** A disk goes back to a new file, over a file, or onto a device. What is there is looked up first, so that the loss can be named. */
+/** The disk that a point is of. */
 export function DiskRestore({ point }: { readonly point: Point }): ReactNode {
+	const path = objectPath(point.object);
+	return (
+		<div className={classes.form}>
+			<Section title="Restore the disk">
+				<Fields point={point} disk={{ name: null, title: path, sizeBytes: point.sourceBytes, suggestion: baseName(path) }} />
+			</Section>
+		</div>
+	);
+}
+
+/** One of the disks of a virtual machine. */
+export function MachineDiskDialog({
+	point,
+	disk,
+	onClose,
+}: {
+	readonly point: Point;
+	readonly disk: { readonly name: string; readonly sizeBytes: number };
+	readonly onClose: () => void;
+}): ReactNode {
+	const machine = objectPath(point.object);
+	return (
+		<Modal opened onClose={onClose} title={`Restore one disk of ${displayPath(machine)}`} size={620} centered>
+			<Fields point={point} disk={{ ...disk, title: `${disk.name} of ${machine}`, suggestion: `${baseName(machine)}-${disk.name}` }} />
+		</Modal>
+	);
+}
+
+type RestoredDisk = {
+	/** Null: the point holds only one. */
+	readonly name: string | null;
+	readonly title: string;
+	readonly sizeBytes: number;
+	/** For the name of the file. */
+	readonly suggestion: string;
+};
+
+/** A disk goes back to a new file, over a file, or onto a device. What is there is looked up first, so that the loss can be named. */
+function Fields({ point, disk }: { readonly point: Point; readonly disk: RestoredDisk }): ReactNode {
 	const trpc = useTRPC();
-	const source = objectPath(point.object);
 	const [target, setTarget] = useState('');
+	/** Null: as the name says. */
+	const [chosenFormat, setFormat] = useState<DiskFormat | null>(null);
 	const [isPicking, setPicking] = useState(false);
 	const [isSure, setSure] = useState(false);
 	const [typedName, setTypedName] = useState('');
@@ -41,26 +81,26 @@ export function DiskRestore({ point }: { readonly point: Point }): ReactNode {
 					? 'This is a folder. Add a file name.'
 					: folder.error && !existing
 						? errorShapeOf(folder.error).message
-						: isDevice && existing.sizeBytes !== null && existing.sizeBytes < point.sourceBytes
-							? `The device holds ${formatBytes(existing.sizeBytes)}; the disk needs ${formatBytes(point.sourceBytes)}.`
+						: isDevice && existing.sizeBytes !== null && existing.sizeBytes < disk.sizeBytes
+							? `The device holds ${formatBytes(existing.sizeBytes)}; the disk needs ${formatBytes(disk.sizeBytes)}.`
 							: null;
 	const isConfirmed = existing === undefined || (isSure && typedName.trim() === name);
 	const start = useMutation(trpc.restore.disk.mutationOptions({ onSuccess: ({ sessionId }) => navigate(`/sessions/${encodeURIComponent(sessionId)}`) }));
 	const failure = start.error ? errorShapeOf(start.error) : null;
 	const isReady = point.restorable && settled !== '' && problem === null && !isChecking && isConfirmed;
 
+	const format = isDevice ? 'raw' : (chosenFormat ?? (/\.qcow2$/i.test(settled) ? 'qcow2' : 'raw'));
 	return (
-		<form
-			className={classes.form}
-			onSubmit={(event) => {
-				event.preventDefault();
-				if (isReady) start.mutate({ point: point.id, disk: null, to: settled, overwrite: existing !== undefined });
-			}}
-		>
-			<Section title="Restore the disk">
+		<>
+			<form
+				onSubmit={(event) => {
+					event.preventDefault();
+					if (isReady) start.mutate({ point: point.id, disk: disk.name, to: settled, format, overwrite: existing !== undefined });
+				}}
+			>
 				<p className={classes.what}>
-					<strong>{displayPath(source)}</strong> as of {formatDateTime(point.createdAt)}: {formatBytes(point.sourceBytes)}, written sparse as a raw image where
-					the target is a file.
+					<strong>{displayPath(disk.title)}</strong> as of {formatDateTime(point.createdAt)}: {formatBytes(disk.sizeBytes)}. Empty parts take no room where the
+					target is a file.
 				</p>
 				<Group gap={6} align="flex-end" wrap="nowrap">
 					<TextInput
@@ -90,6 +130,18 @@ export function DiskRestore({ point }: { readonly point: Point }): ReactNode {
 									? ''
 									: `A new file in ${displayPath(parentPath(settled))}.`)}
 				</p>
+				{isDevice ? null : (
+					<div className={classes.format}>
+						<span id="disk-format">Image format</span>
+						<SegmentedControl
+							size="xs"
+							aria-labelledby="disk-format"
+							data={['raw', 'qcow2']}
+							value={format}
+							onChange={(value) => setFormat(value as DiskFormat)}
+						/>
+					</div>
+				)}
 				{existing && !problem && !isChecking ? (
 					<div className={classes.loss}>
 						<strong>
@@ -122,7 +174,7 @@ export function DiskRestore({ point }: { readonly point: Point }): ReactNode {
 				<Button type="submit" mt="md" disabled={!isReady} loading={start.isPending} {...(existing && { color: 'red' })}>
 					{existing ? (isDevice ? 'Restore onto the device' : 'Restore over the file') : 'Restore the disk'}
 				</Button>
-			</Section>
+			</form>
 			<PlacePicker
 				opened={isPicking}
 				title="Restore the disk to which place?"
@@ -130,13 +182,17 @@ export function DiskRestore({ point }: { readonly point: Point }): ReactNode {
 				initialPath={settled ? parentPath(settled) : null}
 				onChoose={(path, entry) => {
 					const isPlaceForFile = entry === null || entry.type === 'folder' || entry.type === 'volume';
-					setTarget(isPlaceForFile ? `${path === '/' ? '' : path}/${baseName(source).replace(/\.(qcow2|img|raw|vmdk|vhdx?)$/i, '')}-restored.raw` : path);
+					setTarget(
+						isPlaceForFile
+							? `${path === '/' ? '' : path}/${disk.suggestion.replace(/\.(qcow2|img|raw|vmdk|vhdx?)$/i, '')}-restored.${chosenFormat ?? 'raw'}`
+							: path,
+					);
 					setSure(false);
 					setTypedName('');
 					setPicking(false);
 				}}
 				onClose={() => setPicking(false)}
 			/>
-		</form>
+		</>
 	);
 }

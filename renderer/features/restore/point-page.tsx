@@ -1,5 +1,5 @@
 import { Button } from '@mantine/core';
-import { IconShieldCheck } from '@tabler/icons-react';
+import { IconServer, IconShieldCheck } from '@tabler/icons-react';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { Point } from '../../../engine/contract/index.ts';
@@ -21,8 +21,9 @@ import {
 import { EncryptedMark } from '../keys/index.ts';
 import type { Picked } from './basket.ts';
 import { useBasket } from './basket-store.ts';
-import { DiskRestore } from './disk-restore.tsx';
+import { DiskRestore, MachineDiskDialog } from './disk-restore.tsx';
 import { FileList } from './file-list.tsx';
+import { MachineRestoreDialog } from './machine-restore.tsx';
 import { kindNames } from './object-chooser.tsx';
 import { baseName, breadcrumbs, displayPath, parentPath } from './path-text.ts';
 import classes from './restore.module.css';
@@ -117,6 +118,7 @@ function PointView({ point, points, path }: { readonly point: Point; readonly po
 	const now = useNow();
 	const verify = useVerify(point);
 	const isDisk = point.objectKind === 'disk';
+	const [isRestoring, setRestoring] = useState(false);
 	return (
 		<>
 			<PageHeader
@@ -133,6 +135,11 @@ function PointView({ point, points, path }: { readonly point: Point; readonly po
 				>
 					Verify point
 				</Button>
+				{point.objectKind === 'vm' ? (
+					<Button leftSection={<IconServer size={15} />} disabled={!point.restorable} onClick={() => setRestoring(true)}>
+						Restore machine…
+					</Button>
+				) : null}
 			</PageHeader>
 			<div className={classes.top}>
 				<Timeline points={points} selected={point} onSelect={(next) => navigate(pointPlace(next.id, path), { replace: true })} now={now} />
@@ -185,6 +192,7 @@ function PointView({ point, points, path }: { readonly point: Point; readonly po
 				) : null}
 			</div>
 			{isDisk ? point.restorable ? <DiskRestore key={point.id} point={point} /> : null : <Files point={point} path={path} />}
+			{isRestoring ? <MachineRestoreDialog point={point} onClose={() => setRestoring(false)} /> : null}
 		</>
 	);
 }
@@ -205,6 +213,7 @@ function Files({ point, path }: { readonly point: Point; readonly path: string }
 	const basket = useBasket(objectKey(point));
 	const [active, setActive] = useState<{ path: string; index: number; name: string | null }>({ path, index: -1, name: null });
 	const [restoring, setRestoring] = useState<readonly Picked[] | null>(null);
+	const [disk, setDisk] = useState<{ readonly name: string; readonly sizeBytes: number } | null>(null);
 	const entries = useEntries(point.id, path);
 	const index = active.path === path ? active.index : -1;
 	const open = useCallback((to: string): void => navigate(pointPlace(point.id, to)), [point.id]);
@@ -251,6 +260,7 @@ function Files({ point, path }: { readonly point: Point; readonly path: string }
 					entry={index >= 0 ? entries.entryAt(index) : undefined}
 					basket={basket}
 					onRestore={setRestoring}
+					onRestoreDisk={setDisk}
 					onPoint={(id) => navigate(pointPlace(id, path), { replace: true })}
 				/>
 			}
@@ -310,6 +320,7 @@ function Files({ point, path }: { readonly point: Point; readonly path: string }
 					/>
 				)}
 			</div>
+			{disk ? <MachineDiskDialog point={point} disk={disk} onClose={() => setDisk(null)} /> : null}
 			{restoring ? <RestoreDialog point={point} items={restoring} onClose={() => setRestoring(null)} /> : null}
 		</SplitView>
 	);

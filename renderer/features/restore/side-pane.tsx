@@ -17,6 +17,7 @@ export function SidePane({
 	entry,
 	basket,
 	onRestore,
+	onRestoreDisk,
 	onPoint,
 }: {
 	readonly point: Point;
@@ -24,10 +25,12 @@ export function SidePane({
 	readonly entry: BrowseEntry | undefined;
 	readonly basket: BasketActions;
 	readonly onRestore: (items: readonly Picked[]) => void;
+	readonly onRestoreDisk: (disk: { readonly name: string; readonly sizeBytes: number }) => void;
 	readonly onPoint: (pointId: string) => void;
 }): ReactNode {
 	const picked = [...basket.basket.values()];
 	const { files, folders, knownBytes } = summarise(basket.basket);
+	const disk = point.objectKind === 'vm' && path === '/' && entry?.type === 'file' ? diskInFile(entry.name) : null;
 	return (
 		<div className={classes.pane}>
 			<Section
@@ -67,6 +70,14 @@ export function SidePane({
 					</>
 				)}
 			</Section>
+			{disk !== null && entry ? (
+				<Section title={`Disk ${disk}`}>
+					<p className={classes.hint}>As an image, raw or qcow2, or onto a device. It is not attached to a machine.</p>
+					<Button fullWidth variant="default" mt={8} disabled={!point.restorable} onClick={() => onRestoreDisk({ name: disk, sizeBytes: entry.sizeBytes })}>
+						Restore this disk…
+					</Button>
+				</Section>
+			) : null}
 			{entry && entry.type !== 'directory' ? (
 				<Versions key={joinPath(path, entry.name)} point={point} path={joinPath(path, entry.name)} name={entry.name} onPoint={onPoint} />
 			) : null}
@@ -146,6 +157,9 @@ function Versions({
 		</Section>
 	);
 }
+
+/** In the folder of a virtual machine each disk is a file (docs/format.md). */
+const diskInFile = (file: string): string | null => /^(.+)\.raw$/.exec(file)?.[1] ?? null;
 
 export function saveVersion(pointId: string, path: string): void {
 	download({ point: pointId, paths: [path] }).catch((error: unknown) => {
