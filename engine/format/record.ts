@@ -1,5 +1,5 @@
 import { promisify } from 'node:util';
-import { crc32, constants as zlib, zstdCompressSync, zstdDecompress, zstdDecompressSync } from 'node:zlib';
+import { crc32, constants as zlib, zstdCompress, zstdCompressSync, zstdDecompress, zstdDecompressSync } from 'node:zlib';
 import { isEngineError, sealTagBytes } from '../base/index.ts';
 import { ChainCipher } from './chain-cipher.ts';
 import { hashBytes, maxChunkBytes } from './chunk.ts';
@@ -134,7 +134,34 @@ export function sealRecord(
 	level: CompressionLevel,
 	cipher: ChainCipher | null,
 ): { header: RecordHeader; totalBytes: number } {
-	const packed = level === null ? raw : zstdCompressSync(raw, { params: { [zlib.ZSTD_c_compressionLevel]: level }, chunkSize: pieceFor(raw.byteLength) });
+	const packed = level === null ? raw : zstdCompressSync(raw, packingOf(raw, level));
+	return sealPacked(target, type, raw, packed, cipher);
+}
+
+/** As `sealRecord`, but compresses in the process's pool of threads. `raw` must not change until then. @returns header and payload, and what the header says */
+export async function sealRecordBeside(
+	type: RecordType,
+	raw: Uint8Array,
+	level: number,
+	cipher: ChainCipher | null,
+): Promise<{ header: RecordHeader; sealed: Uint8Array }> {
+	const packed = await compress(raw, packingOf(raw, level));
+	const target = Buffer.allocUnsafeSlow(sealedBytes(Math.min(packed.byteLength, raw.byteLength)));
+	const { header, totalBytes } = sealPacked(target, type, raw, packed, cipher);
+	return { header, sealed: target.subarray(0, totalBytes) };
+}
+
+const compress = promisify(zstdCompress);
+
+const packingOf = (raw: Uint8Array, level: number) => ({ params: { [zlib.ZSTD_c_compressionLevel]: level }, chunkSize: pieceFor(raw.byteLength) });
+
+function sealPacked(
+	target: Uint8Array,
+	type: RecordType,
+	raw: Uint8Array,
+	packed: Uint8Array,
+	cipher: ChainCipher | null,
+): { header: RecordHeader; totalBytes: number } {
 	const isPacked = packed.byteLength < raw.byteLength;
 	const plain = isPacked ? packed : raw;
 	const storedBytes = plain.byteLength + (cipher ? sealTagBytes : 0);

@@ -216,12 +216,16 @@ export class BackupFileWriter implements AsyncDisposable {
 		return this.#file.write(sealed, this.#take({ header, chunks }, place));
 	}
 
-	/** Appends one after the other. Those that are neighbours where they come from and where they go are written or copied together. */
-	async appendAll(records: readonly SealedRecord[]): Promise<void> {
+	/** Appends one after the other. Those that are neighbours where they come from and where they go are written or copied together. @returns where they lie */
+	async appendAll(records: readonly SealedRecord[]): Promise<IndexedRecord[]> {
 		const writes: Promise<void>[] = [];
+		const placed: IndexedRecord[] = [];
 		let run: Run | null = null;
 		for (const record of records) {
-			const next: Run = { offset: this.#take(record), length: recordHeaderBytes + record.header.storedBytes, bytes: record.sealed, from: record.from ?? null };
+			const { header, sealed, from = null } = record;
+			const offset = this.#take(record);
+			placed.push({ ...header, offset });
+			const next: Run = { offset, length: recordHeaderBytes + header.storedBytes, bytes: sealed, from };
 			const joined: Run | null = run && joinedRun(run, next);
 			if (run && !joined) writes.push(this.#writeRun(run));
 			run = joined ?? next;
@@ -229,6 +233,7 @@ export class BackupFileWriter implements AsyncDisposable {
 		if (run) writes.push(this.#writeRun(run));
 		const failed = (await Promise.allSettled(writes)).find(({ status }) => status === 'rejected');
 		if (failed?.status === 'rejected') throw failed.reason;
+		return placed;
 	}
 
 	async #writeRun({ offset, length, bytes, from }: Run): Promise<void> {

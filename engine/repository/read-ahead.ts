@@ -10,6 +10,9 @@ const buffersInTurn = 3;
 
 export type ReadRecord<Record extends IndexedRecord> = { readonly record: Record; readonly header: RecordHeader; readonly bytes: Uint8Array };
 
+/** What windows are read into, in turn: for whoever reads many times, since memory that is new costs more than the reading. */
+export type WindowBuffers = (Buffer | undefined)[];
+
 /**
  * Reads records as they lie, neighbours together and the next ones ahead, and compares them with what the index says.
  * The bytes of a window stay as they are until the next but one is asked for.
@@ -19,16 +22,17 @@ export async function* readWindows<Record extends IndexedRecord>(
 	file: StorageFile,
 	records: readonly Record[],
 	cipher: BackupFileWriter['cipher'],
+	buffers: WindowBuffers = [],
 ): AsyncGenerator<readonly ReadRecord<Record>[]> {
 	const windows = planWindows(records);
 	const largest = windows.reduce((most, { start, end }) => Math.max(most, end - start), 0);
-	const buffers: Buffer[] = [];
 	const read = async (number: number): Promise<Uint8Array | null> => {
 		const window = windows[number];
 		if (!window) return null;
 		const turn = number % buffersInTurn;
-		buffers[turn] ??= Buffer.allocUnsafeSlow(largest);
-		const bytes = buffers[turn].subarray(0, window.end - window.start);
+		let buffer = buffers[turn];
+		if (!buffer || buffer.byteLength < largest) buffers[turn] = buffer = Buffer.allocUnsafeSlow(largest);
+		const bytes = buffer.subarray(0, window.end - window.start);
 		if ((await file.read(bytes, window.start)) < bytes.byteLength) throw damaged(file.path, window.start, 'the file ends inside a record');
 		return bytes;
 	};

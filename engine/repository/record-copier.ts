@@ -1,6 +1,6 @@
-import { type FileIndex, type IndexedRecord, openRecordBeside, Packer, type PlacedChunk, recordHeaderBytes, sealedBytes, sealRecord } from '../format/index.ts';
+import { type FileIndex, type IndexedRecord, openRecordBeside, Packer, type PlacedChunk, recordHeaderBytes, sealRecordBeside } from '../format/index.ts';
 import type { BackupFileWriter, SealedRecord } from './backup-file.ts';
-import { readWindows } from './read-ahead.ts';
+import { readWindows, type WindowBuffers } from './read-ahead.ts';
 import type { StepProgress } from './step-options.ts';
 import type { StorageFile } from './storage/storage.ts';
 
@@ -17,8 +17,8 @@ export type CopyOptions = {
 	readonly maxBytes?: number;
 	/** A record is moved as it lies when at least this share of it is wanted; otherwise what is wanted is packed anew. */
 	readonly wholeFrom?: number;
-	/** The caller reads all that was copied before anybody relies on it: records that are moved as they lie are not looked at on the way. */
-	readonly isReadBack?: boolean;
+	/** The file to copy to, to read what was copied: then records that are moved as they lie are not looked at on the way. */
+	readonly readBack?: StorageFile;
 };
 
 type WantedRecord = IndexedRecord & { readonly wanted: readonly PlacedChunk[] };
@@ -34,46 +34,39 @@ export async function copyChunks(
 	isWanted: (hash: Uint8Array) => boolean,
 	options: CopyOptions,
 ): Promise<{ isComplete: boolean }> {
-	const { maxBytes = Number.POSITIVE_INFINITY, wholeFrom = usuallyWholeFrom, isReadBack = false } = options;
+	const { wholeFrom = usuallyWholeFrom, readBack } = options;
+	const isUnread = (record: WantedRecord): boolean => readBack !== undefined && isMovedWhole(record, wholeFrom);
 	const records = wantedRecords(from.index, isWanted);
 	const copy = new Copy(from.file, to, options);
 	copy.expect(records);
-	const [unread, read]: [WantedRecord[], WantedRecord[]] = [[], []];
-	for (const record of records) (isReadBack && isMovedWhole(record, wholeFrom) ? unread : read).push(record);
-	try {
-		const isComplete = (await copy.unread(unread, maxBytes)) && (await copy.read(read, maxBytes, wholeFrom));
-		await copy.finish();
-		return { isComplete };
-	} finally {
-		await copy.settled();
-	}
+	const unread = records.filter(isUnread);
+	const read = records.filter((record) => !isUnread(record));
+	await copy.allDone([copy.unread(unread), copy.read(read, wholeFrom)]);
+	return { isComplete: copy.isComplete };
 }
 
 /** Unread records that are copied before somebody is told how far it is. */
 const unreadBatchBytes = 8 * 1024 * 1024;
 
-/** One batch is written while the next is read. */
+/** What must be packed anew keeps the processor busy, what is moved as it lies the disk: both are done at once. */
 class Copy {
 	readonly #file: StorageFile;
 	readonly #to: BackupFileWriter;
 	readonly #signal: AbortSignal;
+	readonly #failed = new AbortController();
 	readonly #progress: StepProgress | undefined;
-	readonly #packer: Packer;
-	#batch: SealedRecord[] = [];
-	#addedBytes = 0;
+	readonly #readBack: CopyOptions['readBack'];
+	#roomBytes: number;
 	#leftBytes = 0;
-	#writing: Promise<void> = Promise.resolve();
+	isComplete = true;
 
-	constructor(file: StorageFile, to: BackupFileWriter, { signal, progress }: CopyOptions) {
+	constructor(file: StorageFile, to: BackupFileWriter, { signal, progress, maxBytes = Number.POSITIVE_INFINITY, readBack }: CopyOptions) {
 		this.#file = file;
 		this.#to = to;
-		this.#signal = signal;
+		this.#signal = AbortSignal.any([signal, this.#failed.signal]);
 		this.#progress = progress;
-		this.#packer = new Packer((raw, chunks) => {
-			const buffer = Buffer.allocUnsafeSlow(sealedBytes(raw.byteLength));
-			const { header, totalBytes } = sealRecord(buffer, 'chunks', raw, repackLevel, to.cipher);
-			this.#add({ sealed: buffer.subarray(0, totalBytes), header, chunks });
-		}, to.cipher);
+		this.#roomBytes = maxBytes;
+		this.#readBack = readBack;
 	}
 
 	expect(records: readonly WantedRecord[]): void {
@@ -81,60 +74,61 @@ class Copy {
 		this.#progress?.expects(this.#leftBytes);
 	}
 
-	/** As they lie, without a look at them. @returns false when there was no more room within `maxBytes` */
-	async unread(records: readonly WantedRecord[], maxBytes: number): Promise<boolean> {
+	/** As they lie, without a look at them. */
+	async unread(records: readonly WantedRecord[]): Promise<void> {
+		await using batches = new Batches(this.#to, this.#readBack);
 		for (const batch of batchesOf(records)) {
-			const fitting: WantedRecord[] = [];
-			for (const record of batch) {
-				if (this.#addedBytes >= maxBytes) break;
-				this.#add({ sealed: null, from: { file: this.#file, offset: record.offset }, header: record, chunks: record.wanted });
-				fitting.push(record);
-			}
-			await this.#writeBatch();
+			const fitting = batch.filter((record) => this.#takeRoom(lengthOf(record)));
+			for (const record of fitting) batches.add({ sealed: null, from: { file: this.#file, offset: record.offset }, header: record, chunks: record.wanted });
+			await batches.next();
 			for (const record of fitting) this.#moved(lengthOf(record));
-			if (fitting.length < batch.length) return false;
+			if (fitting.length < batch.length) break;
 		}
-		return true;
+		await batches.finish();
 	}
 
-	/** Reads, compares with their checksums, and copies as they lie or packs anew. @returns as `unread` */
-	async read(records: readonly WantedRecord[], maxBytes: number, wholeFrom: number): Promise<boolean> {
+	/** Reads, compares with their checksums, and copies as they lie or packs anew. */
+	async read(records: readonly WantedRecord[], wholeFrom: number): Promise<void> {
 		const { cipher } = this.#to;
+		await using batches = new Batches(this.#to, this.#readBack);
+		const packer = new Packer((raw, chunks) => {
+			batches.add(sealRecordBeside('chunks', raw.slice(), repackLevel, cipher).then(({ sealed, header }) => ({ sealed, header, chunks })));
+		}, cipher);
 		for await (const window of readWindows(this.#file, records, cipher)) {
 			const opened = window.map(({ record, bytes }) =>
 				isMovedWhole(record, wholeFrom) ? null : openRecordBeside(bytes, this.#file.path, record.offset, cipher),
 			);
 			for (const one of opened) one?.catch(() => undefined); // whoever waits for it hears of it
 			for (const [i, { record, header, bytes }] of window.entries()) {
-				if (this.#addedBytes >= maxBytes) return false;
+				if (!this.#takeRoom(bytes.byteLength)) break;
 				const unpacked = await opened[i];
-				if (!unpacked) this.#add({ sealed: bytes, from: { file: this.#file, offset: record.offset }, header, chunks: record.wanted });
+				if (!unpacked) batches.add({ sealed: bytes, from: { file: this.#file, offset: record.offset }, header, chunks: record.wanted });
 				else {
 					const { raw } = unpacked;
-					for (const chunk of record.wanted) this.#packer.add(Uint8Array.from(chunk.hash), raw.subarray(chunk.rawOffset, chunk.rawOffset + chunk.rawBytes));
+					for (const chunk of record.wanted) packer.add(Uint8Array.from(chunk.hash), raw.subarray(chunk.rawOffset, chunk.rawOffset + chunk.rawBytes));
 				}
 				this.#moved(bytes.byteLength);
 			}
-			await this.#writeBatch();
+			await batches.next();
+			if (!this.isComplete) break;
 		}
-		return true;
+		packer.flush();
+		await batches.finish();
 	}
 
-	async finish(): Promise<void> {
-		this.#packer.flush();
-		await this.#writeBatch();
-		await this.#writing;
+	/** Waits for all; the first failure ends the others. */
+	async allDone(parts: readonly Promise<void>[]): Promise<void> {
+		for (const part of parts) part.catch((error: unknown) => this.#failed.abort(error));
+		await Promise.allSettled(parts);
+		this.#signal.throwIfAborted();
 		this.#progress?.expects(-this.#leftBytes);
 	}
 
-	/** Nothing is under way any more. */
-	async settled(): Promise<void> {
-		await this.#writing.catch(() => undefined); // the first failure is the one to report
-	}
-
-	#add(record: SealedRecord): void {
-		this.#batch.push(record);
-		this.#addedBytes += lengthOf(record.header);
+	/** Room is there as long as not all is used: the last one may go beyond. */
+	#takeRoom(bytes: number): boolean {
+		if (this.#roomBytes <= 0) this.isComplete = false;
+		else this.#roomBytes -= bytes;
+		return this.isComplete;
 	}
 
 	#moved(bytes: number): void {
@@ -142,13 +136,50 @@ class Copy {
 		this.#leftBytes -= bytes;
 		this.#progress?.moved(bytes);
 	}
+}
 
-	/** The batch before must be done by then. */
-	async #writeBatch(): Promise<void> {
-		await this.#writing;
-		this.#writing = this.#to.appendAll(this.#batch);
-		this.#writing.catch(() => undefined); // whoever waits for it hears of it
+/** One batch of records is written while the next is read, and while the one before is read back. */
+class Batches implements AsyncDisposable {
+	readonly #to: BackupFileWriter;
+	readonly #readBack: CopyOptions['readBack'];
+	#batch: (SealedRecord | Promise<SealedRecord>)[] = [];
+	#writing: Promise<readonly IndexedRecord[]> = Promise.resolve([]);
+	#readingBack: Promise<void> = Promise.resolve();
+	readonly #buffers: WindowBuffers = [];
+
+	constructor(to: BackupFileWriter, readBack: CopyOptions['readBack']) {
+		this.#to = to;
+		this.#readBack = readBack;
+	}
+
+	add(record: SealedRecord | Promise<SealedRecord>): void {
+		this.#batch.push(record);
+		if (record instanceof Promise) record.catch(() => undefined); // whoever waits for it hears of it
+	}
+
+	/** Begins to write what was added. What was written before is so by then. */
+	async next(): Promise<void> {
+		const written = await this.#writing;
+		await this.#readingBack;
+		this.#writing = Promise.all(this.#batch).then((batch) => this.#to.appendAll(batch));
+		this.#readingBack = this.#read(written);
+		for (const one of [this.#writing, this.#readingBack]) one.catch(() => undefined); // whoever waits for it hears of it
 		this.#batch = [];
+	}
+
+	async #read(written: readonly IndexedRecord[]): Promise<void> {
+		if (this.#readBack) for await (const _ of readWindows(this.#readBack, written, this.#to.cipher, this.#buffers));
+	}
+
+	async finish(): Promise<void> {
+		await this.next();
+		await this.next(); // what the first has written is read back
+		await this.#readingBack;
+	}
+
+	/** Nothing is under way any more. */
+	async [Symbol.asyncDispose](): Promise<void> {
+		await Promise.allSettled([this.#writing, this.#readingBack]); // the first failure is the one to report
 	}
 }
 

@@ -5,12 +5,11 @@ import { isBegunCompaction } from '../begun-part.ts';
 import { partName } from '../chain-store.ts';
 import { LiveMap, markLive } from '../liveness.ts';
 import type { OpenChain, StoredFile } from '../open-chain.ts';
-import { readRecords } from '../read-ahead.ts';
+import { readRecords, readWindows } from '../read-ahead.ts';
 import { copiedBytes, copyChunks, wantedRecords } from '../record-copier.ts';
-import type { StepOptions } from '../step-options.ts';
+import { type StepOptions, usualCommitBytes } from '../step-options.ts';
 import type { StorageFile } from '../storage/storage.ts';
 
-const gibibyte = 1024 ** 3;
 /** Less dead room than this share of a file does not pay for writing it anew. */
 const leastGain = 0.01;
 /** A record of which more than a quarter is dead is packed anew. */
@@ -39,13 +38,8 @@ export async function compactChain(chain: OpenChain, options: StepOptions): Prom
 	}
 }
 
-async function compactFile(
-	chain: OpenChain,
-	stored: StoredFile,
-	index: FileIndex,
-	isLive: (hash: Uint8Array) => boolean,
-	{ signal, progress, commitEveryBytes = gibibyte }: StepOptions,
-): Promise<void> {
+async function compactFile(chain: OpenChain, stored: StoredFile, index: FileIndex, isLive: (hash: Uint8Array) => boolean, options: StepOptions): Promise<void> {
+	const { signal, progress, commitEveryBytes = usualCommitBytes } = options;
 	progress?.begins('compact');
 	const { seal } = chain.stored;
 	const path = chain.pathOf(stored);
@@ -60,24 +54,27 @@ async function compactFile(
 		}
 		{
 			await using writer = await openPart(chain, stored, part);
+			await using readBack = await chain.storage.open(part, 'read');
 			const claim = { fileId: stored.id, chain: chain.stored.metadata.chain, dependsOn: committed.root.dependsOn };
 			const isWanted = (hash: Uint8Array): boolean => isLive(hash) && !writer.committed?.index.has(hash);
-			for (;;) {
-				const copying = { signal, progress, wholeFrom, isReadBack: true, maxBytes: commitEveryBytes };
-				const { isComplete } = await copyChunks({ file: source, index }, writer, isWanted, copying);
-				if (isComplete) break;
-				await writer.commit({ ...claim, points: [] });
+			try {
+				await readBegun(writer, readBack, options);
+				for (;;) {
+					const { isComplete } = await copyChunks({ file: source, index }, writer, isWanted, {
+						signal,
+						progress,
+						wholeFrom,
+						readBack,
+						maxBytes: commitEveryBytes,
+					});
+					if (isComplete) break;
+					await writer.commit({ ...claim, points: [] });
+				}
+			} catch (error) {
+				if (isEngineError(error, 'repository.damaged')) await findDamage(source, wantedRecords(index, isLive), writer.cipher, part);
+				throw error;
 			}
-			// read back while the disk takes what was written
-			const [verified, committing] = await Promise.allSettled([
-				verifyRecords(chain, part, [...writer.pendingIndex().records()], { signal, progress }),
-				writer.commit({ ...claim, points: stored.points }, isLive),
-			]);
-			if (committing.status === 'rejected') throw committing.reason;
-			if (verified.status === 'rejected') {
-				if (isEngineError(verified.reason, 'repository.damaged')) await findDamage(source, wantedRecords(index, isLive), writer.cipher, part);
-				throw verified.reason;
-			}
+			await writer.commit({ ...claim, points: stored.points }, isLive);
 		}
 		const sizeBytes = await verifyIndex(chain, part);
 		await using listed = await chain.prepareFiles(chain.files.map((file) => (file === stored ? { ...file, sizeBytes } : file)));
@@ -113,21 +110,23 @@ function gainOf({ superblock, root }: CommittedFile, index: FileIndex, isLive: (
  * @throws `repository.damaged` naming the place in the file that was copied, or `repository.io` when that is whole
  */
 async function findDamage(source: StorageFile, records: readonly IndexedRecord[], cipher: ChainCipher | null, part: string): Promise<never> {
-	for await (const _ of readRecords(source, records, cipher)); // throws at the first that is damaged
+	for await (const _ of readWindows(source, records, cipher)); // throws at the first that is damaged
 	throw new EngineError('repository.io', `${part} does not read back as it was copied from ${source.path}.`, {
 		hint: 'Check the disk that holds the repository and the memory of its machine. The file that was to be compacted is whole and stays as it is.',
 	});
 }
 
-/** What was copied as it lay, without a look at it, must be whole. @throws `repository.damaged` */
-async function verifyRecords(chain: OpenChain, path: string, records: readonly IndexedRecord[], { signal, progress }: StepOptions): Promise<void> {
-	await using file = await chain.storage.open(path, 'read');
+/** What a compaction that died has committed must be whole as well. @throws `repository.damaged` */
+async function readBegun({ committed, cipher }: BackupFileWriter, file: StorageFile, { signal, progress }: StepOptions): Promise<void> {
+	if (committed === null) return;
 	progress?.begins('verify');
+	const records = [...committed.index.records()];
 	progress?.expects(records.reduce((sum, { storedBytes }) => sum + recordHeaderBytes + storedBytes, 0));
-	for await (const { bytes } of readRecords(file, records, chain.stored.seal?.cipher ?? null)) {
+	for await (const { bytes } of readRecords(file, records, cipher)) {
 		signal.throwIfAborted();
 		progress?.moved(bytes.byteLength);
 	}
+	progress?.begins('compact');
 }
 
 /** Reads what was committed. @returns the size of the file @throws `repository.damaged` */

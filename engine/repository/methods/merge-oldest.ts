@@ -3,10 +3,8 @@ import { BackupFileWriter } from '../backup-file.ts';
 import { LiveMap, markLive } from '../liveness.ts';
 import type { OpenChain, PreparedFiles, StoredFile } from '../open-chain.ts';
 import { copyChunks } from '../record-copier.ts';
-import type { StepOptions } from '../step-options.ts';
+import { type StepOptions, usualCommitBytes } from '../step-options.ts';
 import { tidyFull } from './tidy.ts';
-
-const gibibyte = 1024 ** 3;
 
 /**
  * Forever forward incremental: moves what the points still need from the oldest increment into the full, which then is that increment's point.
@@ -15,7 +13,7 @@ const gibibyte = 1024 ** 3;
  * @throws `repository.damaged` when a chunk cannot be trusted: the chain is then as before
  */
 export async function mergeOldestIncrement(chain: OpenChain, options: StepOptions): Promise<void> {
-	const { signal, progress, announcedBytes = 0, commitEveryBytes = gibibyte } = options;
+	const { signal, progress, announcedBytes = 0, commitEveryBytes = usualCommitBytes } = options;
 	progress?.begins('merge');
 	const { full } = chain;
 	const oldest = chain.files.find((file) => file.dependsOn === full.id);
