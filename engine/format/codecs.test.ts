@@ -31,10 +31,12 @@ import {
 	slotOffset,
 	superblockSlotBytes,
 	type TreeEntry,
+	visitExtents,
+	visitPage,
 	writeDirectory,
-	writeExtent,
+	writeEntry,
 } from './index.ts';
-import { metadataOf, randomBytes, randomEntries, seededRandom, superblockOf } from './testing.ts';
+import { encodeExtents, metadataOf, randomBytes, randomEntries, randomExtents, seededRandom, superblockOf } from './testing.ts';
 
 const seed = 4711;
 
@@ -218,18 +220,35 @@ test('a directory gives back its entries, in pages that a new name does not move
 	assert.ok(after.hashes.filter((hash) => !before.hashes.includes(hash)).length <= 2, 'one new name rewrites one page, or splits it');
 });
 
+test('a walk hears of just the chunks that the entries of a page refer to, and of just those of a list of extents', () => {
+	const random = seededRandom(seed);
+	const entries = randomEntries(random, 500);
+	const writer = new ByteWriter();
+	for (const entry of entries) writeEntry(writer, entry);
+	const text = (hash: Uint8Array): string => Buffer.from(hash).toString('hex');
+	const referred = (extents: readonly Extent[]): string[] => extents.flatMap((extent) => ('hash' in extent ? [`${extent.kind} ${text(extent.hash)}`] : []));
+	let heard: string[] = [];
+	const hear = (kind: string) => (hash: Uint8Array) => heard.push(`${kind} ${text(hash)}`);
+	const visitor = { data: hear('data'), list: hear('list'), page: hear('page') };
+	visitPage(writer.view(), 'page', visitor);
+	assert.deepEqual(
+		heard,
+		entries.flatMap(({ extents, pages }) => [...referred([...parseExtents(extents, 'file')]), ...pages.map(({ hash }) => `page ${text(hash)}`)]),
+	);
+	assert.ok(heard.length > 100);
+
+	heard = [];
+	const extents = randomExtents(random, 2000);
+	visitExtents(encodeExtents(extents), 'file', visitor);
+	assert.deepEqual(heard, referred(extents));
+});
+
 test('a list of extents of any length fits beside its name and gives back every extent', () => {
 	const random = seededRandom(seed);
 	for (const count of [0, 1, 100, 30_000]) {
-		const extents: Extent[] = Array.from({ length: count }, () => {
-			const kind = (['data', 'hole', 'zero'] as const)[random(3)] as 'data' | 'hole' | 'zero';
-			const lengthBytes = 1 + random(2 ** 20);
-			return kind === 'data' ? { kind, lengthBytes, hash: randomBytes(random, hashBytes) } : { kind, lengthBytes };
-		});
-		const writer = new ByteWriter();
-		for (const extent of extents) writeExtent(writer, extent);
+		const extents = randomExtents(random, count).map((extent) => (extent.kind === 'list' ? { ...extent, kind: 'data' as const } : extent));
 		const stored = new Map<string, Uint8Array>();
-		const packed = packExtents(writer.view(), 'file', (chunk) => {
+		const packed = packExtents(encodeExtents(extents), 'file', (chunk) => {
 			const hash = chunkHash(chunk);
 			stored.set(hash.toString('hex'), chunk.slice());
 			return hash;

@@ -41,6 +41,29 @@ export function* parseExtents(bytes: Uint8Array, where: string): Generator<Exten
 	}
 }
 
+/** Hears of the chunks that something refers to. The hashes are views. */
+export type ReferenceVisitor = {
+	/** Content: a chunk that refers to nothing. */
+	readonly data: (hash: Uint8Array) => void;
+	/** A chunk of further extents. */
+	readonly list: (hash: Uint8Array) => void;
+};
+
+/** What extents refer to, with nothing else made of them: for walks over whole trees. @throws `repository.damaged` */
+export function visitExtents(extents: Uint8Array, where: string, visitor: ReferenceVisitor): void {
+	const reader = new ByteReader(extents, where);
+	visitExtentsUntil(reader, extents.byteLength, visitor);
+}
+
+/** The extents that `reader` stands at and that end at `end`. */
+export function visitExtentsUntil(reader: ByteReader, end: number, visitor: ReferenceVisitor): void {
+	while (reader.offset < end) {
+		const kind = kinds[reader.varint() % 4] as (typeof kinds)[number];
+		if (kind === 'data' || kind === 'list') visitor[kind](reader.take(hashBytes));
+	}
+	if (reader.offset > end) reader.fail('the last extent is cut short');
+}
+
 /**
  * Shortens a long list of extents by putting it into chunks, until it fits beside the name of its file.
  * @param store keeps a chunk and names it

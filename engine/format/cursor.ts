@@ -63,9 +63,28 @@ export class ByteReader {
 
 	/** A varint that says how many bytes follow, at most `limit`. */
 	block(limit: number): Uint8Array {
+		return this.take(this.#blockLength(limit));
+	}
+
+	skip(length: number): void {
+		this.#take(length);
+	}
+
+	skipBlock(limit: number): void {
+		this.#take(this.#blockLength(limit));
+	}
+
+	/** Where a block ends that begins behind its length, at which the reader then stands. */
+	blockEnd(limit: number): number {
+		const length = this.#blockLength(limit);
+		if (length > this.remaining) this.fail(`${length} bytes are needed, ${this.remaining} are left`);
+		return this.offset + length;
+	}
+
+	#blockLength(limit: number): number {
 		const length = this.varint();
 		if (length > limit) this.fail(`a field of ${length} bytes exceeds its limit of ${limit}`);
-		return this.take(length);
+		return length;
 	}
 }
 

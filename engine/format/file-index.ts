@@ -93,10 +93,12 @@ export class FileIndex {
 	#find(hash: Uint8Array): number {
 		let low = 0;
 		let high = this.chunkCount - 1;
+		const first = firstOf(hash);
 		while (low <= high) {
 			const middle = (low + high) >>> 1;
 			const at = this.#chunksAt + middle * chunkBytes;
-			const order = compareHashes(this.#bytes, at, hash, 0);
+			// the first four bytes decide nearly always: they are compared as one number
+			const order = this.#view.getUint32(at) - first || compareHashes(this.#bytes, at, hash, 0);
 			if (order === 0) return at;
 			if (order < 0) low = middle + 1;
 			else high = middle - 1;
@@ -179,7 +181,9 @@ export class FileIndex {
 	}
 }
 
-/** The first four bytes decide nearly always; they are compared as one number. */
+const firstOf = (hash: Uint8Array): number =>
+	(((hash[0] as number) << 24) | ((hash[1] as number) << 16) | ((hash[2] as number) << 8) | (hash[3] as number)) >>> 0;
+
 function compareHashes(a: Uint8Array, at: number, b: Uint8Array, bt: number): number {
 	for (let i = 0; i < hashBytes; i++) {
 		const difference = (a[at + i] as number) - (b[bt + i] as number);

@@ -26,6 +26,8 @@ import {
 	recordHeaderBytes,
 	sealRecord,
 	slotOffset,
+	visitExtents,
+	visitPage,
 	writeDirectory,
 	writeEntry,
 	writeExtent,
@@ -37,6 +39,8 @@ const rounds = Number(process.env.HOLDFAST_TEST_ROUNDS ?? 1500);
 const seed = Number(process.env.HOLDFAST_TEST_SEED ?? 1789);
 const random = seededRandom(seed);
 
+const ignore = (): void => undefined;
+
 /** Every parser with bytes that it takes. */
 const samples: readonly { readonly name: string; readonly bytes: Uint8Array; readonly parse: (bytes: Uint8Array) => unknown }[] = [
 	{ name: 'superblocks', bytes: superblocks(), parse: (bytes) => parseSuperblocks(bytes, 'file') },
@@ -45,7 +49,9 @@ const samples: readonly { readonly name: string; readonly bytes: Uint8Array; rea
 	{ name: 'a record directory', bytes: directory(), parse: (bytes) => parseDirectory(bytes, 'file', 0) },
 	{ name: 'an index', bytes: index(), parse: (bytes) => FileIndex.parse(bytes, 'file', 1_000_000) },
 	{ name: 'a directory page', bytes: page(), parse: (bytes) => parsePage(bytes, 'page') },
+	{ name: 'the references of a directory page', bytes: page(), parse: (bytes) => visitPage(bytes, 'page', { data: ignore, list: ignore, page: ignore }) },
 	{ name: 'extents', bytes: extents(), parse: (bytes) => [...parseExtents(bytes, 'file')] },
+	{ name: 'the references of extents', bytes: extents(), parse: (bytes) => visitExtents(bytes, 'file', { data: ignore, list: ignore }) },
 	{ name: 'a disk map', bytes: diskMap(), parse: (bytes) => parseDiskMap(bytes, 'disk') },
 	{ name: 'a root', bytes: root(), parse: (bytes) => parseFileRoot(bytes, 'file') },
 	{ name: 'chain metadata', bytes: encodeChainMetadata(metadataOf(2), null), parse: (bytes) => parseChainMetadata(bytes, 'file.hbm', []) },

@@ -14,5 +14,6 @@ export * from './lock.ts';
 export * from './manifest.ts';
 export * from './packer.ts';
 export * from './record.ts';
+export * from './release.ts';
 export * from './superblock.ts';
 export * from './tree.ts';

@@ -159,8 +159,9 @@ export function parseChainMetadata(bytes: Uint8Array, where: string, ring: KeyRi
 	const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 	if (all.byteLength < metadataHeadBytes || !all.subarray(0, 8).equals(metadataMagic))
 		throw new EngineError('repository.foreign', `${where} is not chain metadata of Holdfast.`, { hint: 'Move it out of the repository folder.' });
-	const flags = all.readUInt32LE(12);
-	if (all.readUInt32LE(8) > metadataVersion || flags > metadataEncrypted)
+	const [version, flags] = [all.readUInt32LE(8), all.readUInt32LE(12)];
+	if (version === 0) throw damaged(where, 8, 'it has no version');
+	if (version > metadataVersion || flags > metadataEncrypted)
 		throw new EngineError('repository.newer-format', `${where} was written by a newer version of Holdfast.`, {
 			hint: 'Update this installation, then try again.',
 		});

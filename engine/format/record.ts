@@ -243,10 +243,13 @@ export async function openRecordBeside(
 	const unsealed = unseal(bytes, where, offset, cipher);
 	const { header, packed } = unsealed;
 	if (header.codec === 'none') return checkedLength(unsealed, packed);
-	const raw = await decompress(packed, unpackingOf(header)).catch((cause) => {
-		throw notUnpacked(unsealed, cause);
-	});
-	return checkedLength(unsealed, raw);
+	try {
+		return checkedLength(unsealed, await decompress(packed, unpackingOf(header)));
+	} catch (cause) {
+		throw isEngineError(cause) ? cause : notUnpacked(unsealed, cause);
+	} finally {
+		if (cipher) release(packed);
+	}
 }
 
 /** One chunk in a record's raw payload. */

@@ -1,6 +1,17 @@
 /** For tests only: seeded values of everything that the codecs know. */
 import type { SourceSpec } from '../contract/index.ts';
-import { type ChainMetadata, entryTypes, hashBytes, noContent, type PointManifest, type Superblock, type TreeEntry } from './index.ts';
+import {
+	ByteWriter,
+	type ChainMetadata,
+	type Extent,
+	entryTypes,
+	hashBytes,
+	noContent,
+	type PointManifest,
+	type Superblock,
+	type TreeEntry,
+	writeExtent,
+} from './index.ts';
 
 export type Random = (below: number) => number;
 
@@ -35,6 +46,19 @@ export const superblockOf = (more: Partial<Superblock>): Superblock => ({
 const random64 = (random: Random): bigint => (BigInt(random(2 ** 32)) << 32n) | BigInt(random(2 ** 32));
 
 /** Sorted entries of every type, names among them that are no text. */
+export const randomExtents = (random: Random, count: number): Extent[] =>
+	Array.from({ length: count }, () => {
+		const kind = (['data', 'hole', 'zero', 'list'] as const)[random(4)] as Extent['kind'];
+		const lengthBytes = 1 + random(2 ** 20);
+		return kind === 'data' || kind === 'list' ? { kind, lengthBytes, hash: randomBytes(random, hashBytes) } : { kind, lengthBytes };
+	});
+
+export function encodeExtents(extents: readonly Extent[]): Uint8Array {
+	const writer = new ByteWriter();
+	for (const extent of extents) writeExtent(writer, extent);
+	return writer.copy();
+}
+
 export function randomEntries(random: Random, count: number): TreeEntry[] {
 	const names = new Map<string, Buffer>();
 	while (names.size < count) {
@@ -60,7 +84,7 @@ export function randomEntries(random: Random, count: number): TreeEntry[] {
 				value: randomBytes(random, random(100)),
 			})),
 			sizeBytes: type === 'file' ? random(2 ** 32) * 1000 : 0,
-			extents: type === 'file' ? randomBytes(random, random(60)) : noContent.extents,
+			extents: type === 'file' ? encodeExtents(randomExtents(random, random(4))) : noContent.extents,
 			pages: isDirectory ? Array.from({ length: random(3) }, () => ({ hash: randomBytes(random, hashBytes), entryCount: random(1000) })) : [],
 			totals: isDirectory ? { items: 1 + random(1000), bytes: random(2 ** 40) } : noContent.totals,
 			target: type === 'link' ? randomBytes(random, 1 + random(80)) : noContent.target,

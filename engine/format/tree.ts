@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { hashBytes } from './chunk.ts';
+import { type ReferenceVisitor, visitExtentsUntil } from './content.ts';
 import { ByteReader, ByteWriter } from './cursor.ts';
 
 /**
@@ -145,6 +146,47 @@ export function parsePage(page: Uint8Array, where: string): TreeEntry[] {
 		entries.push(entry);
 	}
 	return entries;
+}
+
+/** What a page refers to, with nothing else made of it: for walks over whole trees. @throws `repository.damaged` */
+export function visitPage(page: Uint8Array, where: string, visitor: ReferenceVisitor & { readonly page: (hash: Uint8Array) => void }): void {
+	const from = new ByteReader(page, where);
+	while (from.remaining > 0) {
+		from.skipBlock(limits.name);
+		const type = entryTypes[from.u8()] ?? from.fail('an entry has an unknown type');
+		const flag = from.u8();
+		for (let field = 0; field < 3; field++) from.varint(); // mode, uid, gid
+		from.skip(flag & flags.hardLinked ? 32 : 24); // mtime, ctime, inode, device of a hard link
+		if (flag & flags.xattrs) {
+			for (let left = from.varint(); left > 0; left--) {
+				from.skipBlock(limits.xattrName);
+				from.skipBlock(limits.xattrValue);
+			}
+		}
+		switch (type) {
+			case 'file':
+				from.varint();
+				visitExtentsUntil(from, from.blockEnd(limits.extents), visitor);
+				break;
+			case 'directory':
+				from.varint();
+				from.varint();
+				for (let left = from.varint(); left > 0; left--) {
+					visitor.page(from.take(hashBytes));
+					from.varint();
+				}
+				break;
+			case 'link':
+				from.skipBlock(limits.target);
+				break;
+			case 'character-device':
+			case 'block-device':
+				from.skip(8);
+				break;
+			case 'fifo':
+				break;
+		}
+	}
 }
 
 const pageLimitBytes = 512 * 1024;

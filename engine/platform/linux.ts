@@ -187,7 +187,7 @@ class LinuxFiles implements FilePort {
 	readonly #lseek: (fd: number, offset: number, whence: number) => number;
 	readonly #ioctl: (fd: number, request: number, argument: Buffer) => number;
 	readonly #fallocate: (fd: number, mode: number, offset: number, length: number) => number;
-	readonly #syncFileRange: (fd: number, offset: number, length: number, flags: number) => number;
+	readonly #syncFileRange: ReturnType<Library['func']>;
 	/** Null in C libraries that are older than the call. */
 	readonly #copyFileRange: ReturnType<Library['func']> | null;
 	readonly #memmove: (to: Uint8Array, from: Uint8Array, length: number) => number | bigint;
@@ -233,6 +233,10 @@ class LinuxFiles implements FilePort {
 
 	startWriteback(fd: number, offset: number, length: number): void {
 		this.#syncFileRange(fd, offset, length, syncFileRangeWrite);
+	}
+
+	startWritebackBeside(fd: number, offset: number, length: number): Promise<void> {
+		return new Promise((resolve) => this.#syncFileRange.async(fd, offset, length, syncFileRangeWrite, () => resolve()));
 	}
 
 	cloneRange(sourceFd: number, sourceOffset: number, length: number, targetFd: number, targetOffset: number): boolean {

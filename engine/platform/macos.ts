@@ -179,6 +179,10 @@ class MacosFiles implements FilePort {
 		// macOS has no such call; its sync does it all.
 	}
 
+	async startWritebackBeside(): Promise<void> {
+		// As above.
+	}
+
 	punchHole(): boolean {
 		return false;
 	}

@@ -78,9 +78,11 @@ export interface FilePort {
 	punchHole(fd: number, offset: number, length: number): boolean;
 	/**
 	 * Lets the system begin to store what was written to a range, and does not wait for it: a sync that comes later has less to do. Promises
-	 * nothing, reports no errors (the sync does), and does nothing where unsupported.
+	 * nothing, reports no errors (the sync does), and does nothing where unsupported. It keeps its thread waiting while the storage takes no more.
 	 */
 	startWriteback(fd: number, offset: number, length: number): void;
+	/** The same, but it is another thread that waits. The descriptor stays open until it resolves. */
+	startWritebackBeside(fd: number, offset: number, length: number): Promise<void>;
 	/**
 	 * Lets a range of one file share the extents of another (both on one file system, aligned to its blocks, the last range may end at the
 	 * end of the source). False where unsupported: copy instead. Atomic with respect to readers of the range.
@@ -88,7 +90,7 @@ export interface FilePort {
 	cloneRange(sourceFd: number, sourceOffset: number, length: number, targetFd: number, targetOffset: number): boolean;
 	/**
 	 * Copies a range of one regular file into another within the system, so that the bytes do not pass through this process; file systems that can let both
-	 * share them, and some servers copy by themselves. The one call here that does not keep its thread waiting: it takes as long as the range is large.
+	 * share them, and some servers copy by themselves. Does not keep its thread waiting: it takes as long as the range is large.
 	 * False where that is unsupported, fails, or the source ends before the range does, with the range of the target then left in any state: read and
 	 * write instead, which tells what is wrong with which file. Both descriptors stay open until it resolves.
 	 */

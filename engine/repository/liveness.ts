@@ -1,5 +1,5 @@
 import { EngineError } from '../base/index.ts';
-import { type FileIndex, hashBytes, isZeroHash, maxListDepth, type PointManifest, parseDiskMap, parseExtents, parsePage } from '../format/index.ts';
+import { type FileIndex, hashBytes, isZeroHash, maxListDepth, type PointManifest, parseDiskMap, visitExtents, visitPage } from '../format/index.ts';
 import type { ChunkReader } from './chain-reader.ts';
 
 /** Which chunks of some files are needed: one bit per chunk, whatever the files measure. */
@@ -54,20 +54,21 @@ export async function markLive(
 			throw new EngineError('repository.damaged', 'The chain has lost a chunk that a restore point needs.', { hint: 'Run a check of the chain.' });
 		return isNew;
 	};
-	const markExtents = async (extents: Uint8Array, depth: number): Promise<void> => {
-		if (depth > maxListDepth) throw new EngineError('repository.damaged', 'The extents of a file are nested too deeply.');
-		for (const extent of parseExtents(extents, 'the extents of a file')) {
-			if (extent.kind === 'data') mark(extent.hash);
-			else if (extent.kind === 'list' && mark(extent.hash)) await markExtents(await reader.readChunk(extent.hash), depth + 1);
+	const markLists = async (lists: readonly Uint8Array[], depth: number): Promise<void> => {
+		if (lists.length > 0 && depth > maxListDepth) throw new EngineError('repository.damaged', 'The extents of a file are nested too deeply.');
+		for (const hash of lists) {
+			const inner: Uint8Array[] = [];
+			visitExtents(await reader.readChunk(hash), 'the extents of a file', { data: mark, list: (list) => mark(list) && inner.push(list) });
+			await markLists(inner, depth + 1);
 		}
 	};
 	const markPage = async (hash: Uint8Array): Promise<void> => {
 		signal.throwIfAborted();
 		if (!mark(hash)) return;
-		for (const entry of parsePage(await reader.readChunk(hash), 'a directory')) {
-			if (entry.type === 'file') await markExtents(entry.extents, 0);
-			for (const page of entry.pages) await markPage(page.hash);
-		}
+		const [lists, pages]: [Uint8Array[], Uint8Array[]] = [[], []];
+		visitPage(await reader.readChunk(hash), 'a directory', { data: mark, list: (list) => mark(list) && lists.push(list), page: (page) => pages.push(page) });
+		await markLists(lists, 1);
+		for (const page of pages) await markPage(page);
 	};
 	const markDisk = async (hash: Uint8Array): Promise<void> => {
 		if (!mark(hash)) return;

@@ -4,7 +4,7 @@ import type { BackupFileWriter } from './backup-file.ts';
 import type { StorageFile } from './storage/storage.ts';
 
 /** Records that lie one after the other are read together. */
-const windowBytes = 8 * 1024 * 1024;
+const windowBytes = 2 * 1024 * 1024;
 /** One that is read ahead, one that the caller looks at, and one that he may still be writing elsewhere. */
 const buffersInTurn = 3;
 

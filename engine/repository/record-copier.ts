@@ -1,4 +1,13 @@
-import { type FileIndex, type IndexedRecord, openRecordBeside, Packer, type PlacedChunk, recordHeaderBytes, sealRecordBeside } from '../format/index.ts';
+import {
+	type FileIndex,
+	type IndexedRecord,
+	openRecordBeside,
+	Packer,
+	type PlacedChunk,
+	recordHeaderBytes,
+	release,
+	sealRecordBeside,
+} from '../format/index.ts';
 import type { BackupFileWriter, SealedRecord } from './backup-file.ts';
 import { readWindows, type WindowBuffers } from './read-ahead.ts';
 import type { StepProgress } from './step-options.ts';
@@ -91,21 +100,31 @@ class Copy {
 	async read(records: readonly WantedRecord[], wholeFrom: number): Promise<void> {
 		const { cipher } = this.#to;
 		await using batches = new Batches(this.#to, this.#readBack);
-		const packer = new Packer((raw, chunks) => {
-			batches.add(sealRecordBeside('chunks', raw.slice(), repackLevel, cipher).then(({ sealed, header }) => ({ sealed, header, chunks })));
+		// The threads that compress also read and write: one group at a time, or nothing is left for what is moved beside
+		let sealing: Promise<unknown> = Promise.resolve();
+		const packer = new Packer((shared, chunks) => {
+			const raw = shared.slice();
+			const sealed = sealing.then(async () => {
+				const record = await sealRecordBeside('chunks', raw, repackLevel, cipher);
+				release(raw);
+				return { ...record, chunks };
+			});
+			sealing = sealed.catch(() => undefined); // whoever waits for the record hears of it
+			batches.add(sealed);
 		}, cipher);
 		for await (const window of readWindows(this.#file, records, cipher)) {
 			const opened = window.map(({ record, bytes }) =>
-				isMovedWhole(record, wholeFrom) ? null : openRecordBeside(bytes, this.#file.path, record.offset, cipher),
+				isMovedWhole(record, wholeFrom) ? null : ahead(() => openRecordBeside(bytes, this.#file.path, record.offset, cipher)),
 			);
-			for (const one of opened) one?.catch(() => undefined); // whoever waits for it hears of it
 			for (const [i, { record, header, bytes }] of window.entries()) {
 				if (!this.#takeRoom(bytes.byteLength)) break;
-				const unpacked = await opened[i];
+				opened[i + 1]?.begin();
+				const unpacked = await opened[i]?.begin();
 				if (!unpacked) batches.add({ sealed: bytes, from: { file: this.#file, offset: record.offset }, header, chunks: record.wanted });
 				else {
 					const { raw } = unpacked;
 					for (const chunk of record.wanted) packer.add(Uint8Array.from(chunk.hash), raw.subarray(chunk.rawOffset, chunk.rawOffset + chunk.rawBytes));
+					if (raw.buffer !== bytes.buffer) release(raw);
 				}
 				this.#moved(bytes.byteLength);
 			}
@@ -161,10 +180,17 @@ class Batches implements AsyncDisposable {
 	async next(): Promise<void> {
 		const written = await this.#writing;
 		await this.#readingBack;
-		this.#writing = Promise.all(this.#batch).then((batch) => this.#to.appendAll(batch));
+		this.#writing = this.#write(this.#batch);
 		this.#readingBack = this.#read(written);
 		for (const one of [this.#writing, this.#readingBack]) one.catch(() => undefined); // whoever waits for it hears of it
 		this.#batch = [];
+	}
+
+	async #write(batch: readonly (SealedRecord | Promise<SealedRecord>)[]): Promise<readonly IndexedRecord[]> {
+		const records = await Promise.all(batch);
+		const placed = await this.#to.appendAll(records);
+		for (const { sealed, from } of records) if (sealed && !from) release(sealed); // it was packed anew, and nobody else has it
+		return placed;
 	}
 
 	async #read(written: readonly IndexedRecord[]): Promise<void> {
@@ -181,6 +207,20 @@ class Batches implements AsyncDisposable {
 	async [Symbol.asyncDispose](): Promise<void> {
 		await Promise.allSettled([this.#writing, this.#readingBack]); // the first failure is the one to report
 	}
+}
+
+/** Something to be begun once, by whoever comes first. */
+function ahead<T>(action: () => Promise<T>): { begin(): Promise<T> } {
+	let result: Promise<T> | null = null;
+	return {
+		begin() {
+			if (result === null) {
+				result = action();
+				result.catch(() => undefined); // whoever waits for it hears of it
+			}
+			return result;
+		},
+	};
 }
 
 function* batchesOf(records: readonly WantedRecord[]): Generator<readonly WantedRecord[]> {

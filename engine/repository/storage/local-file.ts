@@ -19,7 +19,7 @@ export class LocalFile implements StorageFile {
 		this.#handle = handle;
 		this.#attempt = attempt;
 		this.#files = files;
-		this.#dirty = new DirtyRange((from, to) => files().startWriteback(handle.fd, from, to - from));
+		this.#dirty = new DirtyRange((from, to) => files().startWritebackBeside(handle.fd, from, to - from));
 	}
 
 	sizeBytes(): Promise<number> {
@@ -44,7 +44,7 @@ export class LocalFile implements StorageFile {
 				const { bytesWritten } = await this.#handle.write(bytes, done, bytes.byteLength - done, offset + done);
 				done += bytesWritten;
 			}
-			this.#dirty.add(offset, bytes.byteLength);
+			await this.#dirty.add(offset, bytes.byteLength);
 		});
 	}
 
@@ -53,7 +53,7 @@ export class LocalFile implements StorageFile {
 		for (let done = 0; done < length; ) {
 			const piece = Math.min(length - done, writebackBytes);
 			if (!(await this.#files().copyRange(source.#handle.fd, sourceOffset + done, piece, this.#handle.fd, offset + done))) return false;
-			this.#dirty.add(offset + done, piece);
+			await this.#dirty.add(offset + done, piece);
 			done += piece;
 		}
 		return true;
@@ -78,23 +78,25 @@ const writebackBytes = 8 * 1024 * 1024;
 
 /** What was written since the system was last told to store it: told in time, it has hardly anything left to do at the sync. */
 class DirtyRange {
-	readonly #store: (from: number, to: number) => void;
+	readonly #store: (from: number, to: number) => Promise<void>;
 	#bytes = 0;
 	#from = Number.POSITIVE_INFINITY;
 	#to = 0;
 
-	constructor(store: (from: number, to: number) => void) {
+	constructor(store: (from: number, to: number) => Promise<void>) {
 		this.#store = store;
 	}
 
-	add(offset: number, length: number): void {
+	/** Waits while the storage takes no more. */
+	async add(offset: number, length: number): Promise<void> {
 		this.#bytes += length;
 		this.#from = Math.min(this.#from, offset);
 		this.#to = Math.max(this.#to, offset + length);
 		if (this.#bytes < writebackBytes) return;
-		this.#store(this.#from, this.#to);
+		const [from, to] = [this.#from, this.#to];
 		this.#bytes = 0;
 		this.#from = Number.POSITIVE_INFINITY;
 		this.#to = 0;
+		await this.#store(from, to);
 	}
 }
