@@ -27,6 +27,7 @@ const longest = [
 	'engine/restore/bounds.test.ts',
 	'engine/restore/repair.test.ts',
 	'engine/cli/remote-network.test.ts',
+	'engine/cli/remote-restore.test.ts',
 	'engine/repository/model.test.ts',
 	'engine/virtual-machines.test.ts',
 	'engine/restore/trouble.test.ts',

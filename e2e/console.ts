@@ -139,7 +139,7 @@ export class Console {
 	/** Ends on the page of the restore session, with its result. */
 	async restoreTo(folder: string, what: 'selection' | 'everything'): Promise<string> {
 		const dialog = await this.beginRestore(what);
-		await dialog.getByLabel('Another folder on the server').check();
+		await dialog.getByLabel('Another folder').check();
 		await dialog.getByRole('textbox', { name: 'Folder' }).fill(folder);
 		await dialog
 			.getByRole('region', { name: 'Dry run' })
@@ -150,7 +150,7 @@ export class Console {
 	}
 
 	async restoreDiskTo(path: string): Promise<string> {
-		await this.page.getByLabel('Target file or device on the server').fill(path);
+		await this.page.getByLabel('Target file or device').fill(path);
 		await this.page.getByText(/^A new file in/).waitFor();
 		await this.page.getByRole('button', { name: 'Restore the disk' }).click();
 		return this.sessionResult();

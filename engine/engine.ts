@@ -131,6 +131,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	});
 	stack.use(watchVolumes({ snapshots, clock, log, withForgotten: options.runSchedules !== false }));
 	const keys = createKeys(heldKeys, { config, catalogue, chainStore, chainUse, bus, clock, passwordCost: options.passwordCost });
+	const jobMachines = createJobMachines(machines);
 	const runner = createJobRunner({
 		config,
 		sessions,
@@ -138,7 +139,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		chainUse,
 		slots,
 		snapshots: createJobSnapshots(snapshots, places),
-		machines: createJobMachines(machines),
+		machines: jobMachines,
 		plane,
 		chainStore,
 		clock,
@@ -146,7 +147,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	});
 	const machineRestores = createMachineRestores({ ...machineHosts, plane });
 	const readingStores = { verifications: config.verifications, health: config.health };
-	const reading = createReadingSessions({ sessions, plane, machineRestores, catalogue, chainUse, slots, ...readingStores, clock });
+	const reading = createReadingSessions({
+		...{ sessions, plane, machineRestores, catalogue, chainUse, slots, machines: jobMachines, ...readingStores, clock },
+	});
 
 	const maintenance = createMaintenanceSessions({ sessions, plane, catalogue, chainUse, slots, cleanedUp: (jobId) => runner.cleanedUp(jobId) });
 

@@ -243,6 +243,33 @@ const shots: readonly Shot[] = [
 	},
 	{ name: 'health', place: '/repositories/repo-vault?tab=health' },
 	{ name: 'point', place: '/restore?object=folder%3A%2Fsrv%2Fshares%2Ffinance' },
+	{
+		name: 'point-on-machine',
+		place: '/restore?object=folder%3A%2Fsrv%2Fshares%2Ffinance',
+		act: async (page) => {
+			await page.getByRole('checkbox').nth(1).check();
+			await page
+				.getByRole('button', { name: /^Restore/ })
+				.last()
+				.click();
+			const dialog = page.getByRole('dialog');
+			await dialog.getByLabel('Another folder').check();
+			await dialog.getByLabel('Machine to restore on').click();
+			await page.getByRole('option', { name: 'Vault' }).click();
+			await dialog.getByLabel('Folder', { exact: true }).fill('/srv/back');
+			await dialog.getByText('would be written').waitFor();
+		},
+	},
+	{
+		name: 'point-disk-on-machine',
+		place: '/restore?object=disk%3A%2Fvar%2Flib%2Flibvirt%2Fimages%2Fweb01.qcow2',
+		act: async (page) => {
+			await page.getByLabel('Machine to restore on').click();
+			await page.getByRole('option', { name: 'Vault' }).click();
+			await page.getByLabel('Target file or device').fill('/srv/lab-restored.raw');
+			await page.getByText('A new file in').waitFor();
+		},
+	},
 	{ name: 'point-snapshot', place: '/restore?object=folder%3A%2Fhome' },
 	{ name: 'point-live', place: '/restore?object=folder%3A%2Fetc' },
 	{

@@ -30,7 +30,7 @@ const checkKinds: ReadonlySet<SessionKind> = new Set(['check', 'verify', 'health
 
 /** Everything that reads restore points. */
 export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: Downloads } {
-	const { config, sessions, reading, maintenance, healthSessions, chainUse, plane } = parts;
+	const { config, sessions, reading, maintenance, healthSessions, chainUse, plane, machines } = parts;
 	const locate = async (reference: string) => {
 		const { point, repository, inventory } = await findPoint(parts, reference);
 		return { point, repository, inventory, place: { repository: repository.settings, pointId: point.id } };
@@ -56,6 +56,12 @@ export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: 
 		const { entries } = await plane.browse({ ...place, path: '/', offset: 0, limit: 5000 }, { signal });
 		const disks = entries.flatMap(({ type, name }) => (type === 'file' ? (diskInFile(name) ?? []) : []));
 		return chooseDisk(disks, disk, place.pointId);
+	}
+
+	/** Absolute, by the rules of the machine that it is a path of. `not-found.machine`, `usage.invalid` */
+	async function targetOn(machineId: string | undefined, to: string): Promise<string> {
+		const { status = null } = machineId === undefined ? {} : await machines.get(machineId);
+		return requireAbsolute(to, 'to', status?.platform);
 	}
 
 	return {
@@ -131,21 +137,21 @@ export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: 
 			},
 		},
 		restore: {
-			async plan({ point, paths, to, overwrite }, { signal }) {
-				const target = to === null ? null : requireAbsolute(to, 'to');
+			async plan({ point, paths, machineId, to, overwrite }, { signal }) {
 				const located = await locate(point);
-				refuseOtherMachine(located.point, target);
-				return plane.planRestore({ ...located.place, paths, to: target, overwrite }, { signal });
+				const target = to === null ? null : await targetOn(machineId, to);
+				refuseOtherMachine(located.point, machineId, target);
+				return plane.planRestore({ ...located.place, paths, machineId: machineId ?? null, to: target, overwrite }, { signal });
 			},
 			async files(input) {
-				const to = input.to === null ? null : requireAbsolute(input.to, 'to');
 				const { point, repository } = await locate(input.point);
-				refuseOtherMachine(point, to);
+				const to = input.to === null ? null : await targetOn(input.machineId, input.to);
+				refuseOtherMachine(point, input.machineId, to);
 				return { sessionId: (await reading.restoreFiles({ repository, point, input: { ...input, to } })).id };
 			},
 			async disk(input, { signal }) {
-				const to = requireAbsolute(input.to, 'to');
 				const { point, repository, place } = await locate(input.point);
+				const to = await targetOn(input.machineId, input.to);
 				const disk = point.objectKind === 'vm' ? await chooseMachineDisk(place, input.disk, signal) : input.disk;
 				if (point.objectKind !== 'vm') refuseOtherDisk(point, disk);
 				const format = input.format ?? (/\.qcow2$/i.test(to) ? 'qcow2' : 'raw');
@@ -177,12 +183,15 @@ export function createPointsApi(parts: ApiParts): Areas & { readonly downloads: 
 	};
 }
 
-/** Where it was is a place of another machine; what stands at the same path here is something else. */
-function refuseOtherMachine({ machine }: Point, to: string | null): void {
-	if (machine === undefined || to !== null) return;
-	throw new EngineError('usage.conflict', `It was on the machine “${machine.name}”, and restores are written on the machine of the backup server.`, {
-		hint: 'Restore it into a folder here, and bring it there.',
-		data: { field: 'to', machine },
+/** Where it was is a place of one machine; what stands at the same path of another is something else. */
+function refuseOtherMachine({ machine }: Point, machineId: string | undefined, to: string | null): void {
+	if (to !== null || machine?.id === machineId) return;
+	const [where, hint] = machine
+		? [`on the machine “${machine.name}”`, `Restore it there with "--on ${machine.name}", or into a folder`]
+		: ['on the machine of the backup server', 'Restore it there, or into a folder of the machine'];
+	throw new EngineError('usage.conflict', `It was ${where}: where it was is no place of another machine.`, {
+		hint: `${hint}.`,
+		data: { field: 'to', ...(machine && { machine }) },
 	});
 }
 

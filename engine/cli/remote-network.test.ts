@@ -4,9 +4,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { requireTool } from '../base/testing.ts';
-import { BadProxy } from '../mover/wire/testing.ts';
-import { addVault, startMover } from './testing/mover.ts';
-import { makeFolder, makePlace, makeServedPlace, noise, program, sameTree, succeeding } from './testing/program.ts';
+import { addMachine, openSitesApart } from './testing/mover.ts';
+import { makeFolder, makePlace, noise, program, sameTree, succeeding } from './testing/program.ts';
 
 const ip = (...args: string[]): void => void execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'inherit'] });
 
@@ -40,7 +39,7 @@ test('NET-02 NET-03 SRV-13: between two machines with addresses of their own a r
 	const place = await makePlace(t, on(near));
 	const server = place.start('server', 'start', '--listen', '127.0.0.1:0');
 	await server.stdout.hear(/#token=/);
-	await addVault(place, vault, `${addresses[1]}:0`);
+	await addMachine(place, vault, 'Vault', { listen: `${addresses[1]}:0` });
 	const ok = succeeding(place);
 	const source = join(place.root, 'documents');
 	await makeFolder(source);
@@ -68,22 +67,24 @@ test('NET-02 NET-03 SRV-13: between two machines with addresses of their own a r
 	await server.ended;
 });
 
-test('PIPE-08: with all connections cut every two seconds, on a way of 50 ms, runs and restores go on where they were', async (t) => {
-	const vault = await makePlace(t);
-	const place = await makeServedPlace(t);
-	const { token } = (await place.json('machine', 'token')).document;
-	const mover = await startMover(vault, 'vault', { pair: token });
-	const proxy = await BadProxy.open(t, Number(mover.address.split(':').at(-1)), { random: () => 0, delayMs: 25 });
-	const ok = succeeding(place);
-	await ok('machine', 'add', 'Vault', '--address', `127.0.0.1:${proxy.port}`, '--token', token, '--role', 'repository');
+test('PIPE-08: with all connections cut every two seconds, on a way of 50 ms, runs and restores go on where they were, whichever side sends', async (t) => {
+	const { server: place, far: vault, proxy, ok } = await openSitesApart(t, { random: () => 0, delayMs: 25 });
 	const source = join(place.root, 'documents');
 	await makeFolder(source);
 	for (let i = 0; i < 2; i++) writeFileSync(join(source, `large-${i}`), noise(`large ${i}`, 6_000_000));
 	await ok('repository', 'add', 'Far', '--path', join(vault.root, 'backup'), '--on', 'Vault', '--write-limit', '4', '--read-limit', '4');
 	await ok('job', 'add', 'Web', '--source', `folder:${source}`, '--repository', 'Far');
+	// and the other way round: what lies there is sent here, and given back there
+	const remote = join(vault.root, 'documents');
+	await makeFolder(remote);
+	for (let i = 0; i < 2; i++) writeFileSync(join(remote, `large-${i}`), noise(`remote ${i}`, 6_000_000));
+	await ok('repository', 'add', 'Near', '--path', join(place.root, 'backup'), '--write-limit', '4', '--read-limit', '4');
+	await ok('job', 'add', 'Pull', '--source', `folder:${remote}`, '--on', 'Vault', '--repository', 'Near');
 	for (const args of [
 		['job', 'run', 'Web'],
 		['restore', 'files', 'Web@latest', '/', '--to', join(place.root, 'back')],
+		['job', 'run', 'Pull'],
+		['restore', 'files', 'Pull@latest', '/', '--on', 'Vault', '--to', join(vault.root, 'back')],
 	]) {
 		const cutsBefore = proxy.cuts;
 		const cutting = setInterval(() => proxy.cutAll(), 2000);
@@ -96,4 +97,5 @@ test('PIPE-08: with all connections cut every two seconds, on a way of 50 ms, ru
 		assert.ok(proxy.cuts > cutsBefore, `nothing was cut during ${args.join(' ')}`);
 	}
 	await sameTree(source, join(place.root, 'back'));
+	await sameTree(remote, join(vault.root, 'back'));
 });

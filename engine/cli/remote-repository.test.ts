@@ -1,38 +1,21 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { addVault, type StartedMover, startMover } from './testing/mover.ts';
-import { makeFolder, makePlace, makeServedPlace, noise, type Place, type Succeed, sameTree, succeeding } from './testing/program.ts';
+import { backupFilesIn, openSites, type Sites, startMover, turn } from './testing/mover.ts';
+import { makeFolder, noise, sameTree } from './testing/program.ts';
 
-type Sites = {
-	readonly server: Omit<Place, 'start'>;
-	readonly far: Place;
-	readonly mover: StartedMover;
-	readonly source: string;
-	/** Of the repository, on the machine Vault. */
-	readonly folder: string;
-	readonly ok: Succeed;
-};
-
-/** A backup server, a machine with a data mover of its own, and a repository there. */
-async function openSites(t: TestContext): Promise<Sites> {
-	const far = await makePlace(t);
-	const server = await makeServedPlace(t);
-	const mover = await addVault(server, far);
-	const source = join(server.root, 'documents');
+/** Sources on the backup server, and a folder for a repository on the machine Vault. */
+async function openSitesWithFolders(t: TestContext): Promise<Sites & { readonly source: string; readonly folder: string }> {
+	const sites = await openSites(t);
+	const source = join(sites.server.root, 'documents');
 	await makeFolder(source);
-	const folder = join(far.root, 'backup');
-	const ok = succeeding(server);
-	return { server, far, mover, source, folder, ok };
+	return { ...sites, source, folder: join(sites.far.root, 'backup') };
 }
 
-const filesOf = (folder: string): string[] =>
-	(readdirSync(folder, { recursive: true }) as string[]).filter((name) => /\.(h[birm]+[kbm]|part)$/.test(name)).sort();
-
 test('SRV-13 GW-01: a repository on a managed machine does all that a local one does', async (t) => {
-	const { server, source, folder, ok } = await openSites(t);
+	const { server, source, folder, ok } = await openSitesWithFolders(t);
 	const { repository } = await ok('repository', 'add', 'Far', '--path', folder, '--on', 'Vault');
 	assert.deepEqual([repository.machine, repository.path, repository.state], ['Vault', folder, 'ready']);
 	await ok('job', 'add', 'Web', '--source', `folder:${source}`, '--repository', 'Far', '--method', 'forever-forward', '--retain', '2', '--connections', '3');
@@ -42,7 +25,7 @@ test('SRV-13 GW-01: a repository on a managed machine does all that a local one 
 		assert.equal(session.state, 'success', JSON.stringify(session));
 		assert.equal(session.tasks[0].mode.actual, run === 0 ? 'full' : 'increment');
 	}
-	const files = filesOf(folder);
+	const files = backupFilesIn(folder);
 	assert.deepEqual(
 		[files.filter((name) => name.endsWith('.hbk')).length, files.filter((name) => name.endsWith('.hib')).length],
 		[1, 1],
@@ -61,7 +44,7 @@ test('SRV-13 GW-01: a repository on a managed machine does all that a local one 
 	await ok('repository', 'check', 'Far', '--storage');
 	await ok('job', 'run', 'Web', '--full', 'active');
 
-	const [full] = filesOf(folder).filter((name) => name.endsWith('.hbk'));
+	const [full] = backupFilesIn(folder).filter((name) => name.endsWith('.hbk'));
 	const path = join(folder, full ?? '');
 	const bytes = readFileSync(path);
 	bytes.writeUInt8(bytes.readUInt8(bytes.byteLength >> 1) ^ 1, bytes.byteLength >> 1);
@@ -80,7 +63,7 @@ test('SRV-13 GW-01: a repository on a managed machine does all that a local one 
 });
 
 test('encrypted chains, reverse and synthetic fulls, and disks lie on a managed machine as they lie here', async (t) => {
-	const { server, source, folder, ok } = await openSites(t);
+	const { server, source, folder, ok } = await openSitesWithFolders(t);
 	await writeFile(join(server.root, 'password'), 'correct horse');
 	await ok('repository', 'add', 'Far', '--path', folder, '--on', 'Vault', '--write-limit', '500');
 	const image = join(server.root, 'disk.img');
@@ -93,8 +76,8 @@ test('encrypted chains, reverse and synthetic fulls, and disks lie on a managed 
 		await writeFile(join(source, `round-${round}`), `round ${round}`);
 		await ok('job', 'run', 'Private', ...(round === 2 ? ['--full', 'synthetic'] : []));
 	}
-	assert.ok(filesOf(folder).some((name) => name.endsWith('.hrb')));
-	assert.equal(filesOf(folder).filter((name) => name.startsWith('Private') && name.endsWith('.hbk')).length, 2);
+	assert.ok(backupFilesIn(folder).some((name) => name.endsWith('.hrb')));
+	assert.equal(backupFilesIn(folder).filter((name) => name.startsWith('Private') && name.endsWith('.hbk')).length, 2);
 	await ok('restore', 'disk', 'Reverse@latest', '--to', join(server.root, 'disk.back'));
 	assert.ok(readFileSync(join(server.root, 'disk.back')).equals(readFileSync(image)));
 	await ok('restore', 'files', 'Private@latest', '/', '--to', 'back');
@@ -103,7 +86,7 @@ test('encrypted chains, reverse and synthetic fulls, and disks lie on a managed 
 });
 
 test('VAL-29 CONSOLE-09: who may hold a repository, and what depends on a machine', async (t) => {
-	const { server, far, mover, source, folder, ok } = await openSites(t);
+	const { server, far, mover, source, folder, ok } = await openSitesWithFolders(t);
 	const refusal = async (...args: string[]) => (await server.json(...args)).document.error;
 	const unmanaged = await refusal('repository', 'add', 'Far', '--path', folder, '--on', 'Nobody');
 	assert.equal(unmanaged.code, 'not-found.machine');
@@ -139,31 +122,31 @@ test('VAL-29 CONSOLE-09: who may hold a repository, and what depends on a machin
 });
 
 test('a data mover that is killed in the middle of a run has nothing half committed, and the retry succeeds', async (t) => {
-	const { server, far, mover, source, folder, ok } = await openSites(t);
+	const { server, far, mover, source, folder, ok } = await openSitesWithFolders(t);
 	await ok('repository', 'add', 'Far', '--path', folder, '--on', 'Vault');
 	await ok('job', 'add', 'Web', '--source', `folder:${source}`, '--repository', 'Far');
 	await ok('job', 'run', 'Web');
-	const committed = filesOf(folder);
+	const committed = backupFilesIn(folder);
 	await mkdir(join(source, 'more'));
 	for (let i = 0; i < 4; i++) await writeFile(join(source, 'more', `${i}`), noise(`more ${i}`, 8_000_000));
 	await ok('repository', 'edit', 'Far', '--write-limit', '8');
 	const running = server.json('job', 'run', 'Web');
-	const isWriting = (): boolean => filesOf(folder).some((name) => name.endsWith('.part'));
-	while (!isWriting()) await new Promise((resolve) => setImmediate(resolve));
+	const isWriting = (): boolean => backupFilesIn(folder).some((name) => name.endsWith('.part'));
+	while (!isWriting()) await turn();
 	mover.child.kill('SIGKILL');
 	await mover.ended;
 	const again = await startMover(far, 'vault', { listen: mover.address });
 	const { document } = await running;
 	assert.deepEqual([document.session.state, document.session.error.code], ['failed', 'connection.lost'], JSON.stringify(document.session));
 	assert.deepEqual(
-		filesOf(folder).filter((name) => !name.endsWith('.part')),
+		backupFilesIn(folder).filter((name) => !name.endsWith('.part')),
 		committed,
 	);
 	await ok('repository', 'edit', 'Far', '--write-limit', '0');
 	const { session } = await ok('job', 'run', 'Web');
 	assert.deepEqual([session.state, session.tasks[0].mode.actual], ['success', 'increment']);
 	assert.deepEqual(
-		filesOf(folder).filter((name) => name.endsWith('.part')),
+		backupFilesIn(folder).filter((name) => name.endsWith('.part')),
 		[],
 	);
 	await ok('restore', 'files', 'Web@latest', '/', '--to', 'back');

@@ -5,36 +5,21 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { mountFresh } from '../platform/testbed.ts';
 import { hiddenFolderName } from '../snapshot/index.ts';
-import { addVault, type StartedMover, startMover } from './testing/mover.ts';
-import { makeFolder, makePlace, makeServedPlace, noise, type Place, type Succeed, sameTree, succeeding } from './testing/program.ts';
+import { addMachine, backupFilesIn, openSites, type Sites, startMover, turn } from './testing/mover.ts';
+import { makeFolder, makePlace, noise, sameTree } from './testing/program.ts';
 
-type Sites = {
-	readonly server: Omit<Place, 'start'>;
-	/** The machine Vault, on which the sources lie. */
-	readonly far: Place;
-	readonly mover: StartedMover;
-	readonly source: string;
-	readonly ok: Succeed;
-};
-
-async function openSites(t: TestContext): Promise<Sites> {
-	const far = await makePlace(t);
-	const server = await makeServedPlace(t);
-	const mover = await addVault(server, far);
-	const source = join(far.root, 'documents');
+/** Sources on the machine Vault. */
+async function openSitesWithSource(t: TestContext): Promise<Sites & { readonly source: string }> {
+	const sites = await openSites(t);
+	const source = join(sites.far.root, 'documents');
 	await makeFolder(source);
-	return { server, far, mover, source, ok: succeeding(server) };
+	return { ...sites, source };
 }
 
-const filesOf = (folder: string): string[] =>
-	(readdirSync(folder, { recursive: true }) as string[]).filter((name) => /\.(h[birm]+[kbm]|part)$/.test(name)).sort();
-
 test('SRV-13: what lies on a managed machine is backed up to the backup server, to that machine, and to a third one', async (t) => {
-	const { server, far, source, ok } = await openSites(t);
+	const { server, far, source, ok } = await openSitesWithSource(t);
 	const third = await makePlace(t);
-	const { token } = await ok('machine', 'token');
-	const other = await startMover(third, 'mover', { pair: token });
-	await ok('machine', 'add', 'Third', '--address', other.address, '--token', token, '--role', 'repository');
+	await addMachine(server, third, 'Third');
 	await ok('repository', 'add', 'Here', '--path', join(server.root, 'backup'));
 	await ok('repository', 'add', 'There', '--path', join(far.root, 'backup'), '--on', 'Vault');
 	await ok('repository', 'add', 'Elsewhere', '--path', join(third.root, 'backup'), '--on', 'Third');
@@ -62,7 +47,7 @@ test('SRV-13: what lies on a managed machine is backed up to the backup server, 
 	for (const [name, folder] of Object.entries(repositories)) {
 		const kinds = ['.hbk', '.hbm', '.hib'].flatMap((kind) => (name === 'There' ? [kind] : [kind, kind]));
 		assert.deepEqual(
-			filesOf(folder)
+			backupFilesIn(folder)
 				.map((file) => file.slice(-4))
 				.sort(),
 			kinds,
@@ -76,11 +61,10 @@ test('SRV-13: what lies on a managed machine is backed up to the backup server, 
 	for (const { id } of (await ok('chain', 'list')).chains) assert.deepEqual((await ok('chain', 'check', id)).check.damaged, []);
 });
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-const isWriting = (folder: string): boolean => filesOf(folder).some((name) => name.endsWith('.part'));
+const isWriting = (folder: string): boolean => backupFilesIn(folder).some((name) => name.endsWith('.part'));
 
 test('SRV-07 VAL-29 DEPLOY-05: what is refused when a job is saved, and what depends on a machine', async (t) => {
-	const { server, far, mover, source, ok } = await openSites(t);
+	const { server, far, mover, source, ok } = await openSitesWithSource(t);
 	await ok('repository', 'add', 'Here', '--path', join(server.root, 'backup'));
 	await ok('repository', 'add', 'There', '--path', join(far.root, 'backup'), '--on', 'Vault');
 	const refusal = async (...args: string[]) => (await server.json(...args)).document.error;
@@ -148,7 +132,7 @@ test('SNAP-01 TASK-04: a machine makes the snapshots, and works on as many tasks
 	assert.deepEqual(live.tasks.map(({ state }: { state: string }) => state).sort(), ['queued', 'running'], 'one at a time');
 	await ok('job', 'cancel', 'Web');
 	assert.equal((await running).code, 130);
-	assert.deepEqual([filesOf(folder), heldSnapshots()], [[], []]);
+	assert.deepEqual([backupFilesIn(folder), heldSnapshots()], [[], []]);
 
 	const again = server.json('job', 'run', 'Web');
 	while (!isWriting(folder)) await turn();
@@ -158,7 +142,7 @@ test('SNAP-01 TASK-04: a machine makes the snapshots, and works on as many tasks
 	const revived = await startMover(far, 'vault', { listen: mover.address });
 	const { document } = await again;
 	assert.deepEqual([document.session.state, document.session.tasks[0].error.code], ['failed', 'connection.lost'], JSON.stringify(document.session));
-	assert.deepEqual([filesOf(folder), heldSnapshots()], [[], []]);
+	assert.deepEqual([backupFilesIn(folder), heldSnapshots()], [[], []]);
 
 	await ok('repository', 'edit', 'Here', '--write-limit', '0');
 	const { session } = await ok('job', 'run', 'Web');

@@ -68,6 +68,8 @@ export const restoreFilesInput = z.object({
 	point: z.string().min(1),
 	/** Paths in the backup; `/` is everything. */
 	paths: z.array(z.string().min(1)).min(1),
+	/** Managed machine to restore on, whose paths are meant; absent: that of the backup server. */
+	machineId: z.string().min(1).optional(),
 	/** A folder; null: the original place. */
 	to: z.string().min(1).nullable(),
 	overwrite: overwriteRule.default('never'),
@@ -94,6 +96,8 @@ export const restoreDiskInput = z.object({
 	point: z.string().min(1),
 	/** Which, where the point is one of a virtual machine that has several. */
 	disk: z.string().nullable().default(null),
+	/** Managed machine to restore on, whose paths are meant; absent: that of the backup server. */
+	machineId: z.string().min(1).optional(),
 	to: z.string().min(1),
 	/** null: qcow2 where the name of the file says so, else raw. */
 	format: diskFormat.nullable().default(null),

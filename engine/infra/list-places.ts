@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { constants } from 'node:fs';
 import { access, opendir, stat } from 'node:fs/promises';
-import { dirname, isAbsolute, resolve } from 'node:path';
+import { dirname, posix, win32 } from 'node:path';
 import { bytesFromText, EngineError, systemErrorCode, textFromBytes } from '../base/index.ts';
 import type { PlaceEntry, PlaceList } from '../contract/index.ts';
 import type { Platform } from '../platform/index.ts';
@@ -52,8 +52,9 @@ async function listMachine(platform: Platform): Promise<PlaceEntry[]> {
 	return [...volumes.toSorted((a, b) => (a.path < b.path ? -1 : 1)), ...devices];
 }
 
-/** `usage.invalid` naming the field, unless the path is absolute: the working folder of this process means nothing to whoever asks. */
-export function requireAbsolute(path: string, field: string): string {
+/** `usage.invalid` naming the field, unless the path is absolute: the working folder of this process means nothing to whoever asks. @param platform whose path it is */
+export function requireAbsolute(path: string, field: string, platform: string = process.platform): string {
+	const { isAbsolute, resolve } = platform === 'win32' ? win32 : posix;
 	if (isAbsolute(path)) return resolve(path);
 	throw new EngineError('usage.invalid', `“${path}” is not an absolute path.`, { hint: 'Write the path from the root.', data: { field } });
 }

@@ -30,6 +30,15 @@ export type BackupRun = Omit<MoverRun, 'repositoryPath' | 'shares' | 'via' | 'no
 	readonly connectionCount: number;
 };
 
+type AtPoint = { readonly repository: RepositoryLocation; readonly pointId: string };
+/** `machineId`: where they are written, by paths of that machine; null: on that of the backup server. */
+type FilesToRestore = AtPoint & {
+	readonly paths: readonly string[];
+	readonly machineId: string | null;
+	readonly to: string | null;
+	readonly overwrite: OverwriteRule;
+};
+
 /** Everything that moves or reads backup data. */
 export interface DataPlane {
 	/**
@@ -38,13 +47,10 @@ export interface DataPlane {
 	 * Fails with `repository.*` or `source.missing`; trouble with single items is a warning to the observer.
 	 */
 	backUp(run: BackupRun, observers: readonly TaskObserver[], options: RunOptions): Promise<readonly ObjectOutcome[]>;
-	restoreFiles(
-		input: { repository: RepositoryLocation; pointId: string; paths: readonly string[]; to: string | null; overwrite: OverwriteRule },
-		observer: TaskObserver,
-		options: RunOptions,
-	): Promise<void>;
+	/** Onto a machine it fails with `connection.*` or `auth.*` when that cannot be reached, or is lost for more than five minutes. */
+	restoreFiles(input: FilesToRestore, observer: TaskObserver, options: RunOptions): Promise<void>;
 	restoreDisk(
-		input: { repository: RepositoryLocation; pointId: string; disk: string | null; to: string; format: DiskFormat; overwrite: boolean },
+		input: AtPoint & { disk: string | null; machineId: string | null; to: string; format: DiskFormat; overwrite: boolean },
 		observer: TaskObserver,
 		options: RunOptions,
 	): Promise<void>;
@@ -60,10 +66,7 @@ export interface DataPlane {
 		observer: TaskObserver,
 		options: RunOptions,
 	): Promise<readonly string[]>;
-	planRestore(
-		input: { repository: RepositoryLocation; pointId: string; paths: readonly string[]; to: string | null; overwrite: OverwriteRule },
-		options: RunOptions,
-	): Promise<RestorePlan>;
+	planRestore(input: FilesToRestore, options: RunOptions): Promise<RestorePlan>;
 	/** Reads and verifies everything one point needs, and writes nothing. Damage is in the result, not an error. */
 	verifyPoint(input: { repository: RepositoryLocation; pointId: string }, observer: TaskObserver, options: RunOptions): Promise<CheckResult>;
 	/** Reads and verifies every stored byte of a chain, or a share of it. Says which points and paths are hurt by what is broken. */

@@ -1,5 +1,5 @@
 /** Sessions that read the repository: restore of files, disks and virtual machines, verification of a point, check of a chain. */
-import type { Clock } from '../base/index.ts';
+import { type Clock, displayText } from '../base/index.ts';
 import type { Entity, HealthStore, VerificationStore } from '../config/index.ts';
 import type {
 	CheckResult,
@@ -18,10 +18,10 @@ import { concludeCheck } from './check-findings.ts';
 import { repairHint } from './health-sessions.ts';
 import type { LiveSession } from './live-session.ts';
 import type { LiveTask } from './live-task.ts';
-import type { DataPlane, RunOptions, TaskObserver } from './ports.ts';
+import type { DataPlane, JobMachines, RunOptions, TaskObserver } from './ports.ts';
 import { describePlan, type MachineRestores } from './restore-machine.ts';
 import type { Sessions } from './sessions.ts';
-import { type TaskSlots, tasksOf } from './slots.ts';
+import { type TaskLimit, type TaskSlots, tasksOf, tasksOn } from './slots.ts';
 
 export type ReadingParts = {
 	readonly sessions: Sessions;
@@ -30,6 +30,7 @@ export type ReadingParts = {
 	readonly catalogue: Catalogue;
 	readonly chainUse: ChainUse;
 	readonly slots: TaskSlots;
+	readonly machines: JobMachines;
 	readonly verifications: VerificationStore;
 	readonly health: HealthStore;
 	readonly clock: Clock;
@@ -61,8 +62,8 @@ type Reading = {
 	readonly title: string;
 	readonly object: string;
 	readonly chainId: string;
-	/** Checks wait for a slot of the repository; somebody who restores does not wait behind backups. */
-	readonly slotIn: Entity<RepositorySettings> | null;
+	/** Checks wait for a slot of the repository. Somebody who restores does not wait behind backups, but a machine works on no more tasks than it may. */
+	readonly slotsIn: readonly TaskLimit[];
 	work(observer: TaskObserver, options: RunOptions, session: LiveSession, task: LiveTask): Promise<void>;
 };
 
@@ -73,6 +74,7 @@ export function createReadingSessions({
 	catalogue,
 	chainUse,
 	slots,
+	machines,
 	verifications,
 	health,
 	clock,
@@ -95,8 +97,7 @@ export function createReadingSessions({
 					const task = session.tasks[0] as LiveTask;
 					const onWait = (reason: string) => session.note('info', `Waiting for ${reason} to end: it changes the chain in place.`);
 					using _use = use ?? (await chainUse.read(reading.chainId, { signal: session.signal, onWait }));
-					const { slotIn } = reading;
-					using _slot = await slots.take(slotIn ? tasksOf(slotIn) : [], { signal: session.signal, onWait: (reason) => task.waits(reason) });
+					using _slot = await slots.take(reading.slotsIn, { signal: session.signal, onWait: (reason) => task.waits(reason) });
 					session.signal.throwIfAborted();
 					session.begin();
 					task.start(null);
@@ -130,36 +131,43 @@ export function createReadingSessions({
 		await catalogue.refresh(repository.id);
 	}
 
+	const machineOf = async ({ machineId }: { readonly machineId?: string | undefined }) => (machineId === undefined ? null : machines.get(machineId));
 	const subject = (point: Point) => `${point.job}/${point.object}`;
 	return {
-		restoreFiles: ({ repository, point, input }) =>
-			start({
+		async restoreFiles({ repository, point, input }) {
+			const machine = await machineOf(input);
+			return start({
 				input: { kind: 'restore-files', input: { ...input, point: point.id } },
 				jobId: point.jobId,
 				title: subject(point),
 				object: point.object,
 				chainId: point.chainId,
-				slotIn: null,
+				slotsIn: machine ? [tasksOn(machine)] : [],
 				async work(observer, options, _session, task) {
-					const { paths, to, overwrite } = input;
-					await plane.restoreFiles({ repository: repository.settings, pointId: point.id, paths, to, overwrite }, observer, options);
+					const { paths, machineId = null, to, overwrite } = input;
+					if (machine) task.info(`Restored on the machine “${machine.name}”, ${to === null ? 'to where it was' : `to ${displayText(to)}`}.`);
+					await plane.restoreFiles({ repository: repository.settings, pointId: point.id, paths, machineId, to, overwrite }, observer, options);
 					task.succeed(null);
 				},
-			}),
-		restoreDisk: ({ repository, point, input }) =>
-			start({
+			});
+		},
+		async restoreDisk({ repository, point, input }) {
+			const machine = await machineOf(input);
+			return start({
 				input: { kind: 'restore-disk', input: { ...input, point: point.id } },
 				jobId: point.jobId,
 				title: subject(point),
 				object: point.object,
 				chainId: point.chainId,
-				slotIn: null,
+				slotsIn: machine ? [tasksOn(machine)] : [],
 				async work(observer, options, _session, task) {
-					const { disk, to, format, overwrite } = input;
-					await plane.restoreDisk({ repository: repository.settings, pointId: point.id, disk, to, format, overwrite }, observer, options);
+					const { disk, machineId = null, to, format, overwrite } = input;
+					if (machine) task.info(`Restored on the machine “${machine.name}”, to ${displayText(to)}.`);
+					await plane.restoreDisk({ repository: repository.settings, pointId: point.id, disk, machineId, to, format, overwrite }, observer, options);
 					task.succeed(null);
 				},
-			}),
+			});
+		},
 		async restoreVm({ repository, point, input }, { signal }) {
 			const at = { repository: repository.settings, pointId: point.id };
 			const plan = await machineRestores.plan({ repository: repository.settings, point, input }, { signal });
@@ -169,7 +177,7 @@ export function createReadingSessions({
 				title: subject(point),
 				object: point.object,
 				chainId: point.chainId,
-				slotIn: null,
+				slotsIn: [],
 				async work(observer, options, _session, task) {
 					await machineRestores.carryOut(plan, at, observer, options);
 					task.succeed(null);
@@ -186,7 +194,7 @@ export function createReadingSessions({
 				title: subject(point),
 				object: point.object,
 				chainId: point.chainId,
-				slotIn: repository,
+				slotsIn: tasksOf(repository),
 				async work(observer, options, session, task) {
 					const result = await plane.verifyPoint({ repository: repository.settings, pointId: point.id }, observer, options);
 					await keepFindings(result, session, task, 'point', point.id, repository);
@@ -199,7 +207,7 @@ export function createReadingSessions({
 				title,
 				object: chainId,
 				chainId,
-				slotIn: repository,
+				slotsIn: tasksOf(repository),
 				async work(observer, options, session, task) {
 					const result = await plane.checkChain({ repository: repository.settings, chainId }, observer, options);
 					await keepFindings(result, session, task, 'chain', chainId, repository);

@@ -15,8 +15,10 @@ export { type BackupRun, type MutableCounters, noCounters, type ObjectOutcome, t
 export { tellRegularly } from './tell-regularly.ts';
 export { runInThread, serveTask } from './thread.ts';
 export * from './throttle/index.ts';
+export type { Calls } from './wire/calls.ts';
+export type { GiveBackWords, GivenBack } from './wire/give-back-words.ts';
 export { isRemotePlace, type MoverAddress, type RemotePlace, type SourceMachine } from './wire/place.ts';
-export type { ProtectWords } from './wire/protect-words.ts';
+export type { ProtectWords, ThirdMachine } from './wire/protect-words.ts';
 export type { ReachOptions, RemoteRepository } from './wire/remote-repository.ts';
 export type { HostOutcome, HostWork } from './wire/remote-work.ts';
 export type { RepositoryHostOptions } from './wire/repository-host.ts';

@@ -1,9 +1,11 @@
-import type { RepositoryLocation } from '../contract/index.ts';
+import { EngineError } from '../base/index.ts';
+import type { OverwriteRule, RepositoryLocation } from '../contract/index.ts';
 import type { DataPlane } from '../jobs/index.ts';
 import {
 	type Bandwidth,
 	backUp,
 	type Direction,
+	type GivenBack,
 	type HostOutcome,
 	type HostWork,
 	isRemotePlace,
@@ -17,7 +19,7 @@ import {
 	underLimits,
 } from '../mover/index.ts';
 import type { RepositoryFolder } from '../repository/index.ts';
-import { checkChain, type Look, restoreDisk, restoreFiles, restoreMachine, verifyPoint } from '../restore/index.ts';
+import { checkChain, type Look, restoreDisk, restoreFiles, restoreMachine, restoreThere, verifyPoint } from '../restore/index.ts';
 import type { Place, Places } from './places.ts';
 
 type AtRepository = { readonly repository: RepositoryLocation };
@@ -39,6 +41,22 @@ export function workHere(
 			return verifyPoint({ repositoryPath, pointId: work.pointId, shares }, observer, options);
 	}
 }
+
+const chosenOf = ({ paths, to, overwrite }: { paths: readonly string[]; to: string | null; overwrite: OverwriteRule }) => ({
+	paths: [...paths],
+	to,
+	overwrite,
+});
+
+/** Of what is over in a moment. */
+const unheard: TaskObserver = {
+	mode: () => undefined,
+	counters: () => undefined,
+	activity: () => undefined,
+	warning: () => undefined,
+	info: () => undefined,
+	bottleneck: () => undefined,
+};
 
 export function createDataPlane(places: Places, look: Look, bandwidth: Bandwidth): DataPlane {
 	/** Work on a repository, under the limits of what is under way there and on the way there. */
@@ -74,6 +92,28 @@ export function createDataPlane(places: Places, look: Look, bandwidth: Bandwidth
 		});
 	}
 
+	/** The data mover of a machine that is not this one. `not-found.machine` */
+	async function sourceOf(machineId: string): Promise<SourceMachine> {
+		const source = await places.source(machineId);
+		if (source === null) throw new Error('Defect: this machine is nowhere else');
+		return source;
+	}
+
+	/** Payload goes from where the repository is to the machine that it is written on. */
+	async function giveBackThere(
+		machineId: string,
+		{ repository, pointId }: AtRepository & { readonly pointId: string },
+		what: GivenBack,
+		observer: TaskObserver,
+		options: TaskOptions,
+	): Promise<void> {
+		const repositoryPath = await places.open(repository);
+		const via = await sourceOf(machineId);
+		await under({ repository }, { place: repositoryPath, source: via }, ['read'], [observer], (shares, [limited]) =>
+			restoreThere({ via, repositoryPath, pointId, what, shares }, limited, options),
+		);
+	}
+
 	const opened = async <Input extends AtRepository>({ repository, ...input }: Input) => ({ ...input, repositoryPath: await places.open(repository) });
 
 	return {
@@ -92,11 +132,14 @@ export function createDataPlane(places: Places, look: Look, bandwidth: Bandwidth
 				return outcomes.map((outcome) => ({ ...outcome, bottleneck: named(outcome.bottleneck) }));
 			});
 		},
-		async restoreFiles(input, observer, options) {
+		async restoreFiles({ machineId, ...input }, observer, options) {
+			if (machineId !== null) return giveBackThere(machineId, input, { kind: 'files', ...chosenOf(input) }, observer, options);
 			const task = await opened(input);
 			return under(input, { place: task.repositoryPath }, ['read'], [observer], (shares, [limited]) => restoreFiles({ ...task, shares }, limited, options));
 		},
-		async restoreDisk(input, observer, options) {
+		async restoreDisk({ machineId, ...input }, observer, options) {
+			const { disk, to, format, overwrite } = input;
+			if (machineId !== null) return giveBackThere(machineId, input, { kind: 'disk', disk, to, format, overwrite }, observer, options);
 			const task = await opened(input);
 			return under(input, { place: task.repositoryPath }, ['read'], [observer], (shares, [limited]) => restoreDisk({ ...task, shares }, limited, options));
 		},
@@ -108,7 +151,14 @@ export function createDataPlane(places: Places, look: Look, bandwidth: Bandwidth
 		checkChain: ({ part = null, ...input }, observer, options) =>
 			workThere(input, ['read'], { kind: 'check', chainId: input.chainId, part }, observer, options),
 		runStep: (input, observer, options) => workThere(input, ['read', 'write'], { kind: 'step', chainId: input.chainId, step: input.step }, observer, options),
-		planRestore: async (input, options) => look.plan(await opened(input), options),
+		async planRestore({ machineId, ...input }, options) {
+			if (machineId === null) return look.plan(await opened(input), options);
+			const via = await sourceOf(machineId);
+			const { repositoryPath, pointId } = await opened(input);
+			const plan = await restoreThere({ via, repositoryPath, pointId, what: { kind: 'plan', ...chosenOf(input) } }, unheard, options);
+			if (plan === null) throw new EngineError('connection.lost', `The data mover ${via.mover.name} does not say what it would do.`);
+			return plan;
+		},
 		browse: async (input, options) => look.browse(await opened(input), options),
 		stat: async (input, options) => look.stat(await opened(input), options),
 		openDownload: async (input, options) => look.openDownload(await opened(input), options),

@@ -1,11 +1,12 @@
 import type { TLSSocket } from 'node:tls';
 import { EngineError, newId } from '../base/index.ts';
-import type { Membership, MoverFolder } from '../infra/index.ts';
-import { type BackupRun, backUp, loadWire, type ProtectWords } from '../mover/index.ts';
+import { type Membership, type MoverFolder, requireAbsolute } from '../infra/index.ts';
+import { type BackupRun, backUp, type Calls, type GiveBackWords, loadWire, type ProtectWords, type RemotePlace, type ThirdMachine } from '../mover/index.ts';
+import { type PointPlace, planRestore, restoreDisk, restoreFiles, serveStorage } from '../restore/index.ts';
 import type { Snapshots } from '../snapshot/index.ts';
 import { workHere } from './data-plane.ts';
 
-/** What a data mover does with data for its backup server: it holds repositories, and protects what lies on its machine. */
+/** What a data mover does with data for its backup server: it holds repositories, protects what lies on its machine, and writes there what is given back. */
 export interface HostedData extends AsyncDisposable {
 	/** Takes over a connection for data. */
 	accept(socket: TLSSocket, peerId: string): void;
@@ -20,11 +21,11 @@ export type HostedDataOptions = {
 };
 
 /**
- * Only the backup server that the mover belongs to gets in, into folders that it has told the mover to hold, and has this machine read. Another machine of it
- * makes the runs that were announced, and nothing else.
+ * Only the backup server that the mover belongs to gets in, into folders that it has told the mover to hold, and has this machine read and written. Another machine of it
+ * does what was announced, and nothing else.
  */
 export async function hostData({ folder, snapshots, product, now }: HostedDataOptions): Promise<HostedData> {
-	const { RepositoryHost, WireHost, passOn } = await loadWire();
+	const { RemoteStorage, RepositoryHost, WireHost, passOn } = await loadWire();
 	const clientId = newId(now);
 
 	function requireServer({ id }: { readonly id: string }, what: string): Membership {
@@ -41,29 +42,57 @@ export async function hostData({ folder, snapshots, product, now }: HostedDataOp
 		});
 	}
 
-	/** Where a run of this machine writes to, unless who asked has it. */
-	function targetOf(target: Exclude<ProtectWords['target'], { kind: 'asker' }>, membership: Membership): BackupRun['repositoryPath'] {
-		if (target.kind === 'own') return { path: requireHeld(membership, target.path), keys: target.keys };
-		const { machine, path, grant, connections } = target;
-		const { certificate, key, authority } = membership;
+	/** On a third machine, which lets this one do what was announced there. */
+	function placeOn({ machine, path, grant, connections }: ThirdMachine, { certificate, key, authority }: Membership): RemotePlace {
 		const { id: peerId, ...address } = machine;
 		return { path, grant, keys: [], mover: { ...address, peerId, certificate, key, authority }, connectionCount: connections, product, clientId };
+	}
+
+	function ownMembership(): Membership {
+		if (folder.membership === null) throw new EngineError('auth.refused', 'This data mover belongs to nobody any more.');
+		return folder.membership;
+	}
+
+	/** Where a run of this machine writes to, unless who asked has it. */
+	function targetOf(target: Exclude<ProtectWords['target'], { kind: 'asker' }>): BackupRun['repositoryPath'] {
+		const membership = ownMembership();
+		return target.kind === 'own' ? { path: requireHeld(membership, target.path), keys: target.keys } : placeOn(target, membership);
+	}
+
+	/** Where the backup files are that are given back here. */
+	function originOf(from: GiveBackWords['from'], asker: Pick<Calls, 'ask'>): PointPlace['repositoryPath'] {
+		const membership = ownMembership();
+		if (from.kind === 'own') return requireHeld(membership, from.path);
+		if (from.kind === 'other') return placeOn(from, membership);
+		return serveStorage(new RemoteStorage(asker, { place: `${from.place} on ${membership.serverName}`, randomWrite: false, knowsSpace: false }));
 	}
 
 	const repositories = new RepositoryHost({
 		admit: (peer, path) => requireHeld(requireServer(peer, 'use the repositories of'), path),
 		work: workHere,
-		source: {
-			admit: (peer) => void requireServer(peer, 'have anything read by'),
+		machine: {
+			admit: (peer) => void requireServer(peer, 'have anything read or written by'),
 			async protect({ target, run }, asker, observers, options) {
-				const membership = folder.membership;
-				if (membership === null) throw new EngineError('auth.refused', 'This data mover belongs to nobody any more.');
 				const { signal, shares } = options;
-				if (target.kind !== 'asker') return backUp({ ...run, shares, repositoryPath: targetOf(target, membership) }, observers, { signal });
+				if (target.kind !== 'asker') return backUp({ ...run, shares, repositoryPath: targetOf(target) }, observers, { signal });
 				using passing = passOn(asker);
 				return await backUp({ ...run, shares, repositoryPath: { port: passing.far } }, observers, { signal });
 			},
 			openReading: (wish, options) => snapshots.open(wish, options),
+			async giveBack({ from, found, what }, asker, observer, { signal, shares }) {
+				if (what.to !== null) requireAbsolute(what.to, 'to');
+				const task = { repositoryPath: originOf(from, asker), pointId: found.point.id, found, shares };
+				switch (what.kind) {
+					case 'plan':
+						return await planRestore({ ...task, ...what }, observer, { signal });
+					case 'files':
+						await restoreFiles({ ...task, ...what }, observer, { signal });
+						return null;
+					case 'disk':
+						await restoreDisk({ ...task, ...what }, observer, { signal });
+						return null;
+				}
+			},
 		},
 	});
 	const host = new WireHost({ product, serve: (peer, session) => repositories.serve(peer, session) });

@@ -4,6 +4,7 @@ import type { BackupFileKind } from '../contract/index.ts';
 import {
 	type ChainCipher,
 	type ChainHead,
+	type ChainLock,
 	type ChainSeal,
 	damaged,
 	encodeFileRoot,
@@ -35,20 +36,33 @@ const indexPieceBytes = 4 * 1024 * 1024;
 const leastIndexPieceBytes = 64 * 1024;
 
 /** A committed backup file: what it says of itself, and where its chunks lie. */
-export type CommittedFile = { readonly superblock: Superblock; readonly root: FileRoot; readonly seal: ChainSeal | null };
+export type CommittedFile = OpenedFile<ChainSeal>;
+type OpenedFile<Seal> = { readonly superblock: Superblock; readonly root: FileRoot; readonly seal: Seal | null };
+type Unsealed = { readonly cipher: ChainCipher };
 
 /**
  * Opens a file at its last commit; null when it was never committed.
  * If the newer superblock leads to a damaged root, the older one is tried.
  * @throws `repository.foreign`, `repository.newer-format`, `repository.locked`, `repository.damaged`, `repository.io`
  */
-export async function readCommittedFile(file: StorageFile, keys: KeyRing): Promise<CommittedFile | null> {
+export const readCommittedFile = (file: StorageFile, keys: KeyRing): Promise<CommittedFile | null> =>
+	readCommit(file, (lock) => openSeal(lock, keys, file.path));
+
+/** The same for who was given the keys of the file's chain alone, and can do nothing but read. @throws as above */
+export const readWithChainKeys = (file: StorageFile, cipher: ChainCipher | null): Promise<OpenedFile<Unsealed> | null> =>
+	readCommit(file, (lock) => {
+		if (lock === null) return null;
+		if (cipher === null) throw new EngineError('repository.locked', `${file.path} is encrypted, and the keys of its chain were not given.`);
+		return { cipher };
+	});
+
+async function readCommit<Seal extends Unsealed>(file: StorageFile, open: (lock: ChainLock | null) => Seal | null): Promise<OpenedFile<Seal> | null> {
 	const head = Buffer.alloc(firstRecordOffset);
 	const superblocks = parseSuperblocks(head.subarray(0, await file.read(head, 0)), file.path);
 	let failure: unknown = null;
 	for (const superblock of superblocks) {
 		try {
-			const seal = openSeal(superblock.lock, keys, file.path);
+			const seal = open(superblock.lock);
 			const { rootOffset: offset, rootBytes: bytes, rootCrc: crc } = superblock;
 			const buffer = await readRecord(file, { offset, bytes, crc }, seal?.cipher ?? null);
 			if (buffer.header.type !== 'root') throw damaged(file.path, superblock.rootOffset, 'there is no root record');
@@ -63,7 +77,7 @@ export async function readCommittedFile(file: StorageFile, keys: KeyRing): Promi
 }
 
 /** @throws `repository.damaged`, `repository.io` */
-export async function readIndex(file: StorageFile, committed: CommittedFile): Promise<FileIndex> {
+export async function readIndex(file: StorageFile, committed: OpenedFile<Unsealed>): Promise<FileIndex> {
 	const pieces: Uint8Array[] = [];
 	let left = committed.superblock.committedEnd;
 	for (const { offset, bytes } of committed.root.index) {

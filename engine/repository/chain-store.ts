@@ -4,6 +4,7 @@ import { EngineError, isEngineError, toErrorShape } from '../base/index.ts';
 import type { BackupFileKind, ChainMethod, ErrorShape, MachineRef, RunMode, SnapshotUse, SourceSpec } from '../contract/index.ts';
 import {
 	type ChainHead,
+	type ChainKeys,
 	type ChainMetadata,
 	type ChainSeal,
 	encodeChainMetadata,
@@ -355,8 +356,11 @@ export async function removeFile(place: RepositoryPlace, chainId: string, path: 
 	await storage.remove(path);
 }
 
-/** The chain and the files that a point needs, its own last. @throws `not-found.point`, `repository.damaged` */
-export async function findPoint(place: RepositoryPlace, pointId: string): Promise<{ point: PointManifest; files: string[]; chain: ChainRecord }> {
+/** A point, the files that it needs, its own last, and the keys of its chain; null: that is not encrypted. */
+export type FoundPoint = { readonly point: PointManifest; readonly files: readonly string[]; readonly keys: ChainKeys | null };
+
+/** @throws `not-found.point`, `repository.damaged` */
+export async function findPoint(place: RepositoryPlace, pointId: string): Promise<FoundPoint & { readonly chain: ChainRecord }> {
 	const vault = openVault(place);
 	const { storage } = vault;
 	const { chains, folders } = await readChains(vault);
@@ -365,7 +369,8 @@ export async function findPoint(place: RepositoryPlace, pointId: string): Promis
 		const point = file?.points.find(({ id }) => id === pointId);
 		if (!file || !point) continue;
 		const chain = describeChain(stored, folders.get(stored.folder) ?? []);
-		return { point, files: filesNeeded(stored, file).map(({ name }) => `${stored.folder}/${name}`), chain };
+		const needed = filesNeeded(stored, file).map(({ name }) => `${stored.folder}/${name}`);
+		return { point, files: needed, keys: stored.seal?.cipher.keys ?? null, chain };
 	}
 	throw new EngineError('not-found.point', `There is no restore point ${pointId} in ${storage.properties.place}.`, {
 		hint: 'List the points with "holdfast point list".',

@@ -3,25 +3,32 @@
  * Guarantees: every byte is verified before it is written; a file has its name only when it is whole; reading never writes.
  * Heavy work runs in threads of its own; `Look` answers the faces' small questions.
  */
-import type { CheckResult } from '../contract/index.ts';
+import type { CheckResult, RestorePlan } from '../contract/index.ts';
 import { runInThread, type TaskObserver, type TaskOptions, type TaskShares } from '../mover/index.ts';
 import type { CheckChainTask } from './check-chain.ts';
+import type { PlanRestoreTask } from './plan-restore.ts';
 import type { RestorePlace } from './reached.ts';
 import type { RestoreDiskTask } from './restore-disk.ts';
 import type { RestoreFilesTask } from './restore-files.ts';
 import type { RestoreMachineTask } from './restore-machine.ts';
+import type { RestoreThereTask } from './restore-there.ts';
 import type { RestoreTask } from './restore-thread.ts';
+import { isStoragePort } from './storage-port.ts';
 
 export type { CheckChainTask, CheckPart } from './check-chain.ts';
 export { chooseDisk } from './disk-content.ts';
 export { Look } from './look.ts';
-export type { RestorePlace } from './reached.ts';
+export type { PointPlace, RestorePlace } from './reached.ts';
 export type { RestoreDiskTask } from './restore-disk.ts';
 export type { RestoreFilesTask } from './restore-files.ts';
 export type { RestoreMachineTask } from './restore-machine.ts';
+export { serveStorage } from './storage-port.ts';
 
 const run = <Result>(task: RestoreTask, observer: TaskObserver, options: TaskOptions): Promise<Result> =>
-	runInThread(new URL('./restore-thread.ts', import.meta.url), task, [observer], options);
+	runInThread(new URL('./restore-thread.ts', import.meta.url), task, [observer], { ...options, transferList: portsIn(task) });
+
+/** A storage that another thread reads is handed over to the task. */
+const portsIn = ({ repositoryPath }: RestoreTask) => (isStoragePort(repositoryPath) ? [repositoryPath.port] : []);
 
 /** @throws `not-found.*`, `restore.target`, `repository.*` */
 export const restoreFiles = (task: RestoreFilesTask, observer: TaskObserver, options: TaskOptions): Promise<void> =>
@@ -37,6 +44,17 @@ export const restoreDisk = (task: RestoreDiskTask, observer: TaskObserver, optio
  */
 export const restoreMachine = (task: RestoreMachineTask, observer: TaskObserver, options: TaskOptions): Promise<readonly string[]> =>
 	run({ kind: 'machine', ...task }, observer, options);
+
+/** What `restoreFiles` would do. Writes nothing. @throws as it before it writes */
+export const planRestore = (task: PlanRestoreTask, observer: TaskObserver, options: TaskOptions): Promise<RestorePlan> =>
+	run({ kind: 'plan', ...task }, observer, options);
+
+/**
+ * Has another machine restore files or a disk there, or say what it would do.
+ * @throws what the restore throws there, `connection.*`, `auth.*`
+ */
+export const restoreThere = (task: RestoreThereTask, observer: TaskObserver, options: TaskOptions): Promise<RestorePlan | null> =>
+	run({ kind: 'there', ...task }, observer, options);
 
 /** Reads everything a point needs; damage is in the result, not an error. */
 export const verifyPoint = (

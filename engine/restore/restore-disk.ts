@@ -1,17 +1,13 @@
 import { openDiskTarget } from '../block/index.ts';
 import type { DiskFormat } from '../contract/index.ts';
 import type { TaskObserver, TaskShares } from '../mover/index.ts';
-import { ChainReader, findPoint, loadChain } from '../repository/index.ts';
 import { openDiskContent } from './disk-content.ts';
-import { PointView } from './point-view.ts';
 import { RestoreProgress } from './progress.ts';
-import { type RestorePlace, reach, type TaskSignal } from './reached.ts';
+import { type PointPlace, reachPoint, type TaskSignal } from './reached.ts';
 import { RestorePool } from './restore-pool.ts';
 import { countBlocks, writeDisk } from './write-disk.ts';
 
-export type RestoreDiskTask = {
-	readonly repositoryPath: RestorePlace;
-	readonly pointId: string;
+export type RestoreDiskTask = PointPlace & {
 	/** Which, where the point is one of a virtual machine. */
 	readonly disk: string | null;
 	readonly to: string;
@@ -26,11 +22,8 @@ export type RestoreDiskTask = {
  * @throws `exists.target`, `restore.target`, `not-found.disk`, `repository.damaged`; a file that was created here is removed again
  */
 export async function restoreDisk(task: RestoreDiskTask, [observer]: readonly TaskObserver[], options: TaskSignal): Promise<void> {
-	await using repository = await reach(task.repositoryPath, options);
-	const { vault, signal } = repository;
-	const { point, files } = await findPoint(vault, task.pointId);
-	const chain = await loadChain(vault, files);
-	await using view = new PointView(point, new ChainReader(chain, vault.storage));
+	await using reached = await reachPoint(task, options);
+	const { chain, view, signal } = reached;
 	const content = await openDiskContent(view, task.disk);
 	const progress = new RestoreProgress(observer as TaskObserver);
 	progress.counters.totalBytes = content.sizeBytes;
@@ -39,7 +32,7 @@ export async function restoreDisk(task: RestoreDiskTask, [observer]: readonly Ta
 
 	using target = openDiskTarget(task.to, content.sizeBytes, task);
 	try {
-		await using pool = new RestorePool(chain, repository, task.shares, (reply) => countBlocks(progress, reply));
+		await using pool = new RestorePool(chain, reached, task.shares, (reply) => countBlocks(progress, reply));
 		using _telling = progress.tellRegularly(pool);
 		await writeDisk(content, target, pool, progress, signal);
 		progress.observer.activity('syncing');

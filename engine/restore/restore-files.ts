@@ -4,18 +4,15 @@ import type { ErrorCode, OverwriteRule } from '../contract/index.ts';
 import { ByteWriter, noContent, type TreeEntry, writeExtent } from '../format/index.ts';
 import type { TaskObserver, TaskShares } from '../mover/index.ts';
 import { openPlatform } from '../platform/index.ts';
-import { ChainReader, findPoint, loadChain } from '../repository/index.ts';
 import { applyMetadata, createHardLink, createSpecial, removeExisting, targetError, temporaryName } from './file-writer.ts';
-import { PointView } from './point-view.ts';
+import type { PointView } from './point-view.ts';
 import { RestoreProgress } from './progress.ts';
 import type { FileSlice, RestoreReply, SliceFailure } from './protocol.ts';
-import { type RestorePlace, reach, type TaskSignal } from './reached.ts';
+import { type PointPlace, reachPoint, type TaskSignal } from './reached.ts';
 import { RestorePool } from './restore-pool.ts';
 import { type SelectedEntry, select } from './selection.ts';
 
-export type RestoreFilesTask = {
-	readonly repositoryPath: RestorePlace;
-	readonly pointId: string;
+export type RestoreFilesTask = PointPlace & {
 	readonly paths: readonly string[];
 	readonly to: string | null;
 	readonly overwrite: OverwriteRule;
@@ -43,14 +40,11 @@ type OpenFile = {
  * @throws `repository.damaged` at the end when files could not be restored, `restore.target` when the target as a whole cannot be written
  */
 export async function restoreFiles(task: RestoreFilesTask, [observer]: readonly TaskObserver[], options: TaskSignal): Promise<void> {
-	await using repository = await reach(task.repositoryPath, options);
-	const { vault, signal } = repository;
-	const { point, files } = await findPoint(vault, task.pointId);
-	const chain = await loadChain(vault, files);
-	await using view = new PointView(point, new ChainReader(chain, vault.storage));
+	await using reached = await reachPoint(task, options);
+	const { chain, view, signal } = reached;
 	const restore = new FileRestore(task, observer as TaskObserver, signal);
 	try {
-		await using pool = new RestorePool(chain, repository, task.shares, (reply) => restore.take(reply));
+		await using pool = new RestorePool(chain, reached, task.shares, (reply) => restore.take(reply));
 		using _telling = restore.tellRegularly(pool);
 		await restore.run(view, pool);
 	} finally {

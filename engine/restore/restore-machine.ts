@@ -3,20 +3,17 @@ import { dirname } from 'node:path';
 import { bytesFromText, displayText, EngineError, systemErrorCode } from '../base/index.ts';
 import { type DiskTarget, openDiskTarget } from '../block/index.ts';
 import type { TaskObserver, TaskShares } from '../mover/index.ts';
-import { ChainReader, findPoint, loadChain } from '../repository/index.ts';
 import { nvramFile } from '../source/index.ts';
 import { chooseDisk, type DiskContent, fileContent, machineDisks } from './disk-content.ts';
 import { readFile } from './download.ts';
 import { targetError } from './file-writer.ts';
-import { PointView } from './point-view.ts';
+import type { PointView } from './point-view.ts';
 import { RestoreProgress } from './progress.ts';
-import { type RestorePlace, reach, type TaskSignal } from './reached.ts';
+import { type PointPlace, reachPoint, type TaskSignal } from './reached.ts';
 import { RestorePool } from './restore-pool.ts';
 import { countBlocks, writeDisk } from './write-disk.ts';
 
-export type RestoreMachineTask = {
-	readonly repositoryPath: RestorePlace;
-	readonly pointId: string;
+export type RestoreMachineTask = PointPlace & {
 	/** Disks of the point, each with the image file to write, of the format qcow2. */
 	readonly disks: readonly { readonly name: string; readonly to: string }[];
 	/** Where the variables of the firmware go; null: nowhere. */
@@ -33,11 +30,8 @@ type PlannedDisk = { readonly name: string; readonly to: string; readonly conten
  * @throws `exists.target`, `restore.target`, `not-found.disk`, `repository.*`; then no file that was created here is left
  */
 export async function restoreMachine(task: RestoreMachineTask, [observer]: readonly TaskObserver[], options: TaskSignal): Promise<readonly string[]> {
-	await using repository = await reach(task.repositoryPath, options);
-	const { vault, signal } = repository;
-	const { point, files } = await findPoint(vault, task.pointId);
-	const chain = await loadChain(vault, files);
-	await using view = new PointView(point, new ChainReader(chain, vault.storage));
+	await using reached = await reachPoint(task, options);
+	const { chain, view, signal } = reached;
 	const progress = new RestoreProgress(observer as TaskObserver);
 	const disks = await planDisks(view, task.disks, signal);
 	refuseWithoutRoom(disks);
@@ -49,7 +43,7 @@ export async function restoreMachine(task: RestoreMachineTask, [observer]: reado
 	const targets: DiskTarget[] = [];
 	const created: string[] = [];
 	try {
-		await using pool = new RestorePool(chain, repository, task.shares, (reply) => countBlocks(progress, reply));
+		await using pool = new RestorePool(chain, reached, task.shares, (reply) => countBlocks(progress, reply));
 		using _telling = progress.tellRegularly(pool);
 		for (const { name, to, content } of disks) {
 			progress.observer.activity(name);

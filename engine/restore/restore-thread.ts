@@ -2,16 +2,20 @@
 import type { CheckResult } from '../contract/index.ts';
 import { serveTask, type TaskObserver, type TaskShares } from '../mover/index.ts';
 import { type CheckChainTask, checkChain } from './check-chain.ts';
+import { type PlanRestoreTask, planRestore } from './plan-restore.ts';
 import { type RestorePlace, reach, type TaskSignal } from './reached.ts';
 import { type RestoreDiskTask, restoreDisk } from './restore-disk.ts';
 import { type RestoreFilesTask, restoreFiles } from './restore-files.ts';
 import { type RestoreMachineTask, restoreMachine } from './restore-machine.ts';
+import { type RestoreThereTask, restoreThere } from './restore-there.ts';
 import { verifyPoint } from './verify.ts';
 
 export type RestoreTask =
 	| ({ readonly kind: 'files' } & RestoreFilesTask)
 	| ({ readonly kind: 'disk' } & RestoreDiskTask)
 	| ({ readonly kind: 'machine' } & RestoreMachineTask)
+	| ({ readonly kind: 'plan' } & PlanRestoreTask)
+	| ({ readonly kind: 'there' } & RestoreThereTask)
 	| { readonly kind: 'verify'; readonly repositoryPath: RestorePlace; readonly pointId: string; readonly shares?: TaskShares }
 	| ({ readonly kind: 'check'; readonly repositoryPath: RestorePlace } & Omit<CheckChainTask, 'repositoryPath'>);
 
@@ -28,6 +32,10 @@ serveTask<RestoreTask>((task, observers, options) => {
 			return restoreDisk(task, observers, options);
 		case 'machine':
 			return restoreMachine(task, observers, options);
+		case 'plan':
+			return planRestore(task, observers, options);
+		case 'there':
+			return restoreThere(task, observers, options);
 		case 'verify':
 			return verifyPoint(task, observers, options);
 		case 'check':

@@ -13,6 +13,7 @@ type Asked = { type: 'open'; path: string } | { type: 'read'; file: number; offs
 
 /** What a worker is given. */
 export type StoragePort = { readonly port: MessagePort; readonly properties: StorageProperties };
+export const isStoragePort = (place: object | string): place is StoragePort => typeof place === 'object' && 'port' in place;
 
 /** Answers a worker, until it ends. */
 export function serveStorage(storage: Storage): StoragePort {

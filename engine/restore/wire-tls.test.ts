@@ -39,7 +39,7 @@ async function hostBehindTls(t: TestContext, authority: string, { certificate, k
 			assert.equal(peer.id, 'near');
 			return path;
 		},
-		source: null,
+		machine: null,
 		work: async () => assert.fail('nothing was asked to be done here'),
 	});
 	const host = new WireHost({ product: '1.0.0', serve: (peer, session) => repositories.serve(peer, session) });

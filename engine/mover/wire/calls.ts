@@ -48,11 +48,12 @@ export const methods = {
 	rename: 25,
 	remove: 26,
 	space: 27,
+	giveBack: 28,
 } as const;
 export type Method = keyof typeof methods;
 const methodNames = new Map<number, Method>((Object.entries(methods) as [Method, number][]).map(([name, value]) => [value, name]));
 /** These may take hours. They are small, and acknowledged at once so that they do not hold up the window. */
-const longMethods: ReadonlySet<Method> = new Set(['place', 'begin', 'commit', 'work', 'sync', 'protect', 'openReading', 'endReading']);
+const longMethods: ReadonlySet<Method> = new Set(['place', 'begin', 'commit', 'work', 'sync', 'protect', 'openReading', 'endReading', 'giveBack']);
 
 /** What is said beside the method: JSON, and bytes. */
 export type Words = {

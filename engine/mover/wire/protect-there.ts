@@ -1,15 +1,14 @@
 import { EngineError, systemClock } from '../../base/index.ts';
 import type { BackupRun, ObjectOutcome, TaskObserver } from '../task.ts';
 import { noShares } from '../throttle/index.ts';
-import { type AnswerOptions, Calls, type Heard, type Method, type Words } from './calls.ts';
-import { openSession } from './client.ts';
-import { dial } from './dial.ts';
+import type { Answerer } from './calls.ts';
+import { defaultConnections } from './greeting.ts';
 import { keepPace } from './pace.ts';
-import { isRemotePlace, type RemotePlace, type SourceMachine } from './place.ts';
-import { grantAnswer, type ProtectWords, protectNews, protectOutcomes, protectWords } from './protect-words.ts';
-import { type ReachOptions, RemoteRepository } from './remote-repository.ts';
+import { isRemotePlace, type SourceMachine } from './place.ts';
+import { type ProtectWords, protectNews, protectOutcomes, protectWords } from './protect-words.ts';
+import { grantTo, reachMachine } from './reach-machine.ts';
+import type { ReachOptions } from './remote-repository.ts';
 import { relayTo } from './remote-work.ts';
-import type { Session } from './session.ts';
 import { isTargetPort } from './target-port.ts';
 import { isTargetMethod, misunderstood, TargetService } from './target-service.ts';
 import { type BeginWords, beginWords, heard, sayKeys } from './words.ts';
@@ -45,12 +44,17 @@ export async function protectThere(
 	} else if (repositoryPath.mover.peerId === via.mover.peerId) {
 		target = { said: { kind: 'own', path: repositoryPath.path, keys: sayKeys(repositoryPath.keys) }, service: null };
 	} else {
-		const grant = stack.use(await grantRun(repositoryPath, via, begin, { ...reach, signal }));
-		const { name, host, port, peerId } = repositoryPath.mover;
-		const connections = via.connectionCount ?? defaultConnections;
-		target = { said: { kind: 'other', machine: { id: peerId, name, host, port }, path: repositoryPath.path, grant: grant.name, connections }, service: null };
+		// the way there is not the way that a test knows to the source
+		const { said } = stack.use(await grantTo(via, repositoryPath, { kind: 'write', run: begin }, { clock: reach.clock, signal }));
+		target = { said: { kind: 'other', ...said }, service: null };
 	}
-	const { calls, session } = await reachSource(via, { ...reach, signal }, target.service);
+	const { service } = target;
+	const answer: Answerer = async (method, words, options) => {
+		if (service === null || !isTargetMethod(method)) throw misunderstood('something that it is not to ask');
+		return service.answer(method, words, options);
+	};
+	const connectionCount = service === null ? 1 : (via.connectionCount ?? defaultConnections);
+	const { calls, session } = await reachMachine(via, { ...reach, signal, connectionCount, answer });
 	stack.defer(() => session.end());
 	stack.use(await keepPace(calls, target.service ? { read: null, write: shares.write } : shares));
 	const { json } = await calls.ask(
@@ -62,8 +66,6 @@ export async function protectThere(
 	if (outcomes.length !== objects.length) throw misunderstood('other objects than it was told to protect');
 	return outcomes;
 }
-
-const defaultConnections = 5;
 
 function sayRun(run: BackupRun, begin: BeginWords): typeof protectWords._zod.input.run {
 	const { suspects, sessionId, exclude, sources = [], blockSizeBytes, compression, storeUnused, reason } = run;
@@ -79,56 +81,6 @@ function sayRun(run: BackupRun, begin: BeginWords): typeof protectWords._zod.inp
 		reason,
 	});
 	return said;
-}
-
-/** The session is for the run alone. After the first connection it does not end with the signal: the run there is to clean up first, and does. */
-async function reachSource(
-	{ mover, product, connectionCount }: SourceMachine,
-	{ signal, connect = dial(mover), clock }: ReachOptions,
-	service: TargetService | null,
-): Promise<{ readonly calls: Calls; readonly session: Session }> {
-	const answer = async (method: Method, words: Heard, options: AnswerOptions): Promise<Words> => {
-		if (service === null || !isTargetMethod(method)) throw misunderstood('something that it is not to ask');
-		return service.answer(method, words, options);
-	};
-	const connecting = new AbortController();
-	const giveUp = (): void => connecting.abort(signal?.reason);
-	signal?.addEventListener('abort', giveUp, { once: true });
-	if (signal?.aborted) giveUp();
-	try {
-		const calls: Calls = new Calls(() => session, answer);
-		const session: Session = await openSession({
-			connect,
-			peer: mover.name,
-			product,
-			connectionCount: service === null ? 1 : connectionCount,
-			onMessage: (message) => calls.take(message),
-			clock,
-			signal: connecting.signal,
-		});
-		session.ended.addEventListener('abort', () => calls.end(session.ended.reason), { once: true });
-		return { calls, session };
-	} finally {
-		signal?.removeEventListener('abort', giveUp);
-	}
-}
-
-/** Lets the machine that reads write one run into the repository, until it is disposed. */
-async function grantRun(
-	place: RemotePlace,
-	{ mover }: SourceMachine,
-	run: BeginWords,
-	options: ReachOptions,
-): Promise<AsyncDisposable & { readonly name: string }> {
-	// the way there is not the way that a test knows to the source
-	const repository = await RemoteRepository.reach({ ...place, connectionCount: 1 }, { signal: options.signal, clock: options.clock });
-	try {
-		const { json } = await repository.calls.ask('grant', { json: { peerId: mover.peerId, run } });
-		return { name: heard(grantAnswer, json).grant, [Symbol.asyncDispose]: () => repository[Symbol.asyncDispose]() };
-	} catch (error) {
-		await repository[Symbol.asyncDispose]();
-		throw error;
-	}
 }
 
 function relay(json: unknown, observers: readonly TaskObserver[]): void {

@@ -12,7 +12,7 @@ import {
 	taskCounters,
 	writerSpec,
 } from '../../contract/index.ts';
-import { beginWords, clientId, folderPath, grantName, keysWords, workNews } from './words.ts';
+import { beginWords, clientId, folderPath, grantName, keysWords, relativePath, workNews } from './words.ts';
 
 const count = z.number().int().nonnegative();
 const globs = z.array(z.string().min(1).max(32_768)).max(1000);
@@ -26,22 +26,25 @@ export const objectSource = z.object({
 	snapshot: snapshotUse,
 });
 
+/** A repository on a machine that is neither who asks nor who is asked, and what lets one in there. */
+export const thirdMachine = z.object({
+	machine: z.object({
+		id: z.string().min(1).max(64),
+		name: z.string().max(200),
+		host: z.string().min(1).max(253),
+		port: z.number().int().min(1).max(65_535),
+	}),
+	path: folderPath,
+	grant: grantName,
+	connections: z.number().int().min(1).max(16),
+});
+export type ThirdMachine = z.output<typeof thirdMachine>;
+
 /** Where the backup files go: to who asks, into a folder of this machine, or to a third one. */
 const target = z.discriminatedUnion('kind', [
 	z.object({ kind: z.literal('asker') }),
 	z.object({ kind: z.literal('own'), path: folderPath, keys: keysWords }),
-	z.object({
-		kind: z.literal('other'),
-		machine: z.object({
-			id: z.string().min(1).max(64),
-			name: z.string().max(200),
-			host: z.string().min(1).max(253),
-			port: z.number().int().min(1).max(65_535),
-		}),
-		path: folderPath,
-		grant: grantName,
-		connections: z.number().int().min(1).max(16),
-	}),
+	z.object({ kind: z.literal('other'), ...thirdMachine.shape }),
 ]);
 
 export const protectWords = z.object({
@@ -70,8 +73,15 @@ export const protectOutcomes = z
 	.array(z.object({ object: sourceSpec, pointId: z.string().min(1).max(16), mode: runMode, counters: taskCounters, bottleneck }))
 	.max(10_000);
 
-/** Lets another machine make one run into the repository of this session, as long as this session lives. */
-export const grantWords = z.object({ peerId: z.string().min(1).max(64), run: beginWords });
+/** Lets another machine make one run into the repository of this session, or read some files of it, as long as this session lives. */
+export const grantWords = z.object({
+	peerId: z.string().min(1).max(64),
+	may: z.discriminatedUnion('kind', [
+		z.object({ kind: z.literal('write'), run: beginWords }),
+		z.object({ kind: z.literal('read'), files: z.array(relativePath).min(1).max(100_000) }),
+	]),
+});
+export type GrantWords = z.output<typeof grantWords>;
 export const grantAnswer = z.object({ grant: grantName });
 
 export const readingWish = z.object({

@@ -1,9 +1,8 @@
 import { systemClock } from '../../base/index.ts';
-import { Calls } from './calls.ts';
-import { openSession } from './client.ts';
-import { dial } from './dial.ts';
+import type { Calls } from './calls.ts';
 import type { SourceMachine } from './place.ts';
 import { type OpenedReading, type ReadingWish, readingAnswer, readingNews } from './protect-words.ts';
+import { reachMachine } from './reach-machine.ts';
 import type { ReachOptions } from './remote-repository.ts';
 import type { Session } from './session.ts';
 import { heard } from './words.ts';
@@ -29,28 +28,14 @@ export class RemoteReading implements AsyncDisposable {
 	}
 
 	/** @throws `snapshot.*`, `connection.*`, `auth.*`, the signal's reason */
-	static async open(
-		{ mover, product, clientId }: SourceMachine,
-		wish: Omit<ReadingWish, 'clientId'>,
-		{ signal, onNote, connect = dial(mover), clock }: OpenOptions,
-	): Promise<RemoteReading> {
-		const calls: Calls = new Calls(() => session);
-		signal.throwIfAborted();
-		const session: Session = await openSession({
-			connect,
-			peer: mover.name,
-			product,
-			connectionCount: 1,
-			onMessage: (message) => calls.take(message),
-			clock,
-		});
-		session.ended.addEventListener('abort', () => calls.end(session.ended.reason), { once: true });
+	static async open(machine: SourceMachine, wish: Omit<ReadingWish, 'clientId'>, { signal, onNote, ...reach }: OpenOptions): Promise<RemoteReading> {
+		const { calls, session } = await reachMachine(machine, { ...reach, signal });
 		try {
 			const onNews = (json: unknown): void => {
 				const { message, isWarning } = heard(readingNews, json);
 				onNote(message, isWarning);
 			};
-			const { json } = await calls.ask('openReading', { json: { clientId, ...wish } }, { signal, onNews });
+			const { json } = await calls.ask('openReading', { json: { clientId: machine.clientId, ...wish } }, { signal, onNews });
 			return new RemoteReading(heard(readingAnswer, json), calls, session);
 		} catch (error) {
 			session.end();

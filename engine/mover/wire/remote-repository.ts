@@ -85,9 +85,9 @@ export class RemoteRepository implements AsyncDisposable {
 /** The port to where backup files lie, over a session. */
 export class RemoteStorage implements Storage {
 	readonly properties: StorageProperties;
-	readonly #calls: Calls;
+	readonly #calls: Pick<Calls, 'ask'>;
 
-	constructor(calls: Calls, properties: StorageProperties) {
+	constructor(calls: Pick<Calls, 'ask'>, properties: StorageProperties) {
 		this.#calls = calls;
 		this.properties = properties;
 	}
@@ -123,9 +123,9 @@ export class RemoteStorage implements Storage {
 class RemoteFile implements StorageFile {
 	readonly path: string;
 	readonly #file: number;
-	readonly #calls: Calls;
+	readonly #calls: Pick<Calls, 'ask'>;
 
-	constructor(path: string, file: number, calls: Calls) {
+	constructor(path: string, file: number, calls: Pick<Calls, 'ask'>) {
 		this.path = path;
 		this.#file = file;
 		this.#calls = calls;

@@ -35,7 +35,7 @@ test('who is not admitted gets nothing, and nobody gets out of the folder', asyn
 	const place = await openRepository(t);
 	const repositories = new RepositoryHost({
 		work: async () => assert.fail('nothing was asked to be done here'),
-		source: null,
+		machine: null,
 		admit(peer, path) {
 			assert.equal(peer.id, 'tester');
 			if (path === place.path) return path;

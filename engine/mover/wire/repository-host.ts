@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { assertNever, EngineError } from '../../base/index.ts';
-import type { RunMode } from '../../contract/index.ts';
-import { type KeyedFolder, LocalFolder, type Storage, type StorageFile } from '../../repository/index.ts';
+import type { RestorePlan, RunMode } from '../../contract/index.ts';
+import { type KeyedFolder, LocalFolder } from '../../repository/index.ts';
 import type { ObjectOutcome, ObjectSource, TaskObserver } from '../task.ts';
 import { createShare, type Share, setShare, type TaskShares } from '../throttle/index.ts';
-import { Allowance } from './allowance.ts';
 import { type AnswerOptions, Calls, type Heard, type Method, type Words } from './calls.ts';
+import { type GiveBackWords, type giveBackOutcome, giveBackWords } from './give-back-words.ts';
 import type { Peer, ServedSession } from './host.ts';
 import {
 	endReadingWords,
+	type GrantWords,
 	type grantAnswer,
 	grantWords,
 	type ProtectWords,
@@ -22,34 +23,22 @@ import {
 } from './protect-words.ts';
 import { type HostWork, observerOver } from './remote-work.ts';
 import type { Session } from './session.ts';
+import { isStorageMethod, StorageService } from './storage-service.ts';
 import { isTargetMethod, misunderstood, TargetService } from './target-service.ts';
-import {
-	type BeginWords,
-	fileWords,
-	heard,
-	openWords,
-	paceWords,
-	pathWords,
-	placeWords,
-	readWords,
-	renameWords,
-	truncateWords,
-	workWords,
-	writeWords,
-} from './words.ts';
+import { type BeginWords, heard, paceWords, placeWords, workWords } from './words.ts';
 
 export type RepositoryHostOptions = {
 	/** Whether a peer may use a folder of this machine. @returns its path as it is to be opened @throws `auth.refused`, `repository.unreachable` */
 	readonly admit: (peer: Peer, path: string) => Promise<string> | string;
 	/** What is done here by itself for who asks. `work` is checked; the outcome goes back as it is. */
 	readonly work: (work: HostWork, place: KeyedFolder, observer: TaskObserver, options: { signal: AbortSignal; shares: TaskShares }) => Promise<unknown>;
-	/** Null: nothing of this machine is protected. */
-	readonly source: HostedSource | null;
+	/** Null: nothing of this machine is protected, and nothing written to it. */
+	readonly machine: HostedMachine | null;
 };
 
-/** What is read here for who asks. */
-export interface HostedSource {
-	/** @throws `auth.refused` unless the peer may have anything of this machine read */
+/** What is read and written here for who asks. */
+export interface HostedMachine {
+	/** @throws `auth.refused` unless the peer may have anything of this machine read or written */
 	admit(peer: Peer): void;
 	/** @param asker who has the target when it is the one that asks */
 	protect(
@@ -63,6 +52,13 @@ export interface HostedSource {
 		wish: ReadingWish,
 		options: { readonly signal: AbortSignal; readonly onNote: (message: string, isWarning: boolean) => void },
 	): Promise<HeldReading>;
+	/** @param asker who has the backup files when it is the one that asks @returns of a plan, what would be done @throws `restore.*`, `repository.*` */
+	giveBack(
+		words: GiveBackWords,
+		asker: Pick<Calls, 'ask'>,
+		observer: TaskObserver,
+		options: { readonly signal: AbortSignal; readonly shares: TaskShares },
+	): Promise<RestorePlan | null>;
 }
 
 export interface HeldReading extends AsyncDisposable {
@@ -71,12 +67,14 @@ export interface HeldReading extends AsyncDisposable {
 	complete(): Promise<void>;
 }
 
-/** Another machine may make this run into this folder. */
-type Grant = { readonly owner: RepositorySession; readonly peerId: string; readonly path: string; readonly folder: KeyedFolder; readonly run: BeginWords };
-
-/** Bytes that reads of one session may take in memory until the other side has taken them. */
-const readAheadBytes = 32 * 1024 * 1024;
-const maxOpenFiles = 1000;
+/** Another machine may do this in this folder. */
+type Grant = {
+	readonly owner: RepositorySession;
+	readonly peerId: string;
+	readonly path: string;
+	readonly folder: KeyedFolder;
+	readonly may: GrantWords['may'];
+};
 
 /** Holds repositories of this machine for peers: the target side of their backup runs, and storage to read from. */
 export class RepositoryHost {
@@ -112,12 +110,9 @@ class RepositorySession implements ServedSession {
 	readonly #shares: { readonly read: Share; readonly write: Share } = { read: createShare(), write: createShare() };
 	readonly #calls: Calls;
 	readonly #inWork = new Set<Promise<unknown>>();
-	readonly #files = new Map<number, StorageFile>();
-	readonly #reads = new Allowance(readAheadBytes);
-	#nextFile = 0;
 	#clientId: string | null = null;
 	#folder: KeyedFolder | null = null;
-	#storage: Storage | null = null;
+	#storage: StorageService | null = null;
 	#target: TargetService | null = null;
 	#grant: Grant | null = null;
 	#reading: HeldReading | null = null;
@@ -156,8 +151,7 @@ class RepositorySession implements ServedSession {
 			for (const [name] of granted) grants.delete(name);
 			const users = [...sessions].filter((other) => granted.some(([, grant]) => other.#grant === grant));
 			await Promise.allSettled(users.map((other) => other.#endEarly('the backup server does not wait for the run any more')));
-			await Promise.allSettled([...this.#files.values()].map((file) => file[Symbol.asyncDispose]())); // nobody waits for them any more
-			this.#files.clear();
+			await this.#storage?.end();
 		})();
 		return this.#ending;
 	}
@@ -166,6 +160,10 @@ class RepositorySession implements ServedSession {
 		if (isTargetMethod(method)) {
 			if (!this.#target) throw misunderstood('a run before it is said where');
 			return this.#target.answer(method, words, options);
+		}
+		if (isStorageMethod(method)) {
+			if (!this.#storage) throw misunderstood('storage before it is said where');
+			return this.#storage.answer(method, words);
 		}
 		switch (method) {
 			case 'place':
@@ -186,26 +184,28 @@ class RepositorySession implements ServedSession {
 				return this.#openReading(words, options);
 			case 'endReading':
 				return this.#endReading(words);
+			case 'giveBack':
+				return this.#giveBack(words, options);
 			default:
-				return this.#answerFromStorage(method, words);
+				return assertNever(method);
 		}
 	}
 
 	async #takePlace({ json }: Heard): Promise<Words> {
 		const { path, keys, clientId, grant: name } = heard(placeWords, json);
-		if (this.#folder || this.#target) throw misunderstood('a second repository');
+		if (this.#folder || this.#target || this.#storage) throw misunderstood('a second repository');
 		const grant = name === undefined ? null : this.#shared.grants.get(name);
 		if (grant === undefined || (grant && (grant.peerId !== this.#peer.id || grant.path !== path)))
-			throw new EngineError('auth.refused', `The run into ${path} was not announced, or the backup server has given it up.`);
+			throw new EngineError('auth.refused', `What is to be done in ${path} was not announced, or the backup server has given it up.`);
 		const folder = grant ? grant.folder : { path: await this.#options.admit(this.#peer, path), keys };
 		await this.#claim(clientId);
-		this.#target = new TargetService({ folder, shares: this.#shares, only: grant?.run ?? null, onBegin: (spec) => this.#makeWay(folder, spec) });
 		this.#grant = grant;
 		const storage = new LocalFolder(folder.path);
-		if (!grant) {
-			this.#folder = folder;
-			this.#storage = storage;
-		}
+		const { may = null } = grant ?? {};
+		if (may?.kind !== 'read')
+			this.#target = new TargetService({ folder, shares: this.#shares, only: may?.run ?? null, onBegin: (spec) => this.#makeWay(folder, spec) });
+		if (may?.kind !== 'write') this.#storage = new StorageService(storage, may && new Set(may.files));
+		if (!grant) this.#folder = folder;
 		return { json: storage.properties };
 	}
 
@@ -235,29 +235,29 @@ class RepositorySession implements ServedSession {
 	}
 
 	async #giveGrant({ json }: Heard): Promise<Words> {
-		const { peerId, run } = heard(grantWords, json);
+		const { peerId, may } = heard(grantWords, json);
 		if (!this.#folder) throw misunderstood('a grant before it is said where');
 		const grant = randomBytes(16).toString('hex');
-		this.#shared.grants.set(grant, { owner: this, peerId, path: this.#folder.path, folder: this.#folder, run });
+		this.#shared.grants.set(grant, { owner: this, peerId, path: this.#folder.path, folder: this.#folder, may });
 		return { json: { grant } satisfies typeof grantAnswer._zod.input };
 	}
 
-	get #source(): HostedSource {
-		const { source } = this.#options;
-		if (source === null) throw new EngineError('connection.refused', 'Nothing of this machine is protected.');
-		source.admit(this.#peer);
-		return source;
+	get #machine(): HostedMachine {
+		const { machine } = this.#options;
+		if (machine === null) throw new EngineError('connection.refused', 'Nothing of this machine is protected, and nothing written to it.');
+		machine.admit(this.#peer);
+		return machine;
 	}
 
 	async #protect({ json }: Heard, { signal, news }: AnswerOptions): Promise<Words> {
-		const source = this.#source;
+		const machine = this.#machine;
 		const words = heard(protectWords, json);
 		await this.#claim(words.clientId);
 		const observers = words.run.objects.map((_, observer) => {
 			const tell = (told: typeof protectNews._zod.input.news): void => news({ observer, news: told } satisfies typeof protectNews._zod.input);
 			return { ...observerOver(tell), mode: (of: RunMode) => tell({ what: 'mode', of }) };
 		});
-		const outcomes: typeof protectOutcomes._zod.input = [...(await source.protect(words, this.#calls, observers, { signal, shares: this.#shares }))];
+		const outcomes: typeof protectOutcomes._zod.input = [...(await machine.protect(words, this.#calls, observers, { signal, shares: this.#shares }))];
 		return { json: outcomes };
 	}
 
@@ -274,11 +274,11 @@ class RepositorySession implements ServedSession {
 	}
 
 	async #openReading({ json }: Heard, { signal, news }: AnswerOptions): Promise<Words> {
-		const source = this.#source;
+		const machine = this.#machine;
 		const wish = heard(readingWish, json);
 		await this.#claim(wish.clientId);
 		const onNote = (message: string, isWarning: boolean): void => news({ message, isWarning } satisfies typeof readingNews._zod.input);
-		this.#reading = await source.openReading(wish, { signal, onNote });
+		this.#reading = await machine.openReading(wish, { signal, onNote });
 		return { json: readingAnswer.parse({ sources: this.#reading.sources }) };
 	}
 
@@ -288,70 +288,11 @@ class RepositorySession implements ServedSession {
 		return { json: await this.#options.work(work, this.#folder, observerOver(news), { signal, shares: this.#shares }) };
 	}
 
-	async #answerFromStorage(
-		method: 'open' | 'close' | 'size' | 'read' | 'write' | 'truncate' | 'sync' | 'list' | 'rename' | 'remove' | 'space',
-		{ json, bytes }: Heard,
-	): Promise<Words> {
-		const storage = this.#storage;
-		if (!storage) throw misunderstood('storage before it is said where');
-		switch (method) {
-			case 'open': {
-				const { path, mode } = heard(openWords, json);
-				if (this.#files.size >= maxOpenFiles) throw misunderstood('too many open files');
-				const number = this.#nextFile++;
-				this.#files.set(number, await storage.open(path, mode));
-				return { json: { file: number } };
-			}
-			case 'close': {
-				const file = this.#file(json);
-				this.#files.delete(heard(fileWords, json).file);
-				await file[Symbol.asyncDispose]();
-				return {};
-			}
-			case 'size':
-				return { json: { sizeBytes: await this.#file(json).sizeBytes() } };
-			case 'read': {
-				const { offset, bytes: wanted } = heard(readWords, json);
-				const file = this.#file(json);
-				await this.#reads.take(wanted);
-				const taken = (): void => this.#reads.give(wanted);
-				try {
-					const target = Buffer.allocUnsafeSlow(wanted);
-					return { bytes: [target.subarray(0, await file.read(target, offset))], taken };
-				} catch (error) {
-					taken();
-					throw error;
-				}
-			}
-			case 'write':
-				await this.#file(json).write(bytes, heard(writeWords, json).offset);
-				return {};
-			case 'truncate':
-				await this.#file(json).truncate(heard(truncateWords, json).sizeBytes);
-				return {};
-			case 'sync':
-				await this.#file(json).sync();
-				return {};
-			case 'list':
-				return { json: { entries: await storage.list(heard(pathWords, json).path) } };
-			case 'rename': {
-				const { from, to, replace } = heard(renameWords, json);
-				await storage.rename(from, to, { replace });
-				return {};
-			}
-			case 'remove':
-				await storage.remove(heard(pathWords, json).path);
-				return {};
-			case 'space':
-				return { json: await storage.space() };
-			default:
-				return assertNever(method);
-		}
-	}
-
-	#file(json: unknown): StorageFile {
-		const file = this.#files.get(heard(fileWords, json).file);
-		if (!file) throw misunderstood('a file that is not open');
-		return file;
+	async #giveBack({ json }: Heard, { signal, news }: AnswerOptions): Promise<Words> {
+		const machine = this.#machine;
+		const words = heard(giveBackWords, json);
+		await this.#claim(words.clientId);
+		const plan = await machine.giveBack(words, this.#calls, observerOver(news), { signal, shares: this.#shares });
+		return { json: { plan } satisfies typeof giveBackOutcome._zod.input };
 	}
 }

@@ -146,6 +146,6 @@ export async function hostOn(t: TestContext, options: Omit<HostOptions, 'product
 
 /** A host of repositories that lets everybody into every folder. */
 export const hostRepositories = (t: TestContext, clock?: Clock): Promise<{ host: WireHost; port: number }> => {
-	const repositories = new RepositoryHost({ admit: (_, path) => path, work: async () => assert.fail('nothing was asked to be done here'), source: null });
+	const repositories = new RepositoryHost({ admit: (_, path) => path, work: async () => assert.fail('nothing was asked to be done here'), machine: null });
 	return hostOn(t, { serve: (peer, session) => repositories.serve(peer, session), clock });
 };

@@ -20,7 +20,7 @@ const base64 = z.base64().transform((text) => new Uint8Array(Buffer.from(text, '
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
 const count = z.number().int().nonnegative();
 /** Relative, inside the repository; its own names need no more. */
-const relativePath = z
+export const relativePath = z
 	.string()
 	.max(4096)
 	.refine((path) => !path.includes('\0') && !path.startsWith('/') && !path.split(/[/\\]/).includes('..'), 'a path must stay within the repository');
@@ -67,7 +67,7 @@ export const beginWords = z.object({
 });
 export type BeginWords = z.output<typeof beginWords>;
 
-const chainKeysWords = z.object({ names: base64, payloads: base64, headers: base64 });
+export const chainKeysWords = z.object({ names: base64, payloads: base64, headers: base64 });
 export const sayChainKeys = ({ names, payloads, headers }: ChainKeys): z.input<typeof chainKeysWords> => ({
 	names: text(names),
 	payloads: text(payloads),

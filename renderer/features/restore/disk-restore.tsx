@@ -6,7 +6,7 @@ import type { DiskFormat, PlaceEntry, Point } from '../../../engine/contract/ind
 import { navigate } from '../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../client.ts';
 import { ErrorPanel, formatBytes, formatDateTime, Section } from '../../ui/index.ts';
-import { PlacePicker } from '../places/index.ts';
+import { MachineSelect, PlacePicker } from '../places/index.ts';
 import classes from './disk-restore.module.css';
 import { baseName, displayPath, parentPath } from './path-text.ts';
 import { objectPath } from './restore-places.ts';
@@ -53,6 +53,7 @@ type RestoredDisk = {
 /** A disk goes back to a new file, over a file, or onto a device. What is there is looked up first, so that the loss can be named. */
 function Fields({ point, disk }: { readonly point: Point; readonly disk: RestoredDisk }): ReactNode {
 	const trpc = useTRPC();
+	const [machineId, setMachineId] = useState<string | null>(point.machine?.id ?? null);
 	const [target, setTarget] = useState('');
 	/** Null: as the name says. */
 	const [chosenFormat, setFormat] = useState<DiskFormat | null>(null);
@@ -62,8 +63,8 @@ function Fields({ point, disk }: { readonly point: Point; readonly disk: Restore
 	const [settled] = useDebouncedValue(target.trim(), 300);
 
 	const isAbsolute = /^(\/|[A-Za-z]:[\\/]|\\\\)/.test(settled);
-	const folder = useQuery(trpc.places.list.queryOptions({ path: parentPath(settled) }, { enabled: isAbsolute, staleTime: 5000 }));
-	const devices = useQuery(trpc.places.list.queryOptions({ path: null }, { staleTime: 30_000 }));
+	const folder = usePlaces(machineId, parentPath(settled), { enabled: isAbsolute, staleTime: 5000 });
+	const devices = usePlaces(machineId, null, { enabled: true, staleTime: 30_000 });
 	const existing: PlaceEntry | undefined = isAbsolute
 		? [...(devices.data?.entries ?? []), ...(folder.data?.entries ?? [])].find((entry) => entry.path === settled)
 		: undefined;
@@ -86,6 +87,12 @@ function Fields({ point, disk }: { readonly point: Point; readonly disk: Restore
 							: null;
 	const isConfirmed = existing === undefined || (isSure && typedName.trim() === name);
 	const start = useMutation(trpc.restore.disk.mutationOptions({ onSuccess: ({ sessionId }) => navigate(`/sessions/${encodeURIComponent(sessionId)}`) }));
+	const change = (next: string): void => {
+		setTarget(next);
+		setSure(false);
+		setTypedName('');
+		start.reset();
+	};
 	const failure = start.error ? errorShapeOf(start.error) : null;
 	const isReady = point.restorable && settled !== '' && problem === null && !isChecking && isConfirmed;
 
@@ -95,7 +102,8 @@ function Fields({ point, disk }: { readonly point: Point; readonly disk: Restore
 			<form
 				onSubmit={(event) => {
 					event.preventDefault();
-					if (isReady) start.mutate({ point: point.id, disk: disk.name, to: settled, format, overwrite: existing !== undefined });
+					if (isReady)
+						start.mutate({ point: point.id, disk: disk.name, machineId: machineId ?? undefined, to: settled, format, overwrite: existing !== undefined });
 				}}
 			>
 				<p className={classes.what}>
@@ -103,17 +111,21 @@ function Fields({ point, disk }: { readonly point: Point; readonly disk: Restore
 					target is a file.
 				</p>
 				<Group gap={6} align="flex-end" wrap="nowrap">
+					<MachineSelect
+						className={classes.machine ?? ''}
+						aria-label="Machine to restore on"
+						machineId={machineId}
+						onMachine={(next) => {
+							setMachineId(next);
+							change(''); // it was a place of the other machine
+						}}
+					/>
 					<TextInput
 						className={classes.grow ?? ''}
-						label="Target file or device on the server"
+						label="Target file or device"
 						placeholder="/var/lib/images/restored.raw"
 						value={target}
-						onChange={(event) => {
-							setTarget(event.currentTarget.value);
-							setSure(false);
-							setTypedName('');
-							start.reset();
-						}}
+						onChange={(event) => change(event.currentTarget.value)}
 						error={problem !== null}
 					/>
 					<Button variant="default" onClick={() => setPicking(true)}>
@@ -179,20 +191,27 @@ function Fields({ point, disk }: { readonly point: Point; readonly disk: Restore
 				opened={isPicking}
 				title="Restore the disk to which place?"
 				mode="file"
+				machineId={machineId}
 				initialPath={settled ? parentPath(settled) : null}
 				onChoose={(path, entry) => {
 					const isPlaceForFile = entry === null || entry.type === 'folder' || entry.type === 'volume';
-					setTarget(
+					change(
 						isPlaceForFile
 							? `${path === '/' ? '' : path}/${disk.suggestion.replace(/\.(qcow2|img|raw|vmdk|vhdx?)$/i, '')}-restored.${chosenFormat ?? 'raw'}`
 							: path,
 					);
-					setSure(false);
-					setTypedName('');
 					setPicking(false);
 				}}
 				onClose={() => setPicking(false)}
 			/>
 		</>
 	);
+}
+
+/** What lies in a folder of the server, or of a managed machine; null: its volumes and devices. */
+function usePlaces(machineId: string | null, path: string | null, { enabled, staleTime }: { readonly enabled: boolean; readonly staleTime: number }) {
+	const trpc = useTRPC();
+	const here = useQuery(trpc.places.list.queryOptions({ path }, { enabled: enabled && machineId === null, staleTime }));
+	const there = useQuery(trpc.machines.places.queryOptions({ id: machineId ?? '', path }, { enabled: enabled && machineId !== null, staleTime }));
+	return machineId === null ? here : there;
 }

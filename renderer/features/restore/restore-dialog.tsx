@@ -6,7 +6,7 @@ import type { OverwriteRule, Point, RestorePlan } from '../../../engine/contract
 import { navigate } from '../../app/router.tsx';
 import { download, errorShapeOf, useTRPC } from '../../client.ts';
 import { ErrorPanel, type Failure, formatBytes, formatDateTime, formatNumber, plural } from '../../ui/index.ts';
-import { PlacePicker } from '../places/index.ts';
+import { MachineSelect, PlacePicker } from '../places/index.ts';
 import type { Picked } from './basket.ts';
 import { displayPath } from './path-text.ts';
 import classes from './restore-dialog.module.css';
@@ -37,7 +37,8 @@ export function RestoreDialog({
 
 function Body({ point, items, onClose }: { readonly point: Point; readonly items: readonly Picked[]; readonly onClose: () => void }): ReactNode {
 	const trpc = useTRPC();
-	const [destination, setDestination] = useState<Destination>(point.machine ? 'folder' : 'original');
+	const [destination, setDestination] = useState<Destination>('original');
+	const [chosenMachine, setChosenMachine] = useState<string | null>(point.machine?.id ?? null);
 	const [folder, setFolder] = useState('');
 	const [overwrite, setOverwrite] = useState<OverwriteRule>('never');
 	const [isPicking, setPicking] = useState(false);
@@ -47,7 +48,9 @@ function Body({ point, items, onClose }: { readonly point: Point; readonly items
 	const paths = items.map((item) => item.path);
 	const to = destination === 'folder' ? settledFolder : null;
 	const canPlan = destination === 'original' || (destination === 'folder' && settledFolder !== '');
-	const plan = useQuery(trpc.restore.plan.queryOptions({ point: point.id, paths, to, overwrite }, { enabled: canPlan, staleTime: 0, gcTime: 0 }));
+	const machineId = destination === 'original' ? point.machine?.id : (chosenMachine ?? undefined);
+	const asked = { point: point.id, paths, machineId, to, overwrite };
+	const plan = useQuery(trpc.restore.plan.queryOptions(asked, { enabled: canPlan, staleTime: 0, gcTime: 0 }));
 	const start = useMutation(trpc.restore.files.mutationOptions({ onSuccess: ({ sessionId }) => navigate(`/sessions/${encodeURIComponent(sessionId)}`) }));
 	const save = useMutation({ mutationFn: () => download({ point: point.id, paths }), onSuccess: onClose });
 
@@ -68,7 +71,7 @@ function Body({ point, items, onClose }: { readonly point: Point; readonly items
 				event.preventDefault();
 				if (!isReady) return;
 				if (destination === 'download') save.mutate();
-				else start.mutate({ point: point.id, paths, to, overwrite });
+				else start.mutate(asked);
 			}}
 		>
 			<Radio.Group label="Where to" value={destination} onChange={(value) => setDestination(value as Destination)}>
@@ -76,16 +79,20 @@ function Body({ point, items, onClose }: { readonly point: Point; readonly items
 					<Radio
 						value="original"
 						label="Where it was"
-						disabled={point.machine !== undefined}
-						description={
-							point.machine
-								? `${displayPath(objectPath(point.object))} on ${point.machine.name}: restores are written on the server only.`
-								: displayPath(objectPath(point.object))
-						}
+						description={`${displayPath(objectPath(point.object))}${point.machine ? ` on ${point.machine.name}` : ''}`}
 					/>
-					<Radio value="folder" label="Another folder on the server" />
+					<Radio value="folder" label="Another folder" />
 					{destination === 'folder' ? (
 						<Group gap={6} ml={26} align="flex-start" wrap="nowrap">
+							<MachineSelect
+								className={classes.machine ?? ''}
+								aria-label="Machine to restore on"
+								machineId={chosenMachine}
+								onMachine={(next) => {
+									setChosenMachine(next);
+									setFolder(''); // it was a folder of the other machine
+								}}
+							/>
 							<TextInput
 								className={classes.grow ?? ''}
 								aria-label="Folder"
@@ -132,9 +139,7 @@ function Body({ point, items, onClose }: { readonly point: Point; readonly items
 				</section>
 			)}
 			{isTooLong ? (
-				<p className={classes.warning}>
-					These are too many single items for one download. Select the folders that they lie in, or restore to a folder on the server.
-				</p>
+				<p className={classes.warning}>These are too many single items for one download. Select the folders that they lie in, or restore to a folder.</p>
 			) : null}
 			{needsName ? (
 				<TextInput
@@ -162,6 +167,7 @@ function Body({ point, items, onClose }: { readonly point: Point; readonly items
 				opened={isPicking}
 				title="Restore into which folder?"
 				mode="folder"
+				machineId={chosenMachine}
 				initialPath={folder.trim() || null}
 				onChoose={(path) => {
 					setFolder(path);

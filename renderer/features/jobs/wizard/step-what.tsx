@@ -1,4 +1,4 @@
-import { ActionIcon, Button, SegmentedControl, Select, TagsInput, TextInput } from '@mantine/core';
+import { ActionIcon, Button, SegmentedControl, TagsInput, TextInput } from '@mantine/core';
 import { IconArrowUp, IconDeviceSdCard, IconDisc, IconFile, IconFolder, IconFolderOpen, IconServer, IconX } from '@tabler/icons-react';
 import { keepPreviousData, useQueries, useQuery } from '@tanstack/react-query';
 import { type ReactNode, useMemo, useState } from 'react';
@@ -6,6 +6,7 @@ import type { JobSettings, PlaceEntry } from '../../../../engine/contract/index.
 import { Loaded } from '../../../app/loaded.tsx';
 import { errorShapeOf, useTRPC } from '../../../client.ts';
 import { Bytes, EmptyState, ErrorPanel, formatBytes, formatNumber, type TableColumn, TimeAgo, VirtualTable } from '../../../ui/index.ts';
+import { MachineSelect } from '../../places/index.ts';
 import type { StepProps } from './job-wizard.tsx';
 import { MachineBrowser } from './machine-browser.tsx';
 import classes from './wizard.module.css';
@@ -141,31 +142,6 @@ type BrowserProps = {
 	readonly onRemove: (keys: ReadonlySet<string>) => void;
 };
 
-/** Stands for the machine of the server, which has no id. */
-const theServer = 'server';
-
-/** On which machine the sources lie; shown where there is a choice. */
-function MachineChoice({ machineId, machineError, onMachine }: Pick<BrowserProps, 'machineId' | 'machineError' | 'onMachine'>): ReactNode {
-	const machines = useQuery(useTRPC().machines.list.queryOptions());
-	const names = (machines.data ?? []).map(({ id, settings, state }) => ({
-		value: id,
-		label: state === 'online' ? settings.name : `${settings.name} (offline)`,
-	}));
-	if (names.length === 0 && machineId === null) return null;
-	const isKnown = machineId === null || names.some(({ value }) => value === machineId);
-	return (
-		<Select
-			className={classes.machine ?? ''}
-			aria-label="Machine that the sources lie on"
-			data={[{ value: theServer, label: 'This server' }, ...names, ...(isKnown ? [] : [{ value: machineId, label: 'A machine that is not known any more' }])]}
-			value={machineId ?? theServer}
-			onChange={(value) => value !== null && onMachine(value === theServer ? null : value)}
-			allowDeselect={false}
-			error={machineError}
-		/>
-	);
-}
-
 function Browser({ machineId, machineError, onMachine, path, onPath, chosen, onAdd, onRemove }: BrowserProps): ReactNode {
 	const trpc = useTRPC();
 	// The folder before stays in view until the next one is there.
@@ -201,7 +177,13 @@ function Browser({ machineId, machineError, onMachine, path, onPath, chosen, onA
 	const named = (typed ?? path ?? '').trim();
 	return (
 		<>
-			<MachineChoice machineId={machineId} machineError={machineError} onMachine={onMachine} />
+			<MachineSelect
+				className={classes.machine ?? ''}
+				aria-label="Machine that the sources lie on"
+				machineId={machineId}
+				onMachine={onMachine}
+				error={machineError}
+			/>
 			<div className={classes.pathBar}>
 				<ActionIcon variant="default" size={30} disabled={path === null} onClick={() => open(places.data?.parent ?? null)} aria-label="To the folder above">
 					<IconArrowUp size={16} />
