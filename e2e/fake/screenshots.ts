@@ -254,7 +254,7 @@ const shots: readonly Shot[] = [
 				.click();
 			const dialog = page.getByRole('dialog');
 			await dialog.getByLabel('Another folder').check();
-			await dialog.getByLabel('Machine to restore on').click();
+			await dialog.getByLabel('Machine to restore on').first().click();
 			await page.getByRole('option', { name: 'Vault' }).click();
 			await dialog.getByLabel('Folder', { exact: true }).fill('/srv/back');
 			await dialog.getByText('would be written').waitFor();
@@ -264,7 +264,7 @@ const shots: readonly Shot[] = [
 		name: 'point-disk-on-machine',
 		place: '/restore?object=disk%3A%2Fvar%2Flib%2Flibvirt%2Fimages%2Fweb01.qcow2',
 		act: async (page) => {
-			await page.getByLabel('Machine to restore on').click();
+			await page.getByLabel('Machine to restore on').first().click();
 			await page.getByRole('option', { name: 'Vault' }).click();
 			await page.getByLabel('Target file or device').fill('/srv/lab-restored.raw');
 			await page.getByText('A new file in').waitFor();
