@@ -27,14 +27,14 @@ import { measure } from './measure.ts';
 import { median } from './report.ts';
 import type { Workload } from './workloads.ts';
 
-/** One measured step: what it moved, and how long it took. */
-type StepSample = { readonly seconds: number; readonly processorSeconds: number; readonly movedBytes: Readonly<Partial<Record<StepPart, number>>> };
+/** What was moved, and how long it took. */
+type Movement = Timing & { readonly movedBytes: number };
+/** One measured step, and what followed to keep the full tidy: that has a commit of its own. */
+type StepSample = Movement & { readonly tidy: Movement | null };
 type CopySample = { readonly cpSeconds: number; readonly cpProcessorSeconds: number; readonly loopSeconds: number; readonly loopProcessorSeconds: number };
 export type ChainStepResult = {
-	readonly step: 'merge' | 'synthetic full' | 'reverse' | 'compact';
+	readonly step: 'merge' | 'large merge' | 'tidy' | 'synthetic full' | 'reverse' | 'compact';
 	readonly movedBytes: number;
-	/** Of these, what was moved to keep the full tidy. */
-	readonly tidyBytes: number;
 	readonly seconds: number;
 	/** Of all threads, the kernel's share included: what a busy machine changes least. */
 	readonly processorSeconds: number;
@@ -61,6 +61,8 @@ export type RoomResult = {
 export type ChainsResult = { readonly subject: string; readonly description: string; readonly steps: readonly ChainStepResult[]; readonly room: RoomResult };
 
 const retained = 7;
+/** Of 3 % each: an increment that is large enough to measure how fast it is moved, and not what a commit costs. */
+const changesOfLarge = 8;
 const job = { id: 'benchjob', name: 'bench' };
 
 export type ChainsSettings = { readonly scratch: string; readonly runs: number; readonly encrypt: boolean; readonly days: number };
@@ -107,9 +109,22 @@ export class ChainsBench {
 		}
 		const merges: StepSample[] = [];
 		for (let run = 0; run < this.#runs; run++) merges.push(await this.#step(repositories['forever-forward'], { kind: 'merge', count: 1 }));
+		const large: StepSample[] = [];
+		for (let run = 0; run < this.#runs; run++) {
+			for (let i = 0; i < changesOfLarge; i++) workload.change();
+			await backUp('forever-forward');
+			large.push(await this.#step(repositories['forever-forward'], { kind: 'merge', count: 1 }));
+		}
 		const synthetic: StepSample[] = [];
 		for (let run = 0; run < this.#runs; run++) synthetic.push(await backUp('forward', 'synthetic'));
-		const steps = [await this.#compared('merge', merges), await this.#compared('reverse', reverse), await this.#compared('synthetic full', synthetic)];
+		const tidied = large.map(({ tidy }) => tidy).filter((tidy) => tidy !== null);
+		const steps = [
+			await this.#compared('merge', merges),
+			await this.#compared('large merge', large),
+			...(tidied.length > 0 ? [await this.#compared('tidy', tidied)] : []),
+			await this.#compared('reverse', reverse),
+			await this.#compared('synthetic full', synthetic),
+		];
 		for (const method of ['forward', 'reverse'] as const) rmSync(folderPath(repositories[method]), { recursive: true });
 		const room = await this.#age(workload, repositories['forever-forward'], object);
 		const compactions: StepSample[] = [];
@@ -159,40 +174,37 @@ export class ChainsBench {
 			renewAfterPoints: null,
 			keyId: this.#key?.id ?? null,
 		};
-		const counter = new PartCounter();
-		let measured = (): Timing => ({ seconds: 0, processorSeconds: 0 });
+		let clock: StepClock | undefined;
 		const observer: TaskObserver = {
 			counters: () => undefined,
 			activity(text) {
-				if (text === 'committing') measured = settle(fullIn(repositoryPath));
+				if (text === 'committing') clock = new StepClock(settle(fullIn(repositoryPath)));
 			},
 			warning: ({ message }) => console.error(message),
 			mode: () => undefined,
 			info: () => undefined,
 			bottleneck: () => undefined,
-			step: (step) => counter.take(step),
+			step: (step) => clock?.take(step),
 		};
 		await runBackup(run, [observer], { signal: this.#signal });
-		return { ...measured(), movedBytes: counter.bytes };
+		if (!clock) throw new Error('A run has committed nothing.');
+		return clock.sample();
 	}
 
 	async #step(repositoryPath: RepositoryFolder, step: ChainStep): Promise<StepSample> {
 		const chainId = (await listChains(repositoryPath)).chains.at(-1)?.id ?? '';
-		const counter = new PartCounter();
-		const measured = settle(fullIn(repositoryPath));
-		await runChainStep(repositoryPath, chainId, step, { signal: this.#signal, progress: new StepMeter((state) => counter.take(state)) });
-		return { ...measured(), movedBytes: counter.bytes };
+		const clock = new StepClock(settle(fullIn(repositoryPath)));
+		await runChainStep(repositoryPath, chainId, step, { signal: this.#signal, progress: new StepMeter((state) => clock.take(state)) });
+		return clock.sample();
 	}
 
-	async #compared(step: ChainStepResult['step'], samples: readonly StepSample[]): Promise<ChainStepResult> {
-		const written = samples.map(({ movedBytes: { verify: _, ...moved } }) => Object.values(moved).reduce((sum, bytes) => sum + bytes, 0));
-		const movedBytes = Math.round(median(written));
+	async #compared(step: ChainStepResult['step'], samples: readonly Movement[]): Promise<ChainStepResult> {
+		const movedBytes = Math.round(median(samples.map((sample) => sample.movedBytes)));
 		const copies: CopySample[] = [];
 		for (let run = 0; run < Math.max(3, this.#runs); run++) copies.push(await this.#copy(movedBytes));
 		const result = {
 			step,
 			movedBytes,
-			tidyBytes: median(samples.map(({ movedBytes: { tidy = 0 } }) => tidy)),
 			seconds: median(samples.map(({ seconds }) => seconds)),
 			processorSeconds: median(samples.map(({ processorSeconds }) => processorSeconds)),
 			cpSeconds: median(copies.map(({ cpSeconds }) => cpSeconds)),
@@ -237,13 +249,14 @@ export class ChainsBench {
 			const [chain] = (await listChains(repositoryPath)).chains;
 			const count = (chain?.files.length ?? 0) - retained;
 			if (count <= 0) continue;
-			const { movedBytes } = await this.#step(repositoryPath, { kind: 'merge', count });
+			const { movedBytes, tidy } = await this.#step(repositoryPath, { kind: 'merge', count });
+			const tidiedBytes = tidy?.movedBytes ?? 0;
 			last = await measureRoom(repositoryPath);
-			mergedBytes += movedBytes.merge ?? 0;
-			rewrittenBytes += movedBytes.tidy ?? 0;
+			mergedBytes += movedBytes;
+			rewrittenBytes += tidiedBytes;
 			fullBytes += last.fullBytes;
 			worst = Math.max(worst, last.overhead);
-			console.log(`day ${day}: overhead ${last.overhead.toFixed(4)}, merged ${movedBytes.merge ?? 0}, rewritten ${movedBytes.tidy ?? 0}`);
+			console.log(`day ${day}: overhead ${last.overhead.toFixed(4)}, merged ${movedBytes}, rewritten ${tidiedBytes}`);
 		}
 		if (last === undefined) throw new Error('There was no merge.');
 		const { fileBytes, liveBytes, incrementBytes, overhead } = last;
@@ -252,14 +265,32 @@ export class ChainsBench {
 	}
 }
 
-/** What each part of a step has moved. */
-class PartCounter {
-	readonly bytes: Partial<Record<StepPart, number>> = {};
+/** What a step moves from now on, and how long that takes. */
+class StepClock {
+	readonly #measured: () => Timing;
+	readonly #bytes: Partial<Record<StepPart, number>> = {};
 	#last = 0;
+	/** When tidying began. */
+	#own: Timing | null = null;
+
+	constructor(measured: () => Timing) {
+		this.#measured = measured;
+	}
 
 	take({ part, movedBytes }: SessionStep): void {
-		this.bytes[part] = (this.bytes[part] ?? 0) + movedBytes - this.#last;
+		if (part === 'tidy') this.#own ??= this.#measured();
+		this.#bytes[part] = (this.#bytes[part] ?? 0) + movedBytes - this.#last;
 		this.#last = movedBytes;
+	}
+
+	sample(): StepSample {
+		const all = this.#measured();
+		const { tidy: tidiedBytes = 0, verify: _, ...moved } = this.#bytes;
+		const movedBytes = Object.values(moved).reduce((sum, bytes) => sum + bytes, 0);
+		if (this.#own === null) return { ...all, movedBytes, tidy: null };
+		const { seconds, processorSeconds } = this.#own;
+		const tidy = { seconds: all.seconds - seconds, processorSeconds: all.processorSeconds - processorSeconds, movedBytes: tidiedBytes };
+		return { seconds, processorSeconds, movedBytes, tidy };
 	}
 }
 

@@ -95,22 +95,19 @@ function tableOf(series: readonly Series[]): string[][] {
 const perSecond = (bytes: number, time: number): string => `${Math.round(bytes / (1 << 20) / time)} MiB/s`;
 
 function stepTable(steps: ChainsResult['steps']): string[][] {
-	const rows = steps.map(
-		({ step, movedBytes, tidyBytes, seconds: time, processorSeconds, cpSeconds, cpProcessorSeconds, loopSeconds, loopProcessorSeconds }) => [
-			step,
-			mebibytes(movedBytes),
-			mebibytes(tidyBytes),
-			`${seconds(time)} s`,
-			perSecond(movedBytes, time),
-			perSecond(movedBytes, cpSeconds),
-			ratio(cpSeconds / time),
-			ratio(cpProcessorSeconds / processorSeconds),
-			perSecond(movedBytes, loopSeconds),
-			ratio(loopSeconds / time),
-			ratio(loopProcessorSeconds / processorSeconds),
-		],
-	);
-	return [['', 'moved', 'of it tidying', 'time', 'speed', 'cp, fsync', '×', '× in processor time', 'read, write, fsync', '×', '× in processor time'], ...rows];
+	const rows = steps.map(({ step, movedBytes, seconds: time, processorSeconds, cpSeconds, cpProcessorSeconds, loopSeconds, loopProcessorSeconds }) => [
+		step,
+		mebibytes(movedBytes),
+		`${seconds(time)} s`,
+		perSecond(movedBytes, time),
+		perSecond(movedBytes, cpSeconds),
+		ratio(cpSeconds / time),
+		ratio(cpProcessorSeconds / processorSeconds),
+		perSecond(movedBytes, loopSeconds),
+		ratio(loopSeconds / time),
+		ratio(loopProcessorSeconds / processorSeconds),
+	]);
+	return [['', 'moved', 'time', 'speed', 'cp, fsync', '×', '× in processor time', 'read, write, fsync', '×', '× in processor time'], ...rows];
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;

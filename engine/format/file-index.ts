@@ -222,19 +222,28 @@ export class IndexBuilder {
 		this.recordCount++;
 	}
 
-	/** Takes over what another index names, as far as it is wanted; records without a wanted chunk are left out. */
+	/** Takes over what another index names, as far as it is wanted; records without a wanted chunk are left out. Copies bytes: an object for each chunk would cost more. */
 	addFrom(index: FileIndex, isWanted: (hash: Uint8Array) => boolean): void {
-		const chunks = new Map<number, PlacedChunk[]>();
-		for (const chunk of index.chunks()) {
-			if (!isWanted(chunk.hash)) continue;
-			const list = chunks.get(chunk.recordNumber);
-			if (list) list.push(chunk);
-			else chunks.set(chunk.recordNumber, [chunk]);
-		}
-		let number = 0;
-		for (const record of index.records()) {
-			const wanted = chunks.get(number++);
-			if (wanted) this.add(record, wanted);
+		const from = new Uint8Array(index.buffer);
+		const chunksAt = headBytes + index.recordCount * recordBytes;
+		this.#records = grown(this.#records, (this.recordCount + index.recordCount) * recordBytes);
+		this.#chunks = grown(this.#chunks, (this.chunkCount + index.chunkCount) * chunkBytes);
+		const chunkView = new DataView(this.#chunks.buffer);
+		const { positions, starts } = index.positionsByRecord();
+		for (let record = 0; record < index.recordCount; record++) {
+			const before = this.chunkCount;
+			for (let i = starts[record] as number; i < (starts[record + 1] as number); i++) {
+				const at = chunksAt + (positions[i] as number) * chunkBytes;
+				if (!isWanted(from.subarray(at, at + hashBytes))) continue;
+				const to = this.chunkCount * chunkBytes;
+				this.#chunks.set(from.subarray(at, at + chunkBytes), to);
+				chunkView.setUint32(to + hashBytes, this.recordCount, true);
+				this.chunkCount++;
+			}
+			if (this.chunkCount === before) continue;
+			const at = headBytes + record * recordBytes;
+			this.#records.set(from.subarray(at, at + recordBytes), this.recordCount * recordBytes);
+			this.recordCount++;
 		}
 	}
 
