@@ -1,14 +1,14 @@
 /** A real guest with its agent, protected while it writes. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { silentLog } from './base/index.ts';
 import { requireTool } from './base/testing.ts';
-import { isFinal, jobSettings, repositorySettings, type Session } from './contract/index.ts';
+import { isFinal, jobSettings, repositorySettings, restoreVmInput, type Session } from './contract/index.ts';
 import { openEngine } from './engine.ts';
 import { afterwards, isRootOnLinux } from './platform/testbed.ts';
 import { LibvirtHost } from './source/vm/testing/libvirt-host.ts';
@@ -25,13 +25,15 @@ test('QUIESCE-01 QUIESCE-03 QUIESCE-04: the agent of a real guest holds its file
 	await using host = await LibvirtHost.start();
 	const place = mkdtempSync(join(tmpdir(), 'holdfast-guest-'));
 	afterwards(t, () => rmSync(place, { recursive: true, force: true }));
-	await defineGuest(host, 'guest', buildGuest(host.folder, parts));
+	const guest = buildGuest(host.folder, parts);
+	await defineGuest(host, 'guest', guest);
 	await host.virsh('start', 'guest');
 	await awaitAgent(host, 'guest');
-	const written = (): number => Number(/number (\d+)\s*$/.exec(readFileSync(join(host.folder, 'guest.log'), 'utf8'))?.[1] ?? 0);
-	const writesOn = async (): Promise<void> => {
-		const before = written();
-		while (written() <= before) await sleep(50);
+	const logOf = (name: string): string => readFileSync(join(host.folder, `${name}.log`), 'utf8');
+	const written = (name: string): number => Number(/number (\d+)\s*$/.exec(logOf(name))?.[1] ?? 0);
+	const writesOn = async (name = 'guest'): Promise<void> => {
+		const before = written(name);
+		while (written(name) <= before) await sleep(50);
 	};
 	await writesOn();
 
@@ -73,4 +75,47 @@ test('QUIESCE-01 QUIESCE-03 QUIESCE-04: the agent of a real guest holds its file
 		['file-system the guest agent of Lab/guest'],
 	);
 	assert.equal(points.filter(({ mode }) => mode.actual === 'increment').length, 2);
+
+	await host.virsh('destroy', 'guest');
+	await t.test('QUIESCE-01 QUIESCE-06: without an agent its state is saved with the point, and it goes on; given back, it goes on from there', async () => {
+		await defineGuest(host, 'plain', guest, { hasAgent: false });
+		await host.virsh('start', 'plain');
+		while (!logOf('plain').includes('booted')) await sleep(50);
+		await writesOn('plain');
+		const plain = { ...settings, name: 'Plain', sources: [{ kind: 'vm', path: 'Lab/plain' }], quiesce: 'offline', blockSize: '256k' } as const;
+		const saving = await api.jobs.create(jobSettings.parse(plain), none);
+		const run = async (): Promise<Session> => {
+			const session = await ended((await api.jobs.run({ id: saving.id, full: null }, none)).sessionId);
+			assert.equal(session.state, 'success', JSON.stringify(session.tasks));
+			assert.equal((await host.virsh('domstate', 'plain')).trim(), 'running');
+			await writesOn('plain');
+			assert.deepEqual(
+				readdirSync(host.folder).filter((name) => name.startsWith('holdfast-')),
+				[],
+			);
+			return session;
+		};
+		await run();
+		const [task] = (await run()).tasks;
+		assert.deepEqual([task?.mode?.actual, task?.mode?.reason], ['increment', ''], 'what has changed is still known');
+		const point = await api.points.get({ point: 'Plain@latest' }, none);
+		assert.deepEqual([point.consistency, point.snapshot?.writers], ['file-system', ['Lab/plain in a saved state']]);
+		assert.ok((await api.points.browse({ point: point.id, path: '/', offset: 0, limit: 10 }, none)).entries.some(({ name }) => name === 'memory'));
+
+		const copy = await api.restore.planVm(restoreVmInput.parse({ point: point.id, name: 'copy' }), none);
+		assert.equal(copy.savedState, 'lost', 'another machine cannot go on from it');
+		await host.virsh('destroy', 'plain');
+		await host.virsh('undefine', 'plain', '--checkpoints-metadata');
+		const images = (await api.restore.planVm(restoreVmInput.parse({ point: point.id, overwrite: true }), none)).disks;
+		const { sessionId } = await api.restore.vm(restoreVmInput.parse({ point: point.id, overwrite: true }), none);
+		const session = await ended(sessionId);
+		assert.equal(session.state, 'success', JSON.stringify(session.tasks));
+		assert.match(await host.virsh('dominfo', 'plain'), /Managed save: +yes/);
+		await host.virsh('start', 'plain');
+		await writesOn('plain');
+		assert.doesNotMatch(logOf('plain'), /booted/, 'it went on from where it was');
+		assert.equal(existsSync(join(host.folder, 'plain.memory')), false);
+		await host.virsh('destroy', 'plain');
+		for (const { to } of images) execFileSync('qemu-img', ['check', '-q', to]);
+	});
 });

@@ -55,6 +55,7 @@ export async function planMachine({ object }: Point, input: RestoreVmInput, host
 		});
 	return {
 		...{ host: hostName, name, formerName: was.name, isCopy: name !== was.name, disks: images, nvram: file(`${name}_VARS.fd`), missingDisks: ['vdc'] },
+		savedState: 'none',
 		folders: [{ path: folder, freeBytes: 900 * GiB }],
 	};
 }

@@ -139,6 +139,8 @@ export const machinePlan = z.object({
 	disks: z.array(z.object({ name: z.string(), to: z.string(), sizeBytes: size, isReplaced: z.boolean() })),
 	/** Variables of its firmware; null: it has none that are kept. */
 	nvram: z.object({ to: z.string(), isReplaced: z.boolean() }).nullable(),
+	/** Of its memory: it goes on from there, or it starts from its disks although the point has one, or there is none. */
+	savedState: z.enum(['resumed', 'lost', 'none']),
 	/** Disks of the machine that the point does not hold. */
 	missingDisks: z.array(z.string()),
 	/** Where the images go; null: not known. */

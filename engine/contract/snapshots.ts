@@ -20,7 +20,7 @@ export const snapshotUse = z.object({
 });
 export type SnapshotUse = z.infer<typeof snapshotUse>;
 
-/** How virtual machines and applications are made consistent (QUIESCE-01): `online` falls to crash-consistent, `offline` to a saved state. */
+/** How virtual machines and applications are made consistent (QUIESCE-01): `online` falls to crash-consistent, `offline` to a saved state of the machine first. */
 export const quiesceMode = z.enum(['online', 'offline', 'crash']);
 export type QuiesceMode = z.infer<typeof quiesceMode>;
 

@@ -54,13 +54,13 @@ export interface DataPlane {
 		observer: TaskObserver,
 		options: RunOptions,
 	): Promise<void>;
-	/** Writes disks of a virtual machine's point as qcow2 images, and the variables of its firmware. @returns the files that were created; after a failure or an abort none of them is left */
+	/** Writes disks of a virtual machine's point as qcow2 images, and smaller files of it as they are. @returns the files that were created; after a failure or an abort none of them is left */
 	restoreMachine(
 		input: {
 			repository: RepositoryLocation;
 			pointId: string;
 			disks: readonly { readonly name: string; readonly to: string }[];
-			nvramTo: string | null;
+			files: readonly { readonly name: string; readonly to: string }[];
 			overwrite: boolean;
 		},
 		observer: TaskObserver,

@@ -13,7 +13,16 @@ import {
 	type RestoreVmInput,
 	type VirtualMachine,
 } from '../contract/index.ts';
-import { type DefinedMachine, definitionFile, diskInFile, type Hypervisor, isReachedFromHere, nvramFile } from '../source/index.ts';
+import {
+	type DefinedMachine,
+	definitionFile,
+	diskInFile,
+	type Hypervisor,
+	isReachedFromHere,
+	memoryFile,
+	nvramFile,
+	type SavedState,
+} from '../source/index.ts';
 import type { DataPlane, RunOptions, TaskObserver } from './ports.ts';
 
 export type MachineHosts = {
@@ -34,6 +43,10 @@ export type MachineRestorePlan = {
 	/** Of the definition, what the point does not hold. */
 	readonly missingDisks: readonly string[];
 	readonly nvramTo: string | null;
+	/** A saved state, from which the machine goes on: `to` is where it lies until then. Null: the point has none, or it is not of use. */
+	readonly memoryTo: string | null;
+	/** The point has a saved state, which nothing but the original itself can go on from. */
+	readonly losesState: boolean;
 	/** Files that are there now and get lost. */
 	readonly replaced: readonly string[];
 	readonly formerName: string;
@@ -42,7 +55,8 @@ export type MachineRestorePlan = {
 };
 
 /** What a plan comes to, for whoever has to agree to it. */
-export function describePlan({ host, name, formerName, newId, disks, missingDisks, nvramTo, replaced }: MachineRestorePlan): MachinePlan {
+export function describePlan(plan: MachineRestorePlan): MachinePlan {
+	const { host, name, formerName, newId, disks, missingDisks, nvramTo, memoryTo, losesState, replaced } = plan;
 	const file = (to: string) => ({ to, isReplaced: replaced.includes(to) });
 	const folders = [...new Set(disks.map(({ to }) => dirname(to)))];
 	return {
@@ -52,6 +66,7 @@ export function describePlan({ host, name, formerName, newId, disks, missingDisk
 		isCopy: newId !== null,
 		disks: disks.map(({ to, ...disk }) => ({ ...disk, ...file(to) })),
 		nvram: nvramTo === null ? null : file(nvramTo),
+		savedState: memoryTo !== null ? 'resumed' : losesState ? 'lost' : 'none',
 		missingDisks: [...missingDisks],
 		folders: folders.map((path) => ({ path, freeBytes: freeBytesIn(path) })),
 	};
@@ -120,7 +135,7 @@ export function createMachineRestores({ hosts, open, plane }: MachineHosts & { r
 			const disk = type === 'file' ? diskInFile(name) : null;
 			return disk === null ? [] : [{ name: disk, sizeBytes }];
 		});
-		return { definition: Buffer.concat(pieces).toString(), disks, hasNvram: names.has(nvramFile) };
+		return { definition: Buffer.concat(pieces).toString(), disks, hasNvram: names.has(nvramFile), hasMemory: names.has(memoryFile) };
 	}
 
 	return {
@@ -134,7 +149,7 @@ export function createMachineRestores({ hosts, open, plane }: MachineHosts & { r
 			const was = parseMachinePath(point.object.slice('vm:'.length));
 			const host = await hostOf(input.host ?? was.host);
 			const hypervisor = open(host);
-			const { definition, disks, hasNvram } = await readPoint(request, options);
+			const { definition, disks, hasNvram, hasMemory } = await readPoint(request, options);
 			const defined = await hypervisor.readDefinition(definition);
 			const machines = await hypervisor.machines(options);
 			const name = input.name ?? defined.name;
@@ -145,16 +160,24 @@ export function createMachineRestores({ hosts, open, plane }: MachineHosts & { r
 			const planned = known.map((disk) => ({ ...disk, to: imagePath(defined, disk.name, name, input.to) }));
 			const missingDisks = defined.disks.map((disk) => disk.name).filter((each) => !known.some((disk) => disk.name === each));
 			const nvramTo = hasNvram && defined.nvramPath !== null ? nvramPath(defined.nvramPath, name === defined.name, name, input.to) : null;
-			const replaced = refuseTargets([...planned.map(({ to }) => to), ...(nvramTo === null ? [] : [nvramTo])], machines, input.overwrite);
+			// Its memory is that of all its disks at that instant, and of no other machine
+			const isWhole = !isCopy && missingDisks.length === 0;
+			const memoryTo = hasMemory && isWhole && planned[0] !== undefined ? join(dirname(planned[0].to), `${name}.memory`) : null;
+			const targets = [...planned.map(({ to }) => to), nvramTo, memoryTo].filter((to) => to !== null);
+			const replaced = refuseTargets(targets, machines, input.overwrite);
 			const newId = isCopy ? randomUUID() : null;
 			const { overwrite, powerOn } = input;
-			return { host, name, formerName: defined.name, definition, newId, disks: planned, missingDisks, nvramTo, replaced, overwrite, powerOn };
+			return {
+				...{ host, name, formerName: defined.name, definition, newId, disks: planned, missingDisks, nvramTo, memoryTo, replaced, overwrite, powerOn },
+				losesState: hasMemory && memoryTo === null,
+			};
 		},
 		async carryOut(plan, at, observer, options) {
-			const { host, name, definition, newId, disks, nvramTo, overwrite, powerOn } = plan;
+			const { host, name, definition, newId, disks, nvramTo, memoryTo, overwrite, powerOn } = plan;
 			const hypervisor = open(host);
 			const images = disks.map((disk) => ({ name: disk.name, to: disk.to }));
-			const created = await plane.restoreMachine({ ...at, disks: images, nvramTo, overwrite }, observer, options);
+			const files = [...(nvramTo === null ? [] : [{ name: nvramFile, to: nvramTo }]), ...(memoryTo === null ? [] : [{ name: memoryFile, to: memoryTo }])];
+			const created = await plane.restoreMachine({ ...at, disks: images, files, overwrite }, observer, options);
 			let registered: string | null = null;
 			try {
 				options.signal?.throwIfAborted();
@@ -167,11 +190,19 @@ export function createMachineRestores({ hosts, open, plane }: MachineHosts & { r
 					observer.warning({ code: 'restore.metadata', message, path: disk });
 				}
 				observer.info(`It is registered on ${host.name} as “${name}”${newId === null ? '' : ', with an id and network addresses of its own'}.`);
-				if (powerOn) await start(hypervisor, id, observer, options);
+				if (plan.losesState)
+					observer.info(
+						'The saved state in the point is not used: only the same machine with all of its disks can go on from it. This one starts from its disks.',
+					);
+				const state = { machineId: id, name, disks: attached, nvramPath: nvramTo };
+				const isLoaded = memoryTo !== null && (await loadState(hypervisor, { ...state, memory: memoryTo, goesOn: powerOn }, observer, options));
+				if (powerOn && !isLoaded) await start(hypervisor, id, observer, options);
 				options.signal?.throwIfAborted();
 			} catch (error) {
 				await takeBack(hypervisor, registered, created, observer);
 				throw error;
+			} finally {
+				if (memoryTo !== null) await rm(bytesFromText(memoryTo), { force: true });
 			}
 		},
 	};
@@ -185,6 +216,20 @@ async function start(hypervisor: Hypervisor, id: string, observer: TaskObserver,
 	} catch (error) {
 		if (signal?.aborted || !isEngineError(error)) throw error;
 		observer.warning({ code: error.code, message: `It is there, but could not be started. ${error.message}`, path: null });
+	}
+}
+
+/** @returns false: it can only start from its disks, as after a power cut */
+async function loadState(hypervisor: Hypervisor, state: SavedState, observer: TaskObserver, { signal }: RunOptions): Promise<boolean> {
+	observer.activity('loading its saved state');
+	try {
+		await hypervisor.loadState(state, { signal });
+		return true;
+	} catch (error) {
+		if (signal?.aborted || !isEngineError(error)) throw error;
+		const message = `It cannot go on from its saved state, and starts from its disks as after a power cut. ${error.message}`;
+		observer.warning({ code: error.code, message, path: null });
+		return false;
 	}
 }
 

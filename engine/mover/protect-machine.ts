@@ -22,7 +22,7 @@ import {
 	writeExtent,
 } from '../format/index.ts';
 import type { ChunkReader } from '../repository/index.ts';
-import { diskFile, leaveOut, type MachineDisk, type MachineSnapshot } from '../source/index.ts';
+import { diskFile, leaveOut, type MachineDisk, type MachineSnapshot, memoryFile } from '../source/index.ts';
 import type { Pipe } from './pipe.ts';
 import { type BlocksBefore, readBlocks } from './read-blocks.ts';
 import type { Doubts } from './target-run.ts';
@@ -66,13 +66,18 @@ export async function protectMachine(options: MachineProtection): Promise<Machin
 	const before = await entriesBefore(options);
 	const entries: TreeEntry[] = [];
 	const reasons = new Set<string>();
-	counters.totalItems = machine.files.length + machine.disks.length + 1;
+	counters.totalItems = machine.files.length + (machine.memory === undefined ? 0 : 1) + machine.disks.length + 1;
 	for (const { name, at } of machine.files) {
 		entries.push(storeFile(options, name, at));
 		counters.doneItems++;
 	}
+	const memoryBytes = machine.memory === undefined ? 0 : fs.statSync(bytesFromText(machine.memory)).size;
 	const sizes = [...entries.map(({ sizeBytes }) => sizeBytes), ...machine.disks.map(sizeOf)];
-	counters.totalBytes = sizes.reduce((sum, size) => sum + size, 0);
+	counters.totalBytes = sizes.reduce((sum, size) => sum + size, memoryBytes);
+	if (machine.memory !== undefined) {
+		entries.push(await storeMemory(options, machine.memory, memoryBytes));
+		counters.doneItems++;
+	}
 	for (const disk of machine.disks) {
 		const { entry, reason } = await storeDisk(options, disk, before.get(diskFile(disk.name)) ?? null);
 		if (reason !== '') reasons.add(reason);
@@ -144,6 +149,18 @@ function storeFile(options: MachineProtection, name: string, at: string): TreeEn
 	counters.readBytes += bytes.byteLength;
 	counters.doneBytes += bytes.byteLength;
 	return { ...described(options, name), sizeBytes: bytes.byteLength, extents: packExtents(extents.view(), name, (list) => pipe.store(list)) };
+}
+
+/** Read by all workers, like a disk: it may be as large. Nothing of it can be taken over from a point before. */
+async function storeMemory(options: MachineProtection, at: string, sizeBytes: number): Promise<TreeEntry> {
+	const { pipe, title, blockSizeBytes, counters, observer } = options;
+	const shape = { sizeBytes, blockSizeBytes };
+	const name = `${title}/${memoryFile}`;
+	const segments = await readBlocks({
+		...{ pipe, path: at, title: name, extents: [{ offsetBytes: 0, lengthBytes: sizeBytes }], blank: [], before: null, counters, observer, ...shape },
+		store: (hashes, segment) => pipe.store(encodeDiskSegment(hashes, segment, shape)),
+	});
+	return { ...described(options, memoryFile), sizeBytes, extents: packExtents(encodeDiskExtents(segments, shape), name, (list) => pipe.store(list)) };
 }
 
 async function storeDisk(options: MachineProtection, disk: MachineDisk, before: TreeEntry | null): Promise<{ entry: TreeEntry; reason: string }> {

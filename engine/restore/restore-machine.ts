@@ -3,7 +3,6 @@ import { dirname } from 'node:path';
 import { bytesFromText, displayText, EngineError, systemErrorCode } from '../base/index.ts';
 import { type DiskTarget, openDiskTarget } from '../block/index.ts';
 import type { TaskObserver, TaskShares } from '../mover/index.ts';
-import { nvramFile } from '../source/index.ts';
 import { chooseDisk, type DiskContent, fileContent, machineDisks } from './disk-content.ts';
 import { readFile } from './download.ts';
 import { targetError } from './file-writer.ts';
@@ -16,8 +15,8 @@ import { countBlocks, writeDisk } from './write-disk.ts';
 export type RestoreMachineTask = PointPlace & {
 	/** Disks of the point, each with the image file to write, of the format qcow2. */
 	readonly disks: readonly { readonly name: string; readonly to: string }[];
-	/** Where the variables of the firmware go; null: nowhere. */
-	readonly nvramTo: string | null;
+	/** Other files of the point, each with where it goes as it is. */
+	readonly files: readonly { readonly name: string; readonly to: string }[];
 	readonly overwrite: boolean;
 	readonly shares?: TaskShares | undefined;
 };
@@ -37,11 +36,12 @@ export async function restoreMachine(task: RestoreMachineTask, [observer]: reado
 	refuseWithoutRoom(disks);
 	const { counters } = progress;
 	counters.totalBytes = disks.reduce((sum, { content }) => sum + content.sizeBytes, 0);
-	counters.totalItems = disks.length + (task.nvramTo === null ? 0 : 1);
+	counters.totalItems = disks.length + task.files.length;
 	progress.report();
 
 	const targets: DiskTarget[] = [];
 	const created: string[] = [];
+	const createdFiles: string[] = [];
 	try {
 		await using pool = new RestorePool(chain, reached, task.shares, (reply) => countBlocks(progress, reply));
 		using _telling = progress.tellRegularly(pool);
@@ -55,8 +55,9 @@ export async function restoreMachine(task: RestoreMachineTask, [observer]: reado
 			counters.doneItems++;
 			progress.report();
 		}
-		if (task.nvramTo !== null) {
-			if (await writeNvram(view, task.nvramTo, task.overwrite)) created.push(task.nvramTo);
+		for (const file of task.files) {
+			progress.observer.activity(file.name);
+			if (await writeFile(view, file, { overwrite: task.overwrite, signal })) createdFiles.push(file.to);
 			counters.doneItems++;
 		}
 		progress.bottleneck(pool);
@@ -64,11 +65,11 @@ export async function restoreMachine(task: RestoreMachineTask, [observer]: reado
 		signal.throwIfAborted();
 	} catch (error) {
 		for (const target of targets) target.discard();
-		if (task.nvramTo !== null && created.includes(task.nvramTo)) fs.rmSync(bytesFromText(task.nvramTo), { force: true });
+		for (const path of createdFiles) fs.rmSync(bytesFromText(path), { force: true });
 		throw error;
 	}
 	for (const target of targets) target.close();
-	return created;
+	return [...created, ...createdFiles];
 }
 
 /** How much there is to write is known before anything is: zeros take no room. */
@@ -116,8 +117,12 @@ function refuseWithoutRoom(disks: readonly PlannedDisk[]): void {
 }
 
 /** @returns whether it was created */
-async function writeNvram(view: PointView, to: string, overwrite: boolean): Promise<boolean> {
-	const { entry } = await view.find(`/${nvramFile}`);
+async function writeFile(
+	view: PointView,
+	{ name, to }: RestoreMachineTask['files'][number],
+	{ overwrite, signal }: { readonly overwrite: boolean; readonly signal: AbortSignal },
+): Promise<boolean> {
+	const { entry } = await view.find(`/${name}`);
 	const path = bytesFromText(to);
 	const isNew = !fs.existsSync(path);
 	let fd: number;
@@ -128,11 +133,14 @@ async function writeNvram(view: PointView, to: string, overwrite: boolean): Prom
 		throw new EngineError('exists.target', `The file ${displayText(to)} exists already.`, { hint: 'Choose another folder, or allow to overwrite it.' });
 	}
 	try {
-		for await (const piece of readFile(view, entry)) fs.writeFileSync(fd, piece);
+		for await (const piece of readFile(view, entry)) {
+			signal.throwIfAborted();
+			fs.writeFileSync(fd, piece);
+		}
 		fs.fsyncSync(fd);
 	} catch (error) {
 		if (isNew) fs.rmSync(path, { force: true });
-		throw targetError(path, error);
+		throw signal.aborted ? error : targetError(path, error);
 	} finally {
 		fs.closeSync(fd);
 	}

@@ -2,7 +2,7 @@
 import { EngineError, isEngineError } from '../base/index.ts';
 import type { QuiesceMode, SnapshotUse, SourceSpec } from '../contract/index.ts';
 import type { Snapshot, SnapshotProvider } from './provider.ts';
-import { planQuiescence } from './quiesce.ts';
+import { planQuiescence, type Quiescence } from './quiesce.ts';
 import type { Requestor } from './requestor.ts';
 import type { SnapshotSet } from './snapshot-set.ts';
 import type { Volume } from './volume.ts';
@@ -12,6 +12,8 @@ import type { SnapshotWriter } from './writer.ts';
 export type MachineSnapshot = {
 	/** Small files that describe it, such as its definition: the name in the point, and where it lies until the release. */
 	readonly files: readonly { readonly name: string; readonly at: string }[];
+	/** Where its saved state lies until the release: memory and processors, in the host's own format; absent: none was saved. */
+	readonly memory?: string | undefined;
 	readonly disks: readonly MachineDisk[];
 	/** Names this instant for the snapshot after it (`since`), if all of this one was kept; null: nothing is remembered. */
 	readonly checkpoint: string | null;
@@ -40,6 +42,8 @@ export type FoundMachine = {
 	readonly isOff: boolean;
 	/** Holds what runs in it still; else a sentence why that cannot be. */
 	readonly guest: SnapshotWriter | string;
+	/** Makes its snapshots with its state saved meanwhile; else a sentence why that cannot be. */
+	readonly saving: SnapshotProvider | string;
 };
 
 export interface MachineSite {
@@ -84,7 +88,7 @@ export async function openMachine(
 	{ signal, onNote }: MachineOptions,
 ): Promise<{ readonly reading: MachineReading; readonly set: SnapshotSet }> {
 	const { path, quiesce: mode, requireConsistent } = wish;
-	const { volume, provider, disks, isOff, guest } = await machines.find(path, { owner: wish.owner, signal });
+	const { volume, provider, disks, isOff, guest, saving } = await machines.find(path, { owner: wish.owner, signal });
 	const wanted = disks.filter(({ name }) => !wish.isExcluded(name));
 	for (const { name, unsupported } of wanted) if (unsupported !== null) onNote(`The disk ${name} of ${path} is left out: ${unsupported}`, true);
 	const names = wanted.filter(({ unsupported }) => unsupported === null).map(({ name }) => name);
@@ -96,20 +100,21 @@ export async function openMachine(
 				hint: '"holdfast host vms HOST" says why of each disk.',
 			},
 		);
-	const can = { online: typeof guest !== 'string', offline: false };
+	const can = { online: typeof guest !== 'string', offline: typeof saving !== 'string' };
 	const steps = isOff ? (['crash'] as const) : planQuiescence({ mode, requireConsistent, can });
 	const cannot = typeof guest === 'string' ? guest : '';
 	if (steps.length === 0)
 		throw new EngineError('snapshot.unsupported', `A consistent point is required, and ${path} cannot be held still. ${cannot}`, {
-			hint: 'Install the guest agent in the machine and give it a channel for it, or do not require consistency.',
+			hint: 'Install the guest agent in the machine and give it a channel for it, let its state be saved (offline), or do not require consistency.',
 		});
 	let reason = mode === 'crash' || isOff ? '' : cannot;
-	if (reason !== '') onNote(`${path} is crash-consistent: ${reason}`, true);
+	if (reason !== '') onNote(`${beginning(path, steps[0])}: ${reason}`, steps[0] === 'crash');
 	for (const [i, step] of steps.entries()) {
 		const writers = step === 'online' && typeof guest !== 'string' ? [guest] : [];
+		const maker = step === 'offline' && typeof saving !== 'string' ? saving : provider;
 		try {
 			const set = await requestor.createSet(
-				{ sessionId: wish.sessionId, volumes: [{ volume, provider, paths: names, limit: 1 }], writers },
+				{ sessionId: wish.sessionId, volumes: [{ volume, provider: maker, paths: names, limit: 1 }], writers },
 				{ signal, onNote: (message) => onNote(message, false) },
 			);
 			const snapshot = set.snapshots[0] as Snapshot;
@@ -119,22 +124,26 @@ export async function openMachine(
 				reading: {
 					views: [],
 					machine: snapshot.machine,
-					consistency: isOff || writers.length > 0 ? 'file-system' : 'crash',
+					consistency: isOff || step !== 'crash' ? 'file-system' : 'crash',
 					snapshot: {
 						requested: mode,
 						actual: provider.name,
 						instant: 'set',
 						reason: isOff ? 'The machine was off.' : reason,
-						writers: set.writers.map(({ title }) => title),
+						writers: step === 'offline' ? [`${path} in a saved state`] : set.writers.map(({ title }) => title),
 						createdAt: snapshot.createdAt,
 					},
 				},
 			};
 		} catch (error) {
 			if (signal.aborted || !isEngineError(error) || i + 1 === steps.length) throw error;
-			reason = error.message;
-			onNote(`${reason} The snapshot of ${path} is made without its guest: it is crash-consistent.`, true);
+			reason = [reason, error.message].filter(Boolean).join(' ');
+			onNote(`${error.message} ${beginning(path, steps[i + 1])}.`, true);
 		}
 	}
 	throw new Error('Defect: no way to make a snapshot was left, and none failed');
 }
+
+/** What comes next, as the beginning of a sentence. */
+const beginning = (path: string, step: Quiescence | undefined): string =>
+	step === 'offline' ? `The state of ${path} is saved while its snapshot is made` : `${path} is crash-consistent`;

@@ -10,13 +10,13 @@ export type QuiesceRule = {
 };
 
 /**
- * What to try, one after the other, until one succeeds. Online whenever it is possible; then offline if the job says so, else crash-consistent, which
+ * What to try, one after the other, until one succeeds. Online whenever it is possible; then offline if the job says so; at last crash-consistent, which
  * a job that requires consistency never does. Empty: nothing that the job allows is possible, and it fails.
  */
 export function planQuiescence({ mode, requireConsistent, can }: QuiesceRule): readonly Quiescence[] {
 	if (mode === 'crash') return requireConsistent ? [] : ['crash'];
 	const steps: Quiescence[] = can.online ? ['online'] : [];
 	if (mode === 'offline' && can.offline) steps.push('offline');
-	else if (!requireConsistent) steps.push('crash');
+	if (!requireConsistent) steps.push('crash');
 	return steps;
 }

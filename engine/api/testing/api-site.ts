@@ -25,6 +25,7 @@ const noHypervisor: Hypervisor = {
 	readDefinition: unreachable,
 	register: unreachable,
 	start: unreachable,
+	loadState: unreachable,
 	unregister: unreachable,
 	dropCheckpoints: unreachable,
 	checkpoints: unreachable,

@@ -68,7 +68,12 @@ export function addJobOptions(command: Command): Command {
 		.option('--exclude <glob...>', 'leave out what matches, below the source; a pattern without a slash matches at any depth')
 		.option('--snapshot <provider>', 'what to read from: auto (the best of each volume, else live), none (live) or a provider that "volume list" shows')
 		.option('--writer <spec...>', 'applications that hold still meanwhile, KIND:SPEC, e.g. script:/etc/holdfast/app.sh or sqlite:/var/lib/app/app.db')
-		.addOption(new Option('--quiesce <mode>', 'how applications and machines are made consistent (default: online)').choices(quiesceMode.options))
+		.addOption(
+			new Option(
+				'--quiesce <mode>',
+				'how applications and machines are made consistent; offline: machines whose guest cannot hold still are put to a saved state (default: online)',
+			).choices(quiesceMode.options),
+		)
 		.option('--require-consistent', 'fail rather than make a point that is less consistent than was asked for')
 		.option('--schedule <cron>', 'when to run: five cron fields, e.g. "0 22 * * mon-fri" (default: only by hand)')
 		.option('--active-full <cron>', 'when to begin a new chain with a full')

@@ -53,7 +53,13 @@ export function addRestoreVm(group: Command, line: CommandLine): void {
 	);
 }
 
-function planLines({ host, name, formerName, isCopy, disks, nvram, missingDisks, folders }: MachinePlan): string[] {
+const stateLines = {
+	resumed: ['It goes on from its saved state when it is started.'],
+	lost: ['The saved state in the point is not used: it starts from its disks, as after a power cut.'],
+	none: [],
+};
+
+function planLines({ host, name, formerName, isCopy, disks, nvram, savedState, missingDisks, folders }: MachinePlan): string[] {
 	const files = [...disks, ...(nvram === null ? [] : [{ ...nvram, name: 'firmware', sizeBytes: null }])];
 	return [
 		`Would register “${printable(name)}” on ${printable(host)}${isCopy ? `, as a copy of “${printable(formerName)}” with an id and network addresses of its own` : ' again'}.`,
@@ -61,6 +67,7 @@ function planLines({ host, name, formerName, isCopy, disks, nvram, missingDisks,
 			({ name: what, to, sizeBytes, isReplaced }) =>
 				`  ${what}: ${printable(to)}${sizeBytes === null ? '' : ` (${formatSize(sizeBytes)}, sparse)`}${isReplaced ? ', replaces the file that is there' : ''}`,
 		),
+		...stateLines[savedState],
 		...(missingDisks.length === 0
 			? []
 			: [`Not in the point: ${missingDisks.join(', ')}; ${isCopy ? 'left out unless both machines may use it' : 'attached as it was defined'}.`]),

@@ -18,6 +18,8 @@ export type DiskBackupRequest = {
 	readonly since: string | null;
 	/** Name of the checkpoint that begins at this instant: letters, digits, `-`. */
 	readonly checkpoint: string;
+	/** Its state is saved for it, so that memory and disks are of one instant; it goes on before anything is read (QUIESCE-06). Absent: it is not. */
+	readonly savesState?: boolean;
 };
 
 export type DiskBackup = {
@@ -32,6 +34,8 @@ export type DiskBackup = {
 	}[];
 	/** The checkpoint has begun, for one disk at least. */
 	readonly hasCheckpoint: boolean;
+	/** File with its saved state, until the backup ends; null: none was saved. */
+	readonly memory: string | null;
 };
 
 export type BackupEnd = Pick<DiskBackupRequest, 'machineId' | 'folder'> & {
@@ -70,6 +74,15 @@ export type MachineRegistration = {
 	readonly nvramPath: string | null;
 };
 
+/** A state that was saved by a backup, for the machine that it is of. */
+export type SavedState = Pick<MachineRegistration, 'name' | 'disks' | 'nvramPath'> & {
+	readonly machineId: string;
+	/** File on the host. */
+	readonly memory: string;
+	/** It runs on from there now; else it is off, and does so when it is started. */
+	readonly goesOn: boolean;
+};
+
 export type RegisteredMachine = {
 	readonly id: string;
 	/** Disks of the definition that a copy does not have. */
@@ -88,7 +101,7 @@ export interface Hypervisor {
 	/** Shows disks of a running machine as they are at this instant, while the machine goes on. Whatever fails, `endBackup` puts right. */
 	beginBackup(request: DiskBackupRequest, options?: HypervisorOptions): Promise<DiskBackup>;
 	/**
-	 * Ends a backup that was begun with this folder, by whichever process, and removes what it kept there; a machine that was started for it is off again. Idempotent: nothing to end is
+	 * Ends a backup that was begun with this folder, by whichever process, and removes what it kept there; a machine that was started for it is off again, and one whose state was saved goes on. Idempotent: nothing to end is
 	 * no error, and backups of others are left alone.
 	 */
 	endBackup(end: BackupEnd, options?: HypervisorOptions): Promise<void>;
@@ -105,6 +118,8 @@ export interface Hypervisor {
 	/** Makes a machine known that is off and whose disks are in place. Fails with `exists.name` where the host has one of this name or id; a machine that is there is never changed. */
 	register(registration: MachineRegistration, options?: HypervisorOptions): Promise<RegisteredMachine>;
 	start(machineId: string, options?: HypervisorOptions): Promise<void>;
+	/** Has a machine that was registered, and is off, go on from a saved state. When it fails the machine is off, without one. */
+	loadState(state: SavedState, options?: HypervisorOptions): Promise<void>;
 	/** Takes a registration back: the machine ends and is no longer known; its disks and firmware variables stay. Idempotent. */
 	unregister(machineId: string, options?: HypervisorOptions): Promise<void>;
 	/** Asks the guest agent to hold all file systems still, or to let go of them. Letting go of what is not held is no error. @returns how many */

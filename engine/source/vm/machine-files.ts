@@ -2,6 +2,8 @@
 export const definitionFile = 'definition.xml';
 /** Variables of its firmware; not every machine has them. */
 export const nvramFile = 'nvram';
+/** Its saved state, in the host's own format: memory and processors. Only where the job had it saved. */
+export const memoryFile = 'memory';
 const diskSuffix = '.raw';
 
 /** The file of a disk: `vda` → `vda.raw`. */

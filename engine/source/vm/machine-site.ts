@@ -55,7 +55,7 @@ export function createMachineSite(parts: MachineSiteParts): MachineSite & { read
 		const { hypervisor, machine } = await machineOf(path, signal);
 		return { hypervisor, machineId: machine.id };
 	};
-	const providerFor = (owner: string | null): SnapshotProvider => new MachineProvider(hostOf, owner, parts.clock);
+	const providerFor = (owner: string | null, savesState = false): SnapshotProvider => new MachineProvider({ hostOf, owner, savesState, clock: parts.clock });
 	return {
 		provider: providerFor(null),
 		writers: guestAgentWriters(reach),
@@ -83,6 +83,7 @@ export function createMachineSite(parts: MachineSiteParts): MachineSite & { read
 				disks: machine.disks,
 				isOff: machine.state === 'off' || machine.state === 'crashed',
 				guest: guestOf(machine) ?? new GuestAgentWriter(path, reach),
+				saving: machine.state === 'off' || machine.state === 'crashed' ? 'The machine is off.' : providerFor(owner, true),
 			};
 		},
 		async concrete(sources) {
@@ -139,6 +140,14 @@ function guestOf({ state, guestAgent }: VirtualMachine): string | null {
 const checkpointPrefix = (owner: string): string => `holdfast-${owner}-`;
 const checkpointName = (owner: string, { sessionId }: Lease): string => checkpointPrefix(owner) + sessionId;
 
+type ProviderParts = {
+	readonly hostOf: (path: string) => Promise<Host>;
+	/** Null: it only releases. */
+	readonly owner: string | null;
+	readonly savesState: boolean;
+	readonly clock: Clock;
+};
+
 class MachineProvider implements SnapshotProvider {
 	readonly name = 'libvirt';
 	readonly capabilities: ProviderCapabilities = {
@@ -150,16 +159,12 @@ class MachineProvider implements SnapshotProvider {
 		maxSnapshotsPerVolume: 1,
 		isSerialised: true,
 		instant: 'set',
-		createMs: 120_000, // one that is off is started for it
+		createMs: 120_000, // one that is off is started for it; or its memory is saved
 	};
-	readonly #hostOf: (path: string) => Promise<Host>;
-	readonly #owner: string | null;
-	readonly #clock: Clock;
+	readonly #parts: ProviderParts;
 
-	constructor(hostOf: (path: string) => Promise<Host>, owner: string | null, clock: Clock) {
-		this.#hostOf = hostOf;
-		this.#owner = owner;
-		this.#clock = clock;
+	constructor(parts: ProviderParts) {
+		this.#parts = parts;
 	}
 
 	async canProtect({ kind }: VolumeRequest['lease']['volume']): Promise<Protectable> {
@@ -173,20 +178,21 @@ class MachineProvider implements SnapshotProvider {
 	}
 
 	async release(lease: Lease, { signal, outcome }: { readonly signal: AbortSignal; readonly outcome: SnapshotOutcome }): Promise<void> {
-		const { settings, hypervisor } = await this.#hostOf(lease.volume.id);
+		const { settings, hypervisor } = await this.#parts.hostOf(lease.volume.id);
 		const drop = (names: readonly string[]): readonly string[] => names.filter((name) => isOver(name, names, lease, outcome));
 		await hypervisor.endBackup({ machineId: lease.volume.device ?? '', folder: folderOf(settings, lease), drop }, { signal });
 	}
 
 	async #createOne({ lease, paths }: VolumeRequest, signal: AbortSignal): Promise<Snapshot> {
-		const owner = this.#owner ?? 'nobody';
+		const { hostOf, savesState, clock } = this.#parts;
+		const owner = this.#parts.owner ?? 'nobody';
 		const machineId = lease.volume.device ?? '';
-		const { settings, hypervisor } = await this.#hostOf(lease.volume.id);
+		const { settings, hypervisor } = await hostOf(lease.volume.id);
 		const folder = folderOf(settings, lease);
 		const before = (await hypervisor.checkpoints(machineId, { signal })).findLast((name) => name.startsWith(checkpointPrefix(owner))) ?? null;
-		const createdAt = this.#clock.now();
+		const createdAt = clock.now();
 		const checkpoint = checkpointName(owner, lease);
-		const backup = await hypervisor.beginBackup({ machineId, disks: paths, folder, since: before, checkpoint }, { signal });
+		const backup = await hypervisor.beginBackup({ machineId, disks: paths, folder, since: before, checkpoint, savesState }, { signal });
 		const { definition, nvramPath } = await hypervisor.configuration(machineId, { signal });
 		const files = [{ name: definitionFile, at: join(folder, definitionFile) }];
 		await fs.writeFile(join(folder, definitionFile), definition, { mode: 0o600 });
@@ -198,6 +204,7 @@ class MachineProvider implements SnapshotProvider {
 			device: null,
 			machine: {
 				files,
+				...(backup.memory !== null && { memory: backup.memory }),
 				disks: backup.disks.map(({ address, ...disk }) => ({ ...disk, uri: formatNbdUri(address) })),
 				checkpoint: backup.hasCheckpoint ? checkpoint : null,
 				since: before,

@@ -58,9 +58,9 @@ export const quiesceWords: Record<JobSettings['quiesce'], { readonly title: stri
 		does: 'They are read as the snapshot finds them, and come back as after a power cut.',
 	},
 	offline: {
-		title: 'Saved state of the machine',
-		word: 'by a saved state',
-		does: 'Not made yet: such a job does the same as the first choice.',
+		title: 'Hold still, and machines whose guest cannot are put to a saved state',
+		word: 'hold still, or are put to a saved state',
+		does: 'Such a machine stands still for seconds, or as long as its memory takes to be written and read. The point keeps that, and the machine can go on from there.',
 	},
 };
 

@@ -220,7 +220,7 @@ function Body({ point, onClose }: { readonly point: Point; readonly onClose: () 
 const withoutOptions = (failure: ErrorShape): ErrorShape => ({ ...failure, hint: failure.hint?.replaceAll(/ \(--[a-z-]+\)/g, '') });
 
 function PlanView({ plan, powerOn }: { readonly plan: MachinePlan; readonly powerOn: boolean }): ReactNode {
-	const { name, formerName, host, isCopy, disks, nvram, missingDisks, folders } = plan;
+	const { name, formerName, host, isCopy, disks, nvram, savedState, missingDisks, folders } = plan;
 	const files = [
 		...disks.map((disk) => ({ ...disk, what: disk.name, note: formatBytes(disk.sizeBytes) })),
 		...(nvram ? [{ ...nvram, what: 'firmware', note: 'its variables' }] : []),
@@ -231,7 +231,13 @@ function PlanView({ plan, powerOn }: { readonly plan: MachinePlan; readonly powe
 				{isCopy
 					? `“${displayPath(name)}” is registered on ${displayPath(host)} as a copy${name === formerName ? ': its id is still in use there' : ` of “${displayPath(formerName)}”`}`
 					: `“${displayPath(name)}” is registered on ${displayPath(host)} again`}
-				{powerOn ? ', and started.' : '. It stays off.'}
+				{savedState === 'resumed'
+					? powerOn
+						? ', and goes on from its saved state.'
+						: '. It stays off, and goes on from its saved state when it is started.'
+					: powerOn
+						? ', and started.'
+						: '. It stays off.'}
 			</p>
 			<table className={classes.files}>
 				<tbody>
@@ -251,6 +257,12 @@ function PlanView({ plan, powerOn }: { readonly plan: MachinePlan; readonly powe
 				Images are written as qcow2, and only what the disks hold takes room.
 				{folders.map(({ path, freeBytes }) => (freeBytes === null ? '' : ` ${formatBytes(freeBytes)} are free in ${displayPath(path)}.`)).join('')}
 			</p>
+			{savedState === 'lost' ? (
+				<p className={classes.note}>
+					The saved state in this point is not used: only the same machine with all of its disks can go on from it. This one starts from its disks, as after a
+					power cut.
+				</p>
+			) : null}
 			{missingDisks.length === 0 ? null : (
 				<p className={classes.warning}>
 					Not in this point: {missingDisks.join(', ')}.{' '}

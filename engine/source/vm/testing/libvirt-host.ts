@@ -44,6 +44,8 @@ export class LibvirtHost implements AsyncDisposable {
 	readonly folder: string;
 	readonly uri: string;
 	readonly #child: ReturnType<typeof spawn>;
+	/** What QEMU calls the disks of machines. */
+	readonly #aliases = new Map<string, string>();
 
 	private constructor(folder: string, child: ReturnType<typeof spawn>) {
 		this.folder = folder;
@@ -95,8 +97,9 @@ export class LibvirtHost implements AsyncDisposable {
 
 	/** Fills `count` MiB of a disk of a running machine with a byte, from `at` MiB on, as the machine itself would. */
 	async write(name: string, disk: string, byte: number, at: number, count: number): Promise<void> {
-		const definition = await this.virsh('dumpxml', name);
-		const alias = new RegExp(`<target dev='${disk}'[^]*?<alias name='([^']+)'`).exec(definition)?.[1];
+		const key = `${name}/${disk}`;
+		const alias = this.#aliases.get(key) ?? new RegExp(`<target dev='${disk}'[^]*?<alias name='([^']+)'`).exec(await this.virsh('dumpxml', name))?.[1] ?? '';
+		this.#aliases.set(key, alias);
 		const command = `qemu-io -d /machine/peripheral/${alias}/virtio-backend "write -f -P ${byte} ${at}M ${count}M"`;
 		// Errors come back as text.
 		const answer = await this.virsh('qemu-monitor-command', name, '--hmp', command);

@@ -27,6 +27,7 @@ ${modules.map((name) => `insmod /lib/modules/${basename(name)}.ko`).join('\n')}
 while [ ! -b /dev/vda ]; do sleep 0.1; done
 mount -t ext4 /dev/vda /mnt || exec poweroff -f
 for port in /dev/vport*; do qemu-ga -m virtio-serial -p $port -t /run & done
+echo booted >/dev/console
 n=$(cat /mnt/second 2>/dev/null || echo 0)
 while true; do
 	n=$((n + 1))
@@ -69,12 +70,13 @@ export function buildGuest(folder: string, parts: NonNullable<ReturnType<typeof 
 }
 
 /** Defines a machine that boots the guest from an ext4 disk `vda` of 64 MiB. */
-export async function defineGuest(host: LibvirtHost, name: string, { kernel, initrd }: GuestFiles): Promise<void> {
+export async function defineGuest(host: LibvirtHost, name: string, { kernel, initrd }: GuestFiles, { hasAgent = true } = {}): Promise<void> {
+	const channel = `<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>`;
 	await host.define(name, {
 		disks: { vda: '64M' },
 		memoryMiB: 192,
 		os: `<kernel>${kernel}</kernel><initrd>${initrd}</initrd><cmdline>console=ttyS0 quiet panic=-1</cmdline>`,
-		more: `<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel><serial type='file'><source path='${join(host.folder, `${name}.log`)}'/></serial>`,
+		more: `${hasAgent ? channel : ''}<serial type='file'><source path='${join(host.folder, `${name}.log`)}'/></serial>`,
 	});
 	const raw = join(host.folder, `${name}.raw`);
 	execFileSync('truncate', ['-s', '64M', raw]);

@@ -16,8 +16,7 @@ const none: readonly Volume[] = [];
 export function StepConsistency(props: StepProps): ReactNode {
 	const { draft, change, errors } = props;
 	const hasMachines = draft.sources.some(({ kind }) => kind === 'vm');
-	// A saved state is not made yet; who asked for it on the command line keeps it.
-	const modes = (['online', 'crash', 'offline'] as const).filter((mode) => mode !== 'offline' || draft.quiesce === 'offline');
+	const modes = (['online', 'offline', 'crash'] as const).filter((mode) => mode !== 'offline' || hasMachines || draft.quiesce === 'offline');
 	return (
 		<div className={classes.form} data-wide>
 			<SnapshotMode {...props} />

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { requireTool } from '../../../../base/testing.ts';
 import { openNbdSource } from '../../../../block/index.ts';
 import { isRootOnLinux } from '../../../../platform/testbed.ts';
@@ -133,4 +134,39 @@ test('what a death left is ended by another process, once or twice; a backup of 
 	await end('b3');
 	assert.equal(existsSync(folderOf('b3')), false);
 	await assert.rejects(hypervisor.holdStill(machineId, true), { code: 'source.refused' });
+});
+
+test('SNAP-03: while numbers are written to two disks, each of 20 backups in a row shows both at one instant, and what has changed since the one before', {
+	timeout: 400_000,
+}, async (t) => {
+	const site = await openSite(t, 'four');
+	if (!site) return;
+	const { host, hypervisor, machineId, begin, end } = site;
+	// The number goes to the first disk, then to the second: at each instant they are equal, or the first is ahead by one.
+	let number = 0;
+	const stop = new AbortController();
+	const writing = (async () => {
+		while (!stop.signal.aborted) {
+			number++;
+			for (const disk of ['vda', 'vdb']) await host.write('four', disk, number % 256, 0, 1);
+		}
+	})();
+	try {
+		let last = 0;
+		for (let i = 1; i <= 20; i++) {
+			const before = number;
+			while (number === before && !stop.signal.aborted) await Promise.race([sleep(20), writing]);
+			const backup = await begin(`n${i}`, `holdfast-n${i}`, i === 1 ? null : `holdfast-n${i - 1}`);
+			const [first = 0, second = 0] = [byteAt(backup, 0, 0), byteAt(backup, 1, 0)];
+			assert.ok((first - second + 256) % 256 <= 1, `${first} and ${second} are not of one instant`);
+			assert.ok((first - last + 256) % 256 > 0, 'it was written in between');
+			if (i > 1) assert.deepEqual([changedIn(backup, 0), byteAt(backup, 0, 0)], [['0+1'], first], 'the same as long as it is read');
+			last = first;
+			await end(`n${i}`);
+			if (i > 1) await hypervisor.dropCheckpoints(machineId, [`holdfast-n${i - 1}`]);
+		}
+	} finally {
+		stop.abort();
+		await writing;
+	}
 });

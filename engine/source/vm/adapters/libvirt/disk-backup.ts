@@ -5,6 +5,7 @@ import { EngineError, isEngineError, systemErrorCode } from '../../../../base/in
 import { maxSocketPathBytes } from '../../../../block/index.ts';
 import type { BackupEnd, DiskBackup, DiskBackupRequest, HypervisorOptions } from '../../hypervisor.ts';
 import type { Domain } from './domain-xml.ts';
+import { letGo, memoryIn, saveState, stateOf } from './saved-state.ts';
 import { ignoreRefusal, type Virsh } from './virsh.ts';
 
 const checkpointName = /^[A-Za-z0-9-]{1,64}$/;
@@ -19,12 +20,23 @@ const socketIn = (folder: string): string => join(qemuFolderIn(folder), 'nbd');
 const startedMarker = 'started';
 
 export async function beginBackup(virsh: Virsh, request: DiskBackupRequest, { signal }: HypervisorOptions): Promise<DiskBackup> {
-	const { machineId, folder, since } = request;
+	const { machineId, folder } = request;
 	check(request);
 	await refuseSecond(virsh, machineId, signal);
 	await fs.mkdir(folder, { mode: 0o711 });
 	await fs.mkdir(qemuFolderIn(folder), { mode: 0o700 });
 	await startIfOff(virsh, request, signal);
+	if (!request.savesState) return { ...(await showDisks(virsh, request, signal)), memory: null };
+	try {
+		await saveState(virsh, request, signal);
+		return { ...(await showDisks(virsh, request, signal)), memory: memoryIn(folder) };
+	} finally {
+		await letGo(virsh, request);
+	}
+}
+
+async function showDisks(virsh: Virsh, request: DiskBackupRequest, signal: AbortSignal | undefined): Promise<Omit<DiskBackup, 'memory'>> {
+	const { machineId, folder, since } = request;
 	const { disks: all, runsAs } = await describe(virsh, machineId, signal);
 	if (runsAs !== null) await fs.chown(qemuFolderIn(folder), runsAs.uid, runsAs.gid);
 	// The format keeps the bitmaps: in a raw image there is no room for them.
@@ -63,6 +75,7 @@ export async function endBackup(virsh: Virsh, { machineId, folder, drop }: Backu
 	// Refused: no backup runs, the machine is off, or nobody knows it any more.
 	const running = await virsh('backup-dumpxml', [], [machineId], { signal }).catch(ignoreRefusal);
 	if (running?.includes(`socket='${inXml(socketIn(folder))}'`)) await virsh('domjobabort', [], [machineId], { signal }).catch(ignoreRefusal);
+	await letGo(virsh, { machineId, folder });
 	if (drop) {
 		const known = await checkpoints(virsh, machineId, { signal }).catch(ignoreRefusal);
 		if (known) await dropCheckpoints(virsh, machineId, drop(known), { signal });
@@ -88,9 +101,6 @@ async function stopIfStarted(virsh: Virsh, machineId: string, folder: string, si
 	if (before === 'saved') await virsh('managedsave', ['--paused'], [machineId], { signal });
 	else await virsh('destroy', ['--graceful'], [machineId], { signal });
 }
-
-const stateOf = async (virsh: Virsh, machineId: string, signal: AbortSignal | undefined): Promise<string | undefined> =>
-	(await virsh('domstate', [], [machineId], { signal }).catch(ignoreRefusal))?.trim();
 
 async function isActive(virsh: Virsh, machineId: string, signal: AbortSignal | undefined): Promise<boolean> {
 	const state = await stateOf(virsh, machineId, signal);

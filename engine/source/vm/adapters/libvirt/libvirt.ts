@@ -10,10 +10,11 @@ import type {
 	MachineConfiguration,
 	MachineRegistration,
 	RegisteredMachine,
+	SavedState,
 } from '../../hypervisor.ts';
 import { beginBackup, checkpoints, dropCheckpoints, endBackup } from './disk-backup.ts';
 import type { Domain } from './domain-xml.ts';
-import { register, unregister } from './registration.ts';
+import { loadState, register, unregister } from './registration.ts';
 import { type Virsh, virshOf } from './virsh.ts';
 
 /** Machines that are asked about at a time: each costs a process here and a connection there. */
@@ -83,6 +84,10 @@ class Libvirt implements Hypervisor {
 
 	async start(machineId: string, { signal }: HypervisorOptions = {}): Promise<void> {
 		await this.#virsh('start', [], [machineId], { signal });
+	}
+
+	loadState(state: SavedState, options: HypervisorOptions = {}): Promise<void> {
+		return loadState(this.#virsh, state, options);
 	}
 
 	unregister(machineId: string, options: HypervisorOptions = {}): Promise<void> {

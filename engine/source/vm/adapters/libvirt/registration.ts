@@ -3,10 +3,12 @@ import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EngineError, isEngineError } from '../../../../base/index.ts';
-import type { HypervisorOptions, MachineRegistration, RegisteredMachine } from '../../hypervisor.ts';
+import type { HypervisorOptions, MachineRegistration, RegisteredMachine, SavedState } from '../../hypervisor.ts';
 import { ignoreRefusal, type Virsh } from './virsh.ts';
 
 const undoMs = 60_000;
+/** Memory is read and written whole. */
+const stateMs = 10 * 60_000;
 
 export async function register(virsh: Virsh, registration: MachineRegistration, { signal }: HypervisorOptions): Promise<RegisteredMachine> {
 	const { parseDomain } = await import('./domain-xml.ts'); // with the parser, which most engines never need
@@ -14,20 +16,43 @@ export async function register(virsh: Virsh, registration: MachineRegistration, 
 	const { definition, leftOut } = restoredDefinition(registration);
 	const { id, name } = parseDomain(definition);
 	await refuseKnown(virsh, { id, name }, signal);
-	// It holds secrets, as passwords of consoles
-	const folder = await fs.mkdtemp(join(tmpdir(), 'holdfast-definition-'));
 	try {
-		const file = join(folder, 'definition.xml');
-		await fs.writeFile(file, definition, { mode: 0o600 });
-		await virsh('define', [], [file], { signal });
+		await inFile(definition, (file) => virsh('define', [], [file], { signal }));
 	} catch (error) {
 		// Whoever gave up, or did not hear the answer, does not know whether it was done
 		if (!isEngineError(error, 'source.refused')) await unregister(virsh, id, { signal: AbortSignal.timeout(undoMs) }).catch(() => undefined);
 		throw error;
+	}
+	return { id, leftOut };
+}
+
+/** A state can be loaded only into what it was saved of: the definition in it counts, with the images where they are now. */
+export async function loadState(virsh: Virsh, { machineId, memory, goesOn, ...given }: SavedState, { signal }: HypervisorOptions): Promise<void> {
+	const { restoredDefinition } = await import('./restored-definition.ts');
+	const saved = await virsh('save-image-dumpxml', ['--security-info'], [memory], { signal });
+	const { definition } = restoredDefinition({ ...given, definition: saved, newId: null, keepsGeneration: true });
+	const call = { signal, patienceMs: stateMs };
+	try {
+		await inFile(definition, (file) => virsh('restore', ['--paused', '--xml', file], [memory], call));
+		if (goesOn) await virsh('resume', [], [machineId], { signal });
+		else await virsh('managedsave', ['--running'], [machineId], call);
+	} catch (error) {
+		const bounded = { signal: AbortSignal.timeout(undoMs) };
+		await virsh('destroy', [], [machineId], bounded).catch(() => undefined); // it was not loaded; or it is no longer to be
+		throw error;
+	}
+}
+
+/** It holds secrets, as passwords of consoles. */
+async function inFile<T>(definition: string, use: (file: string) => Promise<T>): Promise<T> {
+	const folder = await fs.mkdtemp(join(tmpdir(), 'holdfast-definition-'));
+	try {
+		const file = join(folder, 'definition.xml');
+		await fs.writeFile(file, definition, { mode: 0o600 });
+		return await use(file);
 	} finally {
 		await fs.rm(folder, { recursive: true, force: true });
 	}
-	return { id, leftOut };
 }
 
 /** libvirt would change the machine that is there. */

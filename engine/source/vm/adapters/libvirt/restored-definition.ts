@@ -57,7 +57,14 @@ function remove(node: Node, isUnwanted: (child: Node) => boolean): void {
 }
 
 /** @throws EngineError `source.refused` when it is not the definition of a machine */
-export function restoredDefinition({ definition, name, newId, disks, nvramPath }: MachineRegistration): {
+export function restoredDefinition({
+	definition,
+	name,
+	newId,
+	disks,
+	nvramPath,
+	keepsGeneration = false,
+}: MachineRegistration & { /** Its guest goes on, and is not set back in time to itself. */ readonly keepsGeneration?: boolean }): {
 	readonly definition: string;
 	readonly leftOut: readonly string[];
 } {
@@ -67,7 +74,7 @@ export function restoredDefinition({ definition, name, newId, disks, nvramPath }
 		const domain = document.find((node) => nameOf(node) === 'domain') ?? element('domain');
 		const named = child(domain, 'name');
 		if (named) setText(named, name);
-		renewGeneration(domain);
+		if (!keepsGeneration) renewGeneration(domain);
 		if (newId !== null) setId(domain, newId);
 		const os = child(domain, 'os');
 		if (os) setNvram(os, nvramPath, newId !== null);

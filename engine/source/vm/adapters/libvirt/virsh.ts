@@ -1,5 +1,6 @@
 /** libvirt through its own command, which reaches hosts in all the ways that administrators have set up already. */
 import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { EngineError, isEngineError, systemErrorCode } from '../../../../base/index.ts';
 
 /** What a host says is hostile: it may not fill the memory. */
@@ -8,28 +9,35 @@ const maxOutputBytes = 32 * 1024 * 1024;
 const answerMs = 60_000;
 
 /** The name may follow from where: it stands behind `--`, so that none is taken for an option. */
-export type Virsh = (
-	command: string,
-	options?: readonly string[],
-	names?: readonly string[],
-	call?: {
-		readonly signal?: AbortSignal | undefined /** What it says for people, which some commands have no other answer than. */;
-		readonly isTalkative?: boolean;
-	},
-) => Promise<string>;
+export type Virsh = {
+	(command: string, options?: readonly string[], names?: readonly string[], call?: VirshCall): Promise<string>;
+	/** Of the host. */
+	readonly uri: string;
+};
+
+export type VirshCall = {
+	readonly signal?: AbortSignal | undefined;
+	/** What it says for people, which some commands have no other answer than. */
+	readonly isTalkative?: boolean;
+	/** For how long it may work; absent: as long as an answer takes. */
+	readonly patienceMs?: number;
+	/** Folder of a backup: done only while that holds the machine (saved-state.ts), and nobody else does such a thing meanwhile. */
+	readonly whileHeld?: string;
+};
 
 /**
  * Commands for one host.
  * @throws EngineError `source.unreachable`, `source.refused`, `usage.unsupported` where there is no virsh
  */
-export const virshOf =
-	(uri: string): Virsh =>
-	async (command, options = [], names = [], { signal, isTalkative } = {}) => {
-		const { code, stdout, stderr } = await run(
-			command,
-			['--connect', uri, ...(isTalkative ? [] : ['--quiet']), command, ...options, ...(names.length > 0 ? ['--', ...names] : [])],
-			signal,
-		);
+export function virshOf(uri: string): Virsh {
+	const call = async (
+		command: string,
+		options: readonly string[] = [],
+		names: readonly string[] = [],
+		{ signal, isTalkative, patienceMs = answerMs, whileHeld }: VirshCall = {},
+	): Promise<string> => {
+		const args = ['--connect', uri, ...(isTalkative ? [] : ['--quiet']), command, ...options, ...(names.length > 0 ? ['--', ...names] : [])];
+		const { code, stdout, stderr } = await run(command, args, { signal, patienceMs, whileHeld });
 		if (code === 0) return stdout;
 		const reason =
 			stderr
@@ -43,19 +51,34 @@ export const virshOf =
 			});
 		throw new EngineError('source.refused', `The host ${uri} refused ${command}: ${reason}`);
 	};
+	return Object.assign(call, { uri });
+}
 
 type Outcome = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
-function run(command: string, args: readonly string[], signal: AbortSignal | undefined): Promise<Outcome> {
+/** By the one process of virsh, which goes on when the engine dies. */
+const locked = (folder: string, args: readonly string[]): readonly [string, ...string[]] => [
+	'flock',
+	join(folder, 'lock'),
+	...['sh', '-c', 'folder=$1; shift; [ -e "$folder/held" ] && exec virsh "$@"', 'holdfast', folder, ...args],
+];
+
+function run(
+	command: string,
+	args: readonly string[],
+	{ signal, patienceMs, whileHeld }: { signal: AbortSignal | undefined; patienceMs: number; whileHeld: string | undefined },
+): Promise<Outcome> {
 	return new Promise((resolve, reject) => {
 		if (signal?.aborted) return reject(signal.reason);
-		const child = spawn('virsh', args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C' } });
+		const [program, ...given] = whileHeld === undefined ? (['virsh', ...args] as const) : locked(whileHeld, args);
+		const child = spawn(program, given, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C' } });
 		const give = (error: unknown): void => {
 			child.kill('SIGKILL');
 			reject(error);
 		};
 		const onAbort = (): void => give(signal?.reason);
-		const patience = setTimeout(() => give(new EngineError('source.unreachable', `virsh ${command} has not answered for ${answerMs / 1000} s.`)), answerMs);
+		const onSilence = (): void => give(new EngineError('source.unreachable', `virsh ${command} has not answered for ${patienceMs / 1000} s.`));
+		const patience = setTimeout(onSilence, patienceMs);
 		signal?.addEventListener('abort', onAbort, { once: true });
 		const pieces = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
 		let bytes = 0;
