@@ -49,11 +49,23 @@ export const methods = {
 	remove: 26,
 	space: 27,
 	giveBack: 28,
+	watchReading: 29,
 } as const;
 export type Method = keyof typeof methods;
 const methodNames = new Map<number, Method>((Object.entries(methods) as [Method, number][]).map(([name, value]) => [value, name]));
 /** These may take hours. They are small, and acknowledged at once so that they do not hold up the window. */
-const longMethods: ReadonlySet<Method> = new Set(['place', 'begin', 'commit', 'work', 'sync', 'protect', 'openReading', 'endReading', 'giveBack']);
+const longMethods: ReadonlySet<Method> = new Set([
+	'place',
+	'begin',
+	'commit',
+	'work',
+	'sync',
+	'protect',
+	'openReading',
+	'endReading',
+	'giveBack',
+	'watchReading',
+]);
 
 /** What is said beside the method: JSON, and bytes. */
 export type Words = {

@@ -15,8 +15,7 @@ type OpenOptions = ReachOptions & { readonly signal: AbortSignal; readonly onNot
 /** Snapshots that a data mover on another machine has made of what lies there. It holds them until this is disposed, or the session is lost for good. */
 export class RemoteReading implements AsyncDisposable {
 	readonly sources: OpenedReading['sources'];
-	/** Never aborted: a snapshot whose room runs full on another machine is met as files that cannot be read. */
-	readonly lost = new AbortController().signal;
+	readonly #lost = new AbortController();
 	readonly #calls: Calls;
 	readonly #session: Session;
 	#isOver = false;
@@ -25,6 +24,17 @@ export class RemoteReading implements AsyncDisposable {
 		this.sources = sources;
 		this.#calls = calls;
 		this.#session = session;
+		calls.ask('watchReading').then(
+			() => undefined, // it has ended
+			(error: unknown) => {
+				if (!this.#isOver) this.#lost.abort(error);
+			},
+		);
+	}
+
+	/** Aborted, with the reason, when a snapshot has run full there, or the data mover that holds it is lost for good. */
+	get lost(): AbortSignal {
+		return this.#lost.signal;
 	}
 
 	/** @throws `snapshot.*`, `connection.*`, `auth.*`, the signal's reason */

@@ -10,6 +10,7 @@ import { seededRandom } from '../../repository/testing/random.ts';
 import { methods } from './calls.ts';
 import { openSession } from './client.ts';
 import type { RemotePlace } from './place.ts';
+import { RemoteReading } from './remote-reading.ts';
 import { RemoteRepository } from './remote-repository.ts';
 import { RemoteRun } from './remote-run.ts';
 import { RepositoryHost } from './repository-host.ts';
@@ -111,4 +112,55 @@ test('whatever is asked, the host answers or ends the session, and goes on servi
 	await using repository = await RemoteRepository.reach(place, { connect: connectTo(port) });
 	assert((await repository.storage.list('')).length > 0, `seed ${seed}`);
 	assert(host.sessions.length >= 1);
+});
+
+test('SNAP-01: a snapshot that runs full on another machine is told to who has it read, and so is the loss of the machine', async (t) => {
+	let lost = new AbortController();
+	let released = 0;
+	const nothing = (): never => assert.fail('nobody asked for that');
+	const repositories = new RepositoryHost({
+		work: nothing,
+		admit: nothing,
+		machine: {
+			admit: () => undefined,
+			protect: nothing,
+			giveBack: nothing,
+			openReading: async () => ({
+				sources: [],
+				lost: lost.signal,
+				complete: nothing,
+				async [Symbol.asyncDispose]() {
+					released++;
+				},
+			}),
+		},
+	});
+	const { host, port } = await hostOn(t, { serve: (peer, session) => repositories.serve(peer, session) });
+	const wish = { sessionId: 'session', sources: [{ kind: 'folder' as const, path: '/srv' }], mode: 'auto' as const, quiesce: 'online' as const };
+	const open = () =>
+		RemoteReading.open(
+			{ mover, product: '1.0.0', clientId: 'tester' },
+			{ ...wish, requireConsistent: false, writers: [], exclude: [] },
+			{ signal: new AbortController().signal, onNote: nothing, connect: connectTo(port) },
+		);
+	const aborted = (signal: AbortSignal): Promise<unknown> => new Promise((resolve) => signal.addEventListener('abort', () => resolve(signal.reason)));
+	const ended = await open();
+	await ended[Symbol.asyncDispose]();
+	assert.deepEqual([ended.lost.aborted, released], [false, 1]);
+
+	const full = await open();
+	const told = aborted(full.lost);
+	const fullNow = lost;
+	lost = new AbortController();
+	const orphan = await open();
+	fullNow.abort(new EngineError('snapshot.failed', 'The snapshot of /srv has run full.'));
+	assert.ok(isEngineError(await told, 'snapshot.failed'));
+	await full[Symbol.asyncDispose]();
+	assert.equal(orphan.lost.aborted, false);
+
+	const alone = aborted(orphan.lost);
+	await host[Symbol.asyncDispose]();
+	assert.ok(isEngineError(await alone));
+	await orphan[Symbol.asyncDispose]();
+	assert.equal(released, 3);
 });

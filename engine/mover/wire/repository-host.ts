@@ -63,6 +63,8 @@ export interface HostedMachine {
 
 export interface HeldReading extends AsyncDisposable {
 	readonly sources: readonly ObjectSource[];
+	/** Aborted, with the reason, when what is read is not what it was at its instant any more. */
+	readonly lost: AbortSignal;
 	/** All was read. */
 	complete(): Promise<void>;
 }
@@ -184,6 +186,8 @@ class RepositorySession implements ServedSession {
 				return this.#openReading(words, options);
 			case 'endReading':
 				return this.#endReading(words);
+			case 'watchReading':
+				return this.#watchReading(options);
 			case 'giveBack':
 				return this.#giveBack(words, options);
 			default:
@@ -270,6 +274,19 @@ class RepositorySession implements ServedSession {
 		} finally {
 			await reading?.[Symbol.asyncDispose]();
 		}
+		return {};
+	}
+
+	/** Fails when the reading is lost; otherwise it ends with the session. */
+	async #watchReading({ signal }: AnswerOptions): Promise<Words> {
+		if (!this.#reading) throw misunderstood('a reading before it is said of what');
+		const { lost } = this.#reading;
+		await new Promise<void>((resolve) => {
+			const over = AbortSignal.any([lost, signal]);
+			over.addEventListener('abort', () => resolve(), { once: true });
+			if (over.aborted) resolve();
+		});
+		lost.throwIfAborted();
 		return {};
 	}
 
