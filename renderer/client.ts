@@ -203,6 +203,7 @@ export function useEngineEvents(): void {
 			stale(trpc.points.get.pathFilter());
 			stale(trpc.points.versions.pathFilter());
 		}
+		if (kinds.has('settings')) stale(trpc.system.settings.pathFilter());
 		if (kinds.has('overview') || kinds.has('job')) stale(trpc.system.overview.pathFilter());
 	};
 

@@ -11,6 +11,7 @@ import {
 	jobDraft,
 	jobSettings,
 	type Point,
+	type RevisedServerSettings,
 	type Schedule,
 	type Session,
 	type SessionListItem,
@@ -137,6 +138,7 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 	};
 
 	const hosts = createFakeHosts(scenario, () => [...state.jobs.values()].map(({ settings }) => settings), emit);
+	let serverSettings: RevisedServerSettings = { revision: 0, settings: { processing: 'parallel' } };
 	const api: EngineApi = {
 		system: {
 			info: async () => ({
@@ -153,6 +155,12 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 				limits: ['Snapshots of volumes are not available yet: files that are open are read as they are.'],
 			}),
 			overview: async () => state.overview(),
+			settings: async () => serverSettings,
+			configure: async ({ settings }) => {
+				serverSettings = { revision: serverSettings.revision + 1, settings };
+				emit({ kind: 'settings', id: null });
+				return serverSettings;
+			},
 			async *events({ signal }) {
 				const queue: EngineEvent[] = [];
 				let wake = (): void => undefined;

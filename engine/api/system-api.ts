@@ -113,6 +113,12 @@ export function createSystemApi(parts: ApiParts): EngineApi['system'] {
 			return buildOverview(timeZone);
 		},
 		events: ({ signal }) => mergeEvents(bus, clock, signal),
+		settings: () => config.serverSettings.get(),
+		async configure({ revision, settings }) {
+			const changed = await config.serverSettings.update(revision, settings);
+			bus.emit({ kind: 'settings', id: null });
+			return changed;
+		},
 	};
 }
 

@@ -188,6 +188,15 @@ test('what this version cannot do yet says so', async (t) => {
 	assert.equal((await site.json('job', 'list')).document.jobs.length, 1);
 });
 
+test('TASK-06: what holds for all jobs of a server is shown and changed', async (t) => {
+	const site = await openSite(t);
+	assert.deepEqual((await site.json('server', 'show')).document, { settings: { processing: 'parallel' } });
+	assert.deepEqual((await site.json('server', 'set', '--processing', 'sequential')).document, { settings: { processing: 'sequential' } });
+	assert.match((await site.run('server', 'show')).stdout, /sequential: objects of a job one after the other; different jobs side by side/);
+	assert.equal((await site.run('server', 'set', '--processing', 'backwards')).code, 2);
+	assert.equal((await site.run('server', 'set')).code, 2);
+});
+
 test('jobs are listed, edited, switched and removed; what is not named stays', async (t) => {
 	const site = await openSiteWithJob(t);
 	const edited = (await site.json('job', 'edit', 'web', '--retain', '5', '--exclude', '*.tmp', '--schedule', '0 22 * * *', '--time-zone', 'Europe/Berlin'))

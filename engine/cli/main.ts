@@ -36,6 +36,7 @@ import { addRepositoryShow } from './commands/repository-show.ts';
 import { addRestoreDisk } from './commands/restore-disk.ts';
 import { addRestoreFiles } from './commands/restore-files.ts';
 import { addRestoreVm } from './commands/restore-vm.ts';
+import { addServerSettings } from './commands/server-settings.ts';
 import { addServerStart } from './commands/server-start.ts';
 import { addSessionFollow } from './commands/session-follow.ts';
 import { addSessionList } from './commands/session-list.ts';
@@ -83,6 +84,7 @@ function createProgram(line: CommandLine, version: string): Command {
 
 	const server = group('server', 'Backup server: API and browser console.');
 	addServerStart(server, line);
+	addServerSettings(server, line);
 
 	const repository = group('repository', 'Places for backup files.');
 	for (const add of [

@@ -34,6 +34,7 @@ import {
 } from './history-stores.ts';
 import { createKeyStore, type KeyStore } from './key-store.ts';
 import { createMachineStore, type MachineStore } from './machine-store.ts';
+import { createServerSettingsStore, type ServerSettingsStore } from './server-settings-store.ts';
 import { createSessionStore, type SessionStore } from './session-store.ts';
 import { createSnapshotJournalStore, createVolumeSettingsStore, type SnapshotJournalStore, type VolumeSettingsStore } from './snapshot-store.ts';
 
@@ -46,6 +47,7 @@ export type { ScheduleState, ScheduleStateStore, UsageSample, UsageStore, Verifi
 export type { KeyStore, StoredKey } from './key-store.ts';
 export { type LogFile, openLogFile } from './log-file.ts';
 export type { MachineState, MachineStore, StoredAuthority, TokenClaim } from './machine-store.ts';
+export type { ServerSettingsStore } from './server-settings-store.ts';
 export type { SessionOutcome, SessionQuery, SessionStore, StoredSession, StoredSessionItem } from './session-store.ts';
 export type { SnapshotJournalStore, StoredVolumeSettings, VolumeSettingsStore } from './snapshot-store.ts';
 
@@ -57,6 +59,7 @@ export interface Configuration<Chain extends CachedChain> extends AsyncDisposabl
 	readonly devices: EntityStore<DeviceSettings>;
 	/** Hypervisor hosts. */
 	readonly hosts: EntityStore<HostSettings>;
+	readonly serverSettings: ServerSettingsStore;
 	readonly sessions: SessionStore;
 	readonly catalogue: CatalogueStore<Chain>;
 	readonly verifications: VerificationStore;
@@ -88,6 +91,7 @@ export async function openConfiguration<Chain extends CachedChain>(
 		throttleRules: createEntityStore(db, throttleSettings, { table: 'throttle_rules', noun: 'throttling rule', notFound: 'not-found.throttle' }, now),
 		devices: createEntityStore(db, deviceSettings, { table: 'devices', noun: 'device', notFound: 'not-found.device' }, now),
 		hosts: createEntityStore(db, hostSettings, { table: 'hosts', noun: 'host', notFound: 'not-found.host' }, now),
+		serverSettings: createServerSettingsStore(db),
 		sessions: createSessionStore(db),
 		catalogue: createCatalogueStore(db),
 		verifications: createVerificationStore(db),

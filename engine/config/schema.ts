@@ -43,6 +43,7 @@ export type Tables = {
 	usage_samples: { repository_id: string; day_at: number; used_bytes: number };
 	former_jobs: { id: string; name: string; removed_at: number };
 	encryption_keys: { id: string; created_at: number; sealed_secret: Uint8Array; slots: string; recovery_confirmed_at: number | null };
+	server_settings: { id: number; revision: number; settings: string };
 	snapshot_journal: { id: string; entry: string };
 	volume_settings: { volume_id: string; provider: string; max_snapshots: number };
 	chain_health: { repository_id: string; chain_id: string; health: string };

@@ -23,6 +23,7 @@ export * from './overview.ts';
 export * from './points.ts';
 export * from './repositories.ts';
 export * from './router.ts';
+export * from './server-settings.ts';
 export * from './session-step.ts';
 export * from './sessions.ts';
 export * from './snapshots.ts';

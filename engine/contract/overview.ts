@@ -89,7 +89,7 @@ export type PlaceEntry = z.infer<typeof placeEntry>;
 
 /** Something changed: the face asks again for what it shows. Bursts are merged by the engine to at most 4 a second per kind and id. */
 export const engineEvent = z.object({
-	kind: z.enum(['job', 'session', 'repository', 'chain', 'point', 'key', 'throttle', 'machine', 'host', 'device', 'volume', 'overview']),
+	kind: z.enum(['job', 'session', 'repository', 'chain', 'point', 'key', 'throttle', 'machine', 'host', 'device', 'volume', 'settings', 'overview']),
 	id: z.string().nullable(),
 });
 export type EngineEvent = z.infer<typeof engineEvent>;

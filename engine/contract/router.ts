@@ -26,6 +26,7 @@ import {
 	restoreVmInput,
 } from './points.ts';
 import { adHocFull, type Chain, type ChainPreview, type Repository, type RepositorySettings, repositorySettings } from './repositories.ts';
+import { type RevisedServerSettings, type ServerSettings, serverSettings } from './server-settings.ts';
 import { type LogEntry, type Session, type SessionListItem, sessionKind } from './sessions.ts';
 import { type Volume, type VolumeChange, volumeChange } from './snapshots.ts';
 import type { StorageReport } from './storage-report.ts';
@@ -106,6 +107,9 @@ export interface EngineApi {
 		overview(input: z.infer<typeof heatMapQuery>, options: CallOptions): Promise<Overview>;
 		/** Never ends by itself. Begins with nothing: ask for the state after subscribing. */
 		events(options: CallOptions): AsyncIterable<EngineEvent>;
+		settings(options: CallOptions): Promise<RevisedServerSettings>;
+		/** Holds for sessions that begin from then on. */
+		configure(input: { revision: number; settings: ServerSettings }, options: CallOptions): Promise<RevisedServerSettings>;
 	};
 	jobs: {
 		list(options: CallOptions): Promise<JobSummary[]>;
@@ -336,6 +340,10 @@ export const appRouter = t.router({
 		events: call.subscription(async function* ({ ctx, signal }) {
 			yield* ctx.api.system.events({ signal });
 		}),
+		settings: call.query(({ ctx, signal }) => ctx.api.system.settings({ signal })),
+		configure: call
+			.input(z.object({ revision: z.number().int(), settings: serverSettings }))
+			.mutation(({ ctx, input, signal }) => ctx.api.system.configure(input, { signal })),
 	}),
 	jobs: t.router({
 		list: call.query(({ ctx, signal }) => ctx.api.jobs.list({ signal })),

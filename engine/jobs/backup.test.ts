@@ -120,6 +120,39 @@ test('TASK-03: a repository works on no more tasks than it allows, across sessio
 	assert.equal(site.plane.peakRunning, 2);
 });
 
+test('TASK-06 TASK-07: switched to one after the other, a job works on one object at a time, and different jobs side by side', async (t) => {
+	const site = await openJobSite(t);
+	const { revision, settings } = await site.config.serverSettings.get();
+	assert.equal(settings.processing, 'parallel');
+	await site.config.serverSettings.update(revision, { processing: 'sequential' });
+	await assert.rejects(site.config.serverSettings.update(revision, settings), { code: 'stale.revision' });
+	const repository = await addRepository(site, { maxTasks: 4 });
+	const first = await addJob(site, repository.id, { name: 'First', sources: [documents, pictures] });
+	const second = await addJob(site, repository.id, { name: 'Second', sources: [disk] });
+	const hangs = [site.plane.hangNext(documents), site.plane.hangNext(disk)];
+	const one = await site.runner.run(first.id, null);
+	const two = await site.runner.run(second.id, null);
+	await Promise.all(hangs.map(({ begun }) => begun));
+	await settle();
+	assert.equal(site.plane.running, 2, 'of each job one');
+	const [, waiting] = (await site.sessions.get(one.id)).tasks;
+	assert.match(waiting?.activity ?? '', /^waits for the object before it, as the server processes those of “First” one after the other/);
+	for (const hang of hangs) hang.release();
+	assert.deepEqual([(await ended(site, one)).state, (await ended(site, two)).state], ['success', 'success']);
+	assert.deepEqual(
+		site.plane.runs.map(({ objects }) => objects[0]?.path),
+		[documents, disk, pictures].map(({ path }) => path),
+	);
+
+	// together again, from the next session on
+	await site.config.serverSettings.update(revision + 1, settings);
+	const both = [site.plane.hangNext(documents), site.plane.hangNext(pictures)];
+	const next = await site.runner.run(first.id, null);
+	await Promise.all(both.map(({ begun }) => begun));
+	for (const hang of both) hang.release();
+	assert.equal((await ended(site, next)).state, 'success');
+});
+
 test('a job runs once at a time', async (t) => {
 	const site = await openJobSite(t);
 	const job = await addJob(site, (await addRepository(site)).id);

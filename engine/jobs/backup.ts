@@ -3,7 +3,16 @@ import { stat } from 'node:fs/promises';
 import { type Clock, EngineError, type Log, systemErrorCode, toErrorShape } from '../base/index.ts';
 import { isNbdUri, probeNbd } from '../block/index.ts';
 import type { Entity, HealthStore, UsageStore } from '../config/index.ts';
-import { blockSizes, type Damage, type ErrorShape, isFinal, type JobSettings, type RepositorySettings, type SourceSpec } from '../contract/index.ts';
+import {
+	blockSizes,
+	type Damage,
+	type ErrorShape,
+	isFinal,
+	type JobSettings,
+	type Processing,
+	type RepositorySettings,
+	type SourceSpec,
+} from '../contract/index.ts';
 import { applyRetention } from './apply-retention.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { ChainSeat, ChainUse } from './chain-use.ts';
@@ -13,7 +22,7 @@ import type { LiveSession } from './live-session.ts';
 import type { LiveTask } from './live-task.ts';
 import { mendKnownDamage } from './mend-chains.ts';
 import type { BackupRun, ChainRecord, ChainStore, DataPlane, JobMachines } from './ports.ts';
-import { type TaskSlots, tasksOf, tasksOn } from './slots.ts';
+import { type TaskLimit, type TaskSlots, tasksInTurn, tasksOf, tasksOn } from './slots.ts';
 import { createSourceReading, type JobSnapshots, type SourceReading } from './source-reading.ts';
 import { checkRoom } from './space-check.ts';
 
@@ -38,6 +47,8 @@ export type BackupRequest = {
 	readonly machine: Awaited<ReturnType<JobMachines['get']>> | null;
 	/** All sources of the job, or some: those that failed before, or that were asked for. */
 	readonly objects: readonly SourceSpec[];
+	/** Of the objects (TASK-06). */
+	readonly processing: Processing;
 	readonly full: AskedFull;
 	readonly adHoc?: AskedAdHoc | undefined;
 };
@@ -76,10 +87,7 @@ export async function runBackup(parts: BackupParts, request: BackupRequest, sess
 				const onWait = (reason: string): void => {
 					for (const task of run.tasks) task.waits(reason);
 				};
-				using _slot = await parts.slots.take([...(request.machine ? [tasksOn(request.machine)] : []), ...tasksOf(repository)], {
-					signal: session.signal,
-					onWait,
-				});
+				using _slot = await parts.slots.take(countedIn(request), { signal: session.signal, onWait });
 				session.signal.throwIfAborted();
 				if (repositoryError !== null) return giveUp(run, repositoryError);
 				session.begin();
@@ -97,6 +105,13 @@ export async function runBackup(parts: BackupParts, request: BackupRequest, sess
 	await (isAllRead ? source.complete() : source[Symbol.asyncDispose]());
 	await tidyUp(parts, request, seats, session);
 }
+
+/** What is asked first is what a task that waits names. */
+const countedIn = ({ job, repository, machine, processing }: BackupRequest): readonly TaskLimit[] => [
+	...(processing === 'sequential' ? [tasksInTurn(job)] : []),
+	...(machine ? [tasksOn(machine)] : []),
+	...tasksOf(repository),
+];
 
 const waiting = (session: LiveSession) => ({
 	signal: session.signal,

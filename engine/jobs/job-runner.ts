@@ -60,6 +60,7 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
 		const { repositoryId, machineId } = job.settings;
 		const repository = await config.repositories.get(repositoryId);
 		const machine = machineId === null ? null : await parts.machines.get(machineId);
+		const { processing } = (await config.serverSettings.get()).settings;
 		const input: BackupInput = { kind: 'backup', objects, ...asked };
 		return sessions.start(
 			{
@@ -73,7 +74,7 @@ export function createJobRunner(parts: JobRunnerParts): JobRunner {
 			},
 			async (session) => {
 				await cleanUps.get(job.id);
-				await runBackup({ ...parts, usage: config.usage, health: config.health }, { job, repository, machine, objects, ...asked }, session);
+				await runBackup({ ...parts, usage: config.usage, health: config.health }, { job, repository, machine, objects, processing, ...asked }, session);
 			},
 		);
 	}

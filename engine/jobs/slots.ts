@@ -1,5 +1,5 @@
 import type { Entity } from '../config/index.ts';
-import type { MachineRef, RepositorySettings } from '../contract/index.ts';
+import type { JobSettings, MachineRef, RepositorySettings } from '../contract/index.ts';
 
 /** A component that works on so many tasks at a time: a repository, a proxy. */
 export type TaskLimit = {
@@ -37,6 +37,13 @@ export const tasksOn = ({ id, name, maxTasks }: MachineRef & { readonly maxTasks
 	id: `machine ${id}`,
 	limit: maxTasks,
 	name: `the machine “${name}”`,
+});
+
+/** What the objects of a job are counted in where they are processed strictly one after the other (TASK-07). */
+export const tasksInTurn = ({ id, settings }: Entity<JobSettings>): TaskLimit => ({
+	id: `job ${id}`,
+	limit: 1,
+	name: `the object before it, as the server processes those of “${settings.name}” one after the other`,
 });
 
 type Waiting = { readonly components: readonly TaskLimit[]; readonly onWait: TaskWait['onWait']; reason: string; readonly grant: () => void };

@@ -9,6 +9,7 @@ import { machines } from './0006-machines.ts';
 import { hosts } from './0007-hosts.ts';
 import { snapshots } from './0008-snapshots.ts';
 import { devices } from './0009-devices.ts';
+import { serverSettings } from './0010-server-settings.ts';
 
 export const migrations: Readonly<Record<string, Migration>> = {
 	'0001-first': first,
@@ -20,4 +21,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
 	'0007-hosts': hosts,
 	'0008-snapshots': snapshots,
 	'0009-devices': devices,
+	'0010-server-settings': serverSettings,
 };

@@ -1,10 +1,11 @@
 import { SegmentedControl, useMantineColorScheme } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
+import type { Processing } from '../../../engine/contract/index.ts';
 import { Loaded } from '../../app/loaded.tsx';
 import type { PageProps } from '../../app/pages.tsx';
-import { useTRPC } from '../../client.ts';
-import { Facts, formatBytes, PageHeader, plural, Section, TimeAgo } from '../../ui/index.ts';
+import { errorShapeOf, useTRPC } from '../../client.ts';
+import { ErrorPanel, Facts, formatBytes, PageHeader, plural, Section, TimeAgo } from '../../ui/index.ts';
 import { KeysSection } from '../keys/index.ts';
 import classes from './settings-page.module.css';
 
@@ -29,6 +30,7 @@ export function SettingsPage(_props: PageProps): ReactNode {
 					/>
 					<div className={classes.note}>Kept in this browser.</div>
 				</Section>
+				<ProcessingSection />
 				<KeysSection />
 				<Section title="About this server">
 					<Loaded query={info}>
@@ -60,5 +62,38 @@ export function SettingsPage(_props: PageProps): ReactNode {
 				</Section>
 			</div>
 		</>
+	);
+}
+
+const processingNotes: Readonly<Record<Processing, string>> = {
+	parallel: 'As many at a time as repositories and machines allow. Snapshots are held for a shorter time.',
+	sequential: 'The objects of a job wait for each other. Different jobs still run side by side.',
+};
+
+function ProcessingSection(): ReactNode {
+	const trpc = useTRPC();
+	const current = useQuery(trpc.system.settings.queryOptions());
+	const change = useMutation(trpc.system.configure.mutationOptions({ onSettled: () => current.refetch() }));
+	return (
+		<Section title="Objects of a job">
+			<Loaded query={current}>
+				{({ revision, settings }) => (
+					<>
+						<SegmentedControl
+							aria-label="Objects of a job"
+							value={settings.processing}
+							disabled={change.isPending}
+							onChange={(value) => change.mutate({ revision, settings: { ...settings, processing: value as Processing } })}
+							data={[
+								{ value: 'parallel', label: 'Side by side' },
+								{ value: 'sequential', label: 'One after the other' },
+							]}
+						/>
+						<div className={classes.note}>{processingNotes[settings.processing]} Sessions that run already go on as they began.</div>
+						{change.error ? <ErrorPanel failure={errorShapeOf(change.error)} /> : null}
+					</>
+				)}
+			</Loaded>
+		</Section>
 	);
 }
