@@ -17,12 +17,15 @@ export {
 	maxSocketPathBytes,
 	type NbdAddress,
 	type NbdDevice,
+	type NbdRelay,
 	NbdServer,
 	NbdSource,
 	type NbdTransport,
 	type OpenNbdSourceOptions,
+	openNbdRelay,
 	openNbdSource,
 	parseNbdUri,
 	probeNbd,
+	type RelaySetup,
 } from './nbd/index.ts';
 export { type OpenBlockSourceOptions, openBlockSource, type SourceFormat } from './open-block-source.ts';

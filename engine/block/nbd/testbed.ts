@@ -38,6 +38,10 @@ export function startQemuNbd(t: TestContext, path: string, ...options: string[])
 	return startDaemon(t, (socket, pidFile) => ['qemu-nbd', '--fork', '--pid-file', pidFile, '--persistent', '--shared=0', '--socket', socket, ...options, path]);
 }
 
+/** The same on a port that the options name. */
+export async function startQemuNbdAt(t: TestContext, path: string, ...options: string[]): Promise<void> {
+	await startDaemon(t, (_, pidFile) => ['qemu-nbd', '--fork', '--pid-file', pidFile, '--persistent', '--shared=0', ...options, path]);
+}
 export function startNbdkit(t: TestContext, ...options: string[]): Promise<string> {
 	return startDaemon(t, (socket, pidFile) => ['nbdkit', '--pidfile', pidFile, '--unix', socket, ...options]);
 }
@@ -84,4 +88,33 @@ export class MemoryDevice implements NbdDevice {
 		}
 		return found;
 	}
+}
+
+/** Certificates of a server and of clients, in the file names that libnbd looks for. */
+export async function makeCertificates(folder: string): Promise<{ certificate: string; key: string; authority: string }> {
+	const at = (name: string): string => join(folder, name);
+	const openssl = (...args: string[]): Promise<string> => runBeside('openssl', ...args);
+	const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+	await openssl('req', '-x509', ...newKey, '-subj', '/CN=authority', '-days', '2', '-keyout', at('ca-key.pem'), '-out', at('ca-cert.pem'));
+	for (const [name, subject] of [
+		['server', 'localhost'],
+		['client', 'proxy'],
+	] as const) {
+		await openssl(
+			'req',
+			...newKey,
+			'-subj',
+			`/CN=${subject}`,
+			'-addext',
+			`subjectAltName=DNS:${subject}`,
+			'-keyout',
+			at(`${name}-key.pem`),
+			'-out',
+			at(`${name}.csr`),
+		);
+		const signing = ['-CA', at('ca-cert.pem'), '-CAkey', at('ca-key.pem'), '-CAcreateserial', '-copy_extensions', 'copy', '-days', '2'];
+		await openssl('x509', '-req', '-in', at(`${name}.csr`), ...signing, '-out', at(`${name}-cert.pem`));
+	}
+	const read = (name: string): string => readFileSync(at(name), 'utf8');
+	return { certificate: read('server-cert.pem'), key: read('server-key.pem'), authority: read('ca-cert.pem') };
 }

@@ -9,6 +9,11 @@ test('an address is read as the NBD URI specification has it, and written so tha
 		['nbd://example.com', { transport: { kind: 'tcp', host: 'example.com', port: 10809 }, exportName: '' }],
 		['nbd://[::1]:44/a/b', { transport: { kind: 'tcp', host: '::1', port: 44 }, exportName: 'a/b' }],
 		['nbd+unix:///?socket=/run/nbd', { transport: { kind: 'unix', path: '/run/nbd' }, exportName: '' }],
+		[
+			'nbds://10.0.0.5:9480/vda?tls-certificates=/etc/pki&tls-hostname=server',
+			{ transport: { kind: 'tcp', host: '10.0.0.5', port: 9480, tls: { certificates: '/etc/pki', hostName: 'server' } }, exportName: 'vda' },
+		],
+		['nbds://h/?tls-certificates=/p', { transport: { kind: 'tcp', host: 'h', port: 10809, tls: { certificates: '/p', hostName: null } }, exportName: '' }],
 		['nbd+unix:///my%20disk%23?socket=/run/my%20nbd', { transport: { kind: 'unix', path: '/run/my nbd' }, exportName: 'my disk#' }],
 	];
 	for (const [text, address] of cases) {
@@ -20,7 +25,9 @@ test('an address is read as the NBD URI specification has it, and written so tha
 
 test('an address that is none says why', () => {
 	const cases: readonly (readonly [string, RegExp])[] = [
-		['nbds://example.com/', /TLS/],
+		['nbds://example.com/', /TLS needs certificates/],
+		['nbds://example.com/?tls-certificates=relative', /TLS needs certificates/],
+		['nbd://example.com/?tls-certificates=/etc/pki', /"tls-certificates"/],
 		['nbd+vsock://1/', /scheme/],
 		['nbd:///disk', /no host/],
 		['nbd+unix:///disk', /absolute path/],

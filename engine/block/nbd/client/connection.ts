@@ -47,7 +47,7 @@ export class NbdConnection {
 	readonly #header = Buffer.alloc(32);
 	#nextCookie = 1n;
 
-	constructor(address: NbdAddress, contexts: readonly string[], platform: Platform, silenceMs: number = defaultSilenceMs) {
+	constructor(address: NbdAddress, contexts: readonly string[] | 'all', platform: Platform, silenceMs: number = defaultSilenceMs) {
 		this.#stream = new NbdStream(address, platform, silenceMs);
 		this.uri = this.#stream.uri;
 		try {

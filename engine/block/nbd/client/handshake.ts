@@ -36,18 +36,21 @@ const maxReplyBytes = 65_536;
 const maxReplies = 10_000;
 /** Exports that are told to who asked for one that is not there. */
 const maxListed = 20;
+/** Of one export: as many as one question may ask for. */
+const maxContexts = 64;
 
 type Reply = { readonly type: number; readonly data: Buffer };
 
 /**
- * Negotiates the fixed newstyle: structured replies, the metadata contexts asked for, then the export.
+ * Negotiates the fixed newstyle: structured replies, the metadata contexts asked for (`all`: those that there are), then the export.
  * @throws `source.missing` (no such export), `source.unsupported` (what the server cannot do), `source.unreadable`
  */
-export function negotiate(stream: NbdStream, exportName: string, contexts: readonly string[]): NbdExport {
+export function negotiate(stream: NbdStream, exportName: string, wish: readonly string[] | 'all'): NbdExport {
 	greet(stream);
 	const options = new Options(stream);
 	const hasStructuredReplies = options.ask(option.structuredReply) === null;
 	const known = new Map<string, number>();
+	const contexts = wish !== 'all' ? wish : hasStructuredReplies ? listContexts(options, exportName, null) : [];
 	if (hasStructuredReplies && contexts.length > 0) {
 		options.ask(option.setMetaContext, Buffer.concat([text(exportName), uint32(contexts.length), ...contexts.map(text)]), ({ type, data }) => {
 			if (type !== optionReply.metaContext || data.length < 4) throw brokenProtocol(stream.uri, 'a metadata context is not described as one');
@@ -112,14 +115,18 @@ class Options {
 	}
 }
 
-function askForInstant(options: Options, exportName: string): string | null {
-	let instant: string | null = null;
-	options.ask(option.listMetaContext, Buffer.concat([text(exportName), uint32(1), text(instantPrefix)]), ({ type, data }) => {
-		const name = data.toString('utf8', 4);
-		if (type === optionReply.metaContext && name.startsWith(instantPrefix)) instant = name.slice(instantPrefix.length);
+/** @param prefix of their names; null: all */
+function listContexts(options: Options, exportName: string, prefix: string | null): readonly string[] {
+	const names: string[] = [];
+	const queries = prefix === null ? [uint32(0)] : [uint32(1), text(prefix)];
+	options.ask(option.listMetaContext, Buffer.concat([text(exportName), ...queries]), ({ type, data }) => {
+		if (type === optionReply.metaContext && names.length < maxContexts) names.push(data.toString('utf8', 4));
 	});
-	return instant;
+	return names.filter((name) => name.startsWith(prefix ?? ''));
 }
+
+const askForInstant = (options: Options, exportName: string): string | null =>
+	listContexts(options, exportName, instantPrefix)[0]?.slice(instantPrefix.length) ?? null;
 
 function listExports(options: Options): readonly string[] {
 	const names: string[] = [];
@@ -138,7 +145,10 @@ function refused(stream: NbdStream, exportName: string, { type, data }: Reply, l
 			hint: names.length > 0 ? `It has: ${names.map((name) => `"${printable(name)}"`).join(', ')}.` : 'Check the name of the export with "nbdinfo --list".',
 		});
 	}
-	if (type === optionReply.errTlsRequired) return new EngineError('source.unsupported', `The NBD server at ${stream.uri} wants TLS${said}.`);
+	if (type === optionReply.errTlsRequired)
+		return new EngineError('source.unsupported', `The NBD server at ${stream.uri} wants TLS${said}.`, {
+			hint: 'Write nbds:// with ?tls-certificates=/FOLDER.',
+		});
 	return new EngineError('source.unreadable', `The NBD server at ${stream.uri} refuses the export "${exportName}"${said}.`, {
 		hint: 'Look into the log of the server.',
 	});

@@ -2,13 +2,15 @@ import { EngineError } from '../../../base/index.ts';
 import { openPlatform, type Platform } from '../../../platform/index.ts';
 import type { BlockExtent, BlockSource } from '../../block-source.ts';
 import { ExtentList } from '../../extent-list.ts';
-import { allocationFlag, baseAllocation, dirtyBitmapPrefix, dirtyFlag } from '../protocol.ts';
+import { allocationFlag, baseAllocation, dirtyBitmapPrefix, dirtyFlag, type StatusExtent } from '../protocol.ts';
 import type { NbdAddress } from '../uri.ts';
 import { NbdConnection } from './connection.ts';
 
 export type OpenNbdSourceOptions = {
 	/** A dirty bitmap that the export carries, for `dirtyExtents`. */
 	readonly dirtyBitmap?: string;
+	/** All that it tells by metadata contexts, for `describe`. */
+	readonly withAllContexts?: boolean;
 	/** A server that says nothing for so long is lost. */
 	readonly silenceMs?: number;
 	readonly platform?: Platform;
@@ -23,9 +25,11 @@ const maxDescriptions = 2 ** 24;
  * Connects to an export. Each connection belongs to the thread that opened it; several may read one export side by side.
  * @throws `source.missing` (no server, no such export), `source.unsupported` (no such dirty bitmap, no NBD here), `source.unreadable`
  */
-export function openNbdSource(address: NbdAddress, { dirtyBitmap, silenceMs, platform = openPlatform() }: OpenNbdSourceOptions = {}): NbdSource {
+export function openNbdSource(address: NbdAddress, options: OpenNbdSourceOptions = {}): NbdSource {
+	const { dirtyBitmap, withAllContexts = false, silenceMs, platform = openPlatform() } = options;
 	const bitmapContext = dirtyBitmap === undefined ? null : dirtyBitmapPrefix + dirtyBitmap;
-	const connection = new NbdConnection(address, [baseAllocation, ...(bitmapContext === null ? [] : [bitmapContext])], platform, silenceMs);
+	const contexts = withAllContexts ? 'all' : [baseAllocation, ...(bitmapContext === null ? [] : [bitmapContext])];
+	const connection = new NbdConnection(address, contexts, platform, silenceMs);
 	if (bitmapContext !== null && !connection.facts.contexts.has(bitmapContext)) {
 		connection.close();
 		throw new EngineError('source.unsupported', `${connection.uri} has no dirty bitmap named "${dirtyBitmap}".`, {
@@ -64,6 +68,28 @@ export class NbdSource implements BlockSource {
 	dirtyExtents(): readonly BlockExtent[] {
 		if (this.#bitmapContext === null) throw new Error('Defect: no dirty bitmap was named when the export was opened');
 		return this.#collect(this.#bitmapContext, (flags) => (flags & dirtyFlag) !== 0);
+	}
+
+	/** Names of the metadata contexts that were asked for and are there. */
+	get contexts(): readonly string[] {
+		return [...this.#connection.facts.contexts.keys()];
+	}
+
+	/** What a context says of a range within the disk: extents from its beginning on, at least one, none reaching beyond the disk. */
+	describe(context: string, offsetBytes: number, lengthBytes: number): readonly StatusExtent[] {
+		const id = this.#connection.facts.contexts.get(context);
+		if (id === undefined) throw new Error(`Defect: the context ${context} was not agreed on`);
+		const { minBlockBytes } = this.#connection.facts;
+		const start = offsetBytes - (offsetBytes % minBlockBytes);
+		const end = Math.min(Math.ceil((offsetBytes + Math.min(lengthBytes, maxStatusRange)) / minBlockBytes) * minBlockBytes, this.sizeBytes);
+		const found: StatusExtent[] = [];
+		let at = start;
+		for (const { lengthBytes: told, flags } of this.#connection.status(id, start, end - start)) {
+			const next = Math.min(at + told, this.sizeBytes);
+			if (next > Math.max(at, offsetBytes)) found.push({ lengthBytes: next - Math.max(at, offsetBytes), flags });
+			at = next;
+		}
+		return found;
 	}
 
 	#collect(context: string, isWanted: (flags: number) => boolean): readonly BlockExtent[] {

@@ -2,11 +2,14 @@ import { readSync, writeSync } from 'node:fs';
 import { systemErrorCode } from '../../../base/index.ts';
 import type { Platform } from '../../../platform/index.ts';
 import { connectError, connectionLost } from '../nbd-error.ts';
-import { formatNbdUri, type NbdAddress } from '../uri.ts';
+import { formatNbdUri, type NbdAddress, type NbdTransport } from '../uri.ts';
+import { openTunnel } from './tunnel.ts';
 
 /** A thread that is to stop can do so between two waits, never within one. */
 const waitMs = 1000;
 const connectMs = 10_000;
+
+type TcpTransport = Extract<NbdTransport, { kind: 'tcp' }>;
 
 /** A connection that its thread waits for. Any trouble ends it: what is half read cannot be taken up again. */
 export class NbdStream {
@@ -22,7 +25,9 @@ export class NbdStream {
 		this.#platform = platform;
 		const { transport } = address;
 		try {
-			this.#fd = platform.sockets.connect(transport.kind === 'unix' ? { kind: 'unix', path: Buffer.from(transport.path) } : transport, waitMs, connectMs);
+			using tunnel = transport.kind === 'tcp' && transport.tls ? openTunnel(this.uri, { ...transport, tls: transport.tls }) : null;
+			const path = tunnel?.path ?? (transport.kind === 'unix' ? transport.path : null);
+			this.#fd = platform.sockets.connect(path === null ? (transport as TcpTransport) : { kind: 'unix', path: Buffer.from(path) }, waitMs, connectMs);
 		} catch (error) {
 			throw connectError(this.uri, error);
 		}

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { requireTool } from '../../../base/testing.ts';
 import { seededRandom, temporaryFolder } from '../../testbed.ts';
-import { MemoryDevice, runBeside } from '../testbed.ts';
+import { MemoryDevice, makeCertificates, runBeside } from '../testbed.ts';
 import { formatNbdUri, type NbdTransport } from '../uri.ts';
 import type { NbdDevice } from './device.ts';
 import { NbdServer } from './nbd-server.ts';
@@ -164,35 +164,6 @@ test('whatever a client says, the server answers or hangs up, and serves the nex
 	assert.equal(await say(session), whole, 'serves the next one');
 });
 
-/** Certificates of a server and of clients, in the file names that libnbd looks for. */
-async function makeCertificates(folder: string): Promise<{ certificate: string; key: string; authority: string }> {
-	const at = (name: string): string => join(folder, name);
-	const openssl = (...args: string[]): Promise<string> => runBeside('openssl', ...args);
-	const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-	await openssl('req', '-x509', ...newKey, '-subj', '/CN=authority', '-days', '2', '-keyout', at('ca-key.pem'), '-out', at('ca-cert.pem'));
-	for (const [name, subject] of [
-		['server', 'localhost'],
-		['client', 'proxy'],
-	] as const) {
-		await openssl(
-			'req',
-			...newKey,
-			'-subj',
-			`/CN=${subject}`,
-			'-addext',
-			`subjectAltName=DNS:${subject}`,
-			'-keyout',
-			at(`${name}-key.pem`),
-			'-out',
-			at(`${name}.csr`),
-		);
-		const signing = ['-CA', at('ca-cert.pem'), '-CAkey', at('ca-key.pem'), '-CAcreateserial', '-copy_extensions', 'copy', '-days', '2'];
-		await openssl('x509', '-req', '-in', at(`${name}.csr`), ...signing, '-out', at(`${name}-cert.pem`));
-	}
-	const read = (name: string): string => readFileSync(at(name), 'utf8');
-	return { certificate: read('server-cert.pem'), key: read('server-key.pem'), authority: read('ca-cert.pem') };
-}
-
 test('with TLS only clients that hold a certificate of the authority learn anything', async (t) => {
 	if (!requireTool(t, 'nbdinfo', 'nbdcopy', 'openssl')) return;
 	const [folder, strangers] = [temporaryFolder(t), temporaryFolder(t)];
@@ -204,6 +175,9 @@ test('with TLS only clients that hold a certificate of the authority learn anyth
 	const copy = join(temporaryFolder(t), 'copy');
 	await runBeside('nbdcopy', uri(folder), copy);
 	assert.ok(readFileSync(copy).equals(disk.bytes));
+	await assert.rejects(runBeside('nbdinfo', uri(strangers)));
+	// a stranger who trusts us, which is no reason to trust him
+	copyFileSync(join(folder, 'ca-cert.pem'), join(strangers, 'ca-cert.pem'));
 	await assert.rejects(runBeside('nbdinfo', uri(strangers)));
 	await assert.rejects(runBeside('nbdinfo', `nbd://localhost:${port}/d`));
 	await assert.rejects(runBeside('nbdinfo', '--list', `nbd://localhost:${port}`));

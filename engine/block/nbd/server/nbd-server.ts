@@ -1,15 +1,20 @@
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
+import { systemClock } from '../../../base/index.ts';
+import { ConnectionEnded, SocketReader } from '../socket-reader.ts';
 import type { NbdTransport } from '../uri.ts';
 import type { NbdDevice } from './device.ts';
 import { type Agreement, haggle, readClientFlags, sayHello } from './negotiation.ts';
-import { ConnectionEnded, SocketReader } from './socket-reader.ts';
 import { serveRequests } from './transmission.ts';
 
 export type NbdServerOptions = {
-	/** Clients must present a certificate of this authority, and are not told anything before; without it, whoever can connect may read and write. */
-	readonly tls?: { readonly certificate: string; readonly key: string; readonly authority: string };
+	/**
+	 * Clients must present a certificate of this authority (PEM), which names `peer` if that is given, and are not told anything before; without it, whoever can connect may
+	 * read and write.
+	 */
+	readonly tls?: { readonly certificate: string; readonly key: string; readonly authority: string; readonly peer?: string };
 	/** A client that has not chosen an export by then is sent away. */
 	readonly handshakeMs?: number;
 };
@@ -80,6 +85,23 @@ export class NbdServer {
 		}
 	}
 
+	/** Of a socket that TLS is begun on, Node checks no certificate. @throws ConnectionEnded */
+	async #meet(secure: tls.TLSSocket): Promise<void> {
+		await new Promise<void>((resolve, reject) => {
+			secure.once('secure', resolve).once('close', () => reject(new ConnectionEnded('no TLS came about')));
+		});
+		const { authority, peer } = this.#options.tls as NonNullable<NbdServerOptions['tls']>;
+		const issuer = new X509Certificate(authority);
+		const certificate = secure.getPeerX509Certificate();
+		const now = systemClock.now();
+		const isGood =
+			certificate?.checkIssued(issuer) &&
+			certificate.verify(issuer.publicKey) &&
+			certificate.validFromDate.getTime() <= now &&
+			now <= certificate.validToDate.getTime();
+		if (!isGood || (peer !== undefined && secure.getPeerCertificate().subject.CN !== peer)) throw new ConnectionEnded('not a client of ours');
+	}
+
 	async #negotiate(socket: net.Socket): Promise<{ stream: net.Socket; reader: SocketReader; agreement: Agreement }> {
 		const talk = (stream: net.Socket, reader: SocketReader, state: 'offered' | 'established' | null, noPadding: boolean): Promise<Agreement | 'start-tls'> =>
 			haggle({ reader, send: (bytes) => void stream.write(bytes), exports: this.#exports, tls: state }, noPadding);
@@ -94,9 +116,10 @@ export class NbdServer {
 			isServer: true,
 			secureContext: this.#context as tls.SecureContext,
 			requestCert: true,
-			rejectUnauthorized: true,
+			rejectUnauthorized: true, // only that there is one: whose it is, is looked at below
 		});
 		secure.on('error', () => socket.destroy());
+		await this.#meet(secure);
 		const secureReader = new SocketReader(secure);
 		const second = await talk(secure, secureReader, 'established', noPadding);
 		if (second === 'start-tls') throw new ConnectionEnded('TLS within TLS');

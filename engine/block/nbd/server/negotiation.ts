@@ -1,7 +1,7 @@
 import { lengthAndText, uint16, uint32 } from '../big-endian.ts';
 import { handshakeFlag, infoType, initMagic, maxNameBytes, option, optionMagic, optionReply, optionReplyMagic, transmissionFlag } from '../protocol.ts';
+import { ConnectionEnded, type SocketReader } from '../socket-reader.ts';
 import type { NbdDevice } from './device.ts';
-import { ConnectionEnded, type SocketReader } from './socket-reader.ts';
 import { maxPayloadBytes } from './transmission.ts';
 
 /** Longer ones are not answered: no option that is known here needs as much. */

@@ -12,9 +12,9 @@ import {
 	simpleReplyMagic,
 	structuredReplyMagic,
 } from '../protocol.ts';
+import { ConnectionEnded, type SocketReader } from '../socket-reader.ts';
 import type { NbdDevice, WritableDevice } from './device.ts';
 import type { Agreement } from './negotiation.ts';
-import { ConnectionEnded, type SocketReader } from './socket-reader.ts';
 
 export const maxPayloadBytes = defaultMaxPayloadBytes;
 /** As many as QEMU sends; a client asks again for the rest. */
