@@ -33,7 +33,7 @@ import {
 	startScheduler,
 } from './jobs/index.ts';
 import { Bandwidth } from './mover/index.ts';
-import { createChainStore, createDataPlane, createJobMachines, createJobSnapshots, createPlaces } from './places/index.ts';
+import { createChainStore, createDataPlane, createJobMachines, createJobSnapshots, createOffHost, createPlaces } from './places/index.ts';
 import { openPlatform } from './platform/index.ts';
 import { Look } from './restore/index.ts';
 import { startServer } from './server/index.ts';
@@ -132,6 +132,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	stack.use(watchVolumes({ snapshots, clock, log, withForgotten: options.runSchedules !== false }));
 	const keys = createKeys(heldKeys, { config, catalogue, chainStore, chainUse, bus, clock, passwordCost: options.passwordCost });
 	const jobMachines = createJobMachines(machines);
+	const offHost = createOffHost({ machines, snapshots });
 	const runner = createJobRunner({
 		config,
 		sessions,
@@ -140,6 +141,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		slots,
 		snapshots: createJobSnapshots(snapshots, places),
 		machines: jobMachines,
+		offHost,
 		plane,
 		chainStore,
 		clock,
@@ -207,6 +209,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		heldKeys,
 		limits,
 		machines,
+		offHost,
 		devices,
 		openHypervisor,
 		snapshots,

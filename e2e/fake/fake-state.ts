@@ -182,6 +182,7 @@ export class FakeState {
 			revision: job.revision,
 			settings: job.settings,
 			machineName: null,
+			proxyName: null,
 			repositoryName: this.repositories.get(job.settings.repositoryId)?.settings.name ?? '',
 			activeSessionId: this.activeSession(id)?.id ?? null,
 			lastSession: last

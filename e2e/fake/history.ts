@@ -98,7 +98,7 @@ export function snapshotOf({ kind, path }: SourceSpec, createdAt: number): Snaps
 	if (kind === 'vm')
 		return path.endsWith('/mail')
 			? { ...use, requested: 'online', actual: 'libvirt', instant: 'set', reason: 'Its guest agent does not answer.' }
-			: { ...use, requested: 'online', actual: 'libvirt', instant: 'set', writers: ['the guest of the machine'] };
+			: { ...use, requested: 'online', actual: 'libvirt', instant: 'set', writers: ['the guest of the machine'], proxy: { id: 'm-proxy', name: 'Proxy-East' } };
 	if (path.startsWith('/home')) return { ...use, actual: 'btrfs', instant: 'volume', writers: ['PostgreSQL 15', 'the script /etc/holdfast/app.sh'] };
 	if (path.startsWith('/srv')) return { ...use, actual: 'reflink', instant: 'file' };
 	return { ...use, actual: 'none', instant: 'live', reason: 'No provider can make snapshots of /.', createdAt: null };

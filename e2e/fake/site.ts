@@ -147,6 +147,7 @@ const normal: Site = {
 			name: 'Production machines',
 			sources: [vm('Rack 1/database'), vm('Rack 1/mail'), vm('Rack 1/web-*')],
 			repositoryId: 'repo-main',
+			mode: 'off-host',
 			method: 'forever-forward',
 			schedule: at('0 21 * * *'),
 		}),

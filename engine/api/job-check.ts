@@ -19,7 +19,7 @@ type Findings = { readonly errors: Map<string, EngineError>; readonly warnings: 
 
 /** Checks the fields that the draft has; what is not there yet is no error. `saved`: the job as it was before, whose sources may be away for a while. */
 export async function checkJobDraft(
-	parts: Pick<ApiParts, 'config' | 'clock' | 'heldKeys' | 'snapshots' | 'machines'>,
+	parts: Pick<ApiParts, 'config' | 'clock' | 'heldKeys' | 'snapshots' | 'machines' | 'offHost'>,
 	draft: JobDraft,
 	saved?: JobSettings,
 ): Promise<Findings> {
@@ -32,6 +32,7 @@ export async function checkJobDraft(
 	await checkSources(parts, draft, repository, saved, findings);
 	checkReading(parts, draft, findings);
 	await checkEfi(parts, draft, findings);
+	await checkOffHost(parts, draft, repository, findings);
 	for (const field of ['schedule', 'activeFull', 'syntheticFull'] as const) {
 		const value = draft[field];
 		if (value) attempt(findings, field, () => void parseSchedule(value, parts.clock.now()));
@@ -67,6 +68,28 @@ async function checkEfi({ snapshots }: Pick<ApiParts, 'snapshots'>, { snapshot, 
 		if (!isEngineError(error)) throw error;
 		report(findings, String(error.data?.field ?? 'snapshot'), error.code, error.message, error.hint);
 	}
+}
+
+async function checkOffHost({ offHost }: Pick<ApiParts, 'offHost'>, draft: JobDraft, repository: RepositoryLocation | null, findings: Findings): Promise<void> {
+	const { mode = 'on-host', proxyId = null, sources = [], snapshot = 'auto', machineId = null } = draft;
+	if (mode === 'on-host') {
+		if (proxyId === null) return;
+		report(
+			findings,
+			'proxyId',
+			'usage.conflict',
+			'On-host the machine that holds the sources reads them: a proxy does so off-host only.',
+			'Choose the mode off-host, or no proxy.',
+		);
+		return;
+	}
+	if (snapshot === 'none') {
+		report(findings, 'snapshot', 'usage.conflict', 'Off-host a snapshot is read, and the job wants none.', 'Choose the snapshot auto, or the mode on-host.');
+		return;
+	}
+	if (findings.errors.has('snapshot')) return;
+	for (const { code, message, hint, data } of await offHost.problems({ sources, snapshot, machineId, proxyId, repository }))
+		report(findings, data?.field === 'proxy' ? 'proxyId' : String(data?.field ?? 'mode'), code, message, hint);
 }
 
 /** Throws the first error: for saving. */

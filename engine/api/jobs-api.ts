@@ -29,6 +29,7 @@ export function createJobsApi(parts: ApiParts): EngineApi['jobs'] {
 			revision: job.revision,
 			settings: job.settings,
 			machineName: inventory.machineNames.get(job.settings.machineId ?? '') ?? null,
+			proxyName: inventory.machineNames.get(job.settings.proxyId ?? '') ?? null,
 			repositoryName: inventory.repositories.find(({ id }) => id === job.settings.repositoryId)?.settings.name ?? '',
 			activeSessionId: sessions.activeOfJob(job.id)?.id ?? null,
 			lastSession:

@@ -8,11 +8,23 @@ const namesOf = (of: readonly { readonly settings: { readonly name: string } }[]
 export function createMachinesApi({ machines, config }: Pick<ApiParts, 'machines' | 'config'>): EngineApi['machines'] {
 	/** Jobs that protect what lies on the machine. `busy.machine` names them. */
 	async function refuseWhileProtected(id: string): Promise<void> {
+		await refuseWhileProxy(id);
 		const jobs = (await config.jobs.list()).filter((job) => job.settings.machineId === id);
 		if (jobs.length === 0) return;
 		const { settings } = await config.managed.machines.get(id);
 		throw new EngineError('busy.machine', `Something depends on “${settings.name}”: the jobs ${namesOf(jobs)} protect what lies on it.`, {
 			hint: 'Remove these jobs first, or let them protect another machine. Their restore points stay.',
+			data: { repositoryIds: [], jobIds: jobs.map((job) => job.id) },
+		});
+	}
+
+	/** Jobs that are pinned to it. `busy.machine` names them. */
+	async function refuseWhileProxy(id: string): Promise<void> {
+		const jobs = (await config.jobs.list()).filter((job) => job.settings.proxyId === id);
+		if (jobs.length === 0) return;
+		const { settings } = await config.managed.machines.get(id);
+		throw new EngineError('busy.machine', `“${settings.name}” is the proxy of the jobs ${namesOf(jobs)}.`, {
+			hint: 'Give these jobs another proxy first, or let it be chosen (--proxy auto).',
 			data: { repositoryIds: [], jobIds: jobs.map((job) => job.id) },
 		});
 	}
@@ -39,6 +51,7 @@ export function createMachinesApi({ machines, config }: Pick<ApiParts, 'machines
 		async update({ id, revision, settings }) {
 			if (!settings.roles.includes('repository'))
 				await refuseWhileNeeded(id, 'The role repository cannot be taken from', 'Remove these repositories first. Their files stay.');
+			if (!settings.roles.includes('proxy')) await refuseWhileProxy(id);
 			return machines.update(id, revision, settings);
 		},
 		async remove({ id, revision }) {

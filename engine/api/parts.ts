@@ -15,6 +15,7 @@ import type {
 	Keys,
 	Limits,
 	MaintenanceSessions,
+	OffHost,
 	ReadingSessions,
 	Scheduler,
 	Sessions,
@@ -40,6 +41,7 @@ export type ApiParts = {
 	readonly heldKeys: Pick<HeldKeys, 'get'>;
 	readonly limits: Limits;
 	readonly machines: Machines;
+	readonly offHost: OffHost;
 	readonly devices: Devices;
 	readonly openHypervisor: Readonly<Record<HostType, OpenHypervisor>>;
 	readonly snapshots: Snapshots;

@@ -98,6 +98,7 @@ export const jobJson = (job: JobSummary) => ({
 	sources: job.settings.sources.map(({ kind, path }) => `${kind}:${path}`),
 	repository: job.repositoryName,
 	machine: job.machineName,
+	proxy: job.proxyName,
 	activeSession: job.activeSessionId,
 	lastSession: job.lastSession && { ...job.lastSession, startedAt: isoTime(job.lastSession.startedAt), error: errorOrNull(job.lastSession.error) },
 	lastPointAt: isoTimeOrNull(job.lastPointAt),

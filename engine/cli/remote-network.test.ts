@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { requireTool } from '../base/testing.ts';
+import { ip, mayMakeNamespaces } from './testing/far-machine.ts';
 import { addMachine, openSitesApart } from './testing/mover.ts';
 import { makeFolder, makePlace, noise, program, sameTree, succeeding } from './testing/program.ts';
-
-const ip = (...args: string[]): void => void execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'inherit'] });
 
 /** Two machines with addresses of their own, joined by one cable. */
 function joinMachines(t: TestContext): { readonly near: string; readonly far: string; readonly addresses: readonly [string, string] } {
@@ -27,8 +25,6 @@ function joinMachines(t: TestContext): { readonly near: string; readonly far: st
 	}
 	return { near, far, addresses };
 }
-
-const mayMakeNamespaces = (): boolean => process.platform === 'linux' && process.getuid?.() === 0;
 
 test('NET-02 NET-03 SRV-13: between two machines with addresses of their own a rule for these addresses holds back what is sent', async (t) => {
 	if (!requireTool(t, 'ip')) return;

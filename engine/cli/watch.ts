@@ -88,6 +88,13 @@ export function reportSession({ output, surroundings }: CommandContext, session:
 	return exitCodeOfState(session.state);
 }
 
+/** Names of the machines that read off-host, with how many objects. */
+function proxiesOf({ tasks }: Session): ReadonlyMap<string, number> {
+	const counts = new Map<string, number>();
+	for (const { snapshot } of tasks) if (snapshot?.proxy) counts.set(snapshot.proxy.name, (counts.get(snapshot.proxy.name) ?? 0) + 1);
+	return counts;
+}
+
 const warningLimit = 20;
 
 export function sessionLines(session: Session, nowMs: number): string[] {
@@ -117,6 +124,7 @@ export function sessionLines(session: Session, nowMs: number): string[] {
 		);
 	}
 	for (const { mode, object } of session.tasks) if (mode?.reason) lines.push(`${printable(object)}: ${mode.actual} – ${printable(mode.reason)}`);
+	for (const [name, count] of proxiesOf(session)) lines.push(`Read off-host by “${printable(name)}”: ${count} ${count === 1 ? 'object' : 'objects'}`);
 	const rate = durationMs > 0 ? ` · ${formatRate((doneBytes / durationMs) * 1000)}` : '';
 	lines.push(`Read ${formatSize(readBytes)} · sent ${formatSize(transferredBytes)} · stored ${formatSize(storedBytes)}${rate}`);
 	const { leftOut } = session.counters;

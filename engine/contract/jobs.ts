@@ -10,9 +10,8 @@ export const sourceSpec = z.discriminatedUnion('kind', [
 ]);
 export type SourceSpec = z.infer<typeof sourceSpec>;
 
-/** A managed machine as it is remembered: by the id under which it was paired, and the name that it had. */
-export const machineRef = z.object({ id: z.string().min(1).max(64), name: z.string().min(1).max(200) });
-export type MachineRef = z.infer<typeof machineRef>;
+export const readMode = z.enum(['on-host', 'off-host']);
+export type ReadMode = z.infer<typeof readMode>;
 
 export const blockSizes = { '256k': 262_144, '512k': 524_288, '1m': 1_048_576, '4m': 4_194_304 } as const;
 export const blockSize = z.enum(['256k', '512k', '1m', '4m']);
@@ -43,6 +42,10 @@ export const jobSettings = z.object({
 	sources: z.array(sourceSpec).min(1, 'Choose at least one folder or disk.').max(1000),
 	/** Managed machine that the sources lie on, and whose data mover reads them; null: the machine of the backup server. */
 	machineId: z.string().min(1).nullable().default(null),
+	/** Off-host the machine that holds the sources only makes the snapshot: another one, the proxy, reads and processes it. */
+	mode: readMode.default('on-host'),
+	/** Off-host: the managed machine that reads; null: chosen for each task. */
+	proxyId: z.string().min(1).nullable().default(null),
 	/** Globs relative to the source's root (picomatch, `dot: true`); a pattern without a slash matches a name at any depth. */
 	exclude: z.array(z.string().min(1)).max(1000).default([]),
 	repositoryId: z.string().min(1, 'Choose a repository.'),
@@ -98,6 +101,8 @@ export const jobSummary = z.object({
 	repositoryName: z.string(),
 	/** Of the managed machine that the sources lie on; null: they lie on that of the backup server. */
 	machineName: z.string().nullable().default(null),
+	/** Off-host: of the machine that reads; null: chosen for each task, or on-host. */
+	proxyName: z.string().nullable().default(null),
 	/** Running or queued session, if any. */
 	activeSessionId: z.string().nullable(),
 	lastSession: z

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { gfsFlag, machineRef } from './jobs.ts';
+import { gfsFlag } from './jobs.ts';
 import { backupFileKind, origin } from './repositories.ts';
 import { runMode } from './sessions.ts';
 import { snapshotUse } from './snapshots.ts';
-import { epochMs, size } from './values.ts';
+import { epochMs, machineRef, size } from './values.ts';
 
 export const point = z.object({
 	id: z.string(),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { epochMs, size } from './values.ts';
+import { epochMs, machineRef, size } from './values.ts';
 
 /** `auto`: each volume by its best provider, live where there is none; `none`: live; else the name of a provider, without which the task fails. */
 export const snapshotMode = z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, 'Write auto, none or the name of a provider.');
@@ -17,6 +17,8 @@ export const snapshotUse = z.object({
 	writers: z.array(z.string()),
 	/** Null: read live. */
 	createdAt: epochMs.nullable(),
+	/** The machine that read it off-host; absent: the one that holds it did. */
+	proxy: machineRef.optional(),
 });
 export type SnapshotUse = z.infer<typeof snapshotUse>;
 

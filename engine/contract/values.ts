@@ -17,6 +17,10 @@ export const errorShape = z.object({
 	data: z.record(z.string(), z.unknown()).optional(),
 });
 
+/** A managed machine as it is remembered: by the id under which it was paired, and the name that it had. */
+export const machineRef = z.object({ id: z.string().min(1).max(64), name: z.string().min(1).max(200) });
+export type MachineRef = z.infer<typeof machineRef>;
+
 /** Names of jobs and repositories: they become folder names. */
 export const entityName = z
 	.string()

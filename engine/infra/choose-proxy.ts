@@ -30,7 +30,9 @@ export function chooseProxies({ mode, pinned, work, targets, machines }: ProxyRe
 	const loadOf = ({ id, runningTasks, maxTasks }: Candidate): number => (runningTasks + (given.get(id) ?? 0) + 1) / maxTasks;
 	return work.map(({ source }) => {
 		const chosen =
-			mode === 'on-host' ? sourceHost(source, machines) : (pinnedTo(pinned, machines) ?? leastLoaded(candidates(source, targets, machines), loadOf));
+			mode === 'on-host'
+				? sourceHost(source, machines)
+				: (pinnedTo(pinned, [source, ...targets], machines) ?? leastLoaded(candidates(source, targets, machines), loadOf));
 		given.set(chosen.id, (given.get(chosen.id) ?? 0) + 1);
 		return chosen;
 	});
@@ -47,7 +49,7 @@ function sourceHost(source: string, machines: readonly Candidate[]): Candidate {
 }
 
 /** What is pinned is honoured, or refused: data does not take another way than was said. */
-function pinnedTo(pinned: string | null, machines: readonly Candidate[]): Candidate | null {
+function pinnedTo(pinned: string | null, places: readonly string[], machines: readonly Candidate[]): Candidate | null {
 	if (pinned === null) return null;
 	const proxy = machines.find(({ id }) => id === pinned);
 	if (!proxy)
@@ -55,6 +57,10 @@ function pinnedTo(pinned: string | null, machines: readonly Candidate[]): Candid
 			hint: 'Choose another proxy for the job, or let it be chosen automatically.',
 		});
 	if (!proxy.isOnline) throw offline(proxy);
+	if (!reachesAll(proxy, places))
+		throw new EngineError('infra.no-proxy', `“${proxy.name}” does not reach the source or a target of the job.`, {
+			hint: 'Open the way for it in network and firewall, choose another proxy, or read on the source host itself (on-host).',
+		});
 	return proxy;
 }
 

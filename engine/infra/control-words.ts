@@ -1,13 +1,13 @@
 /** What a backup server and its data movers say to each other: docs/movers.md has the conversation in prose. */
 import { z } from 'zod';
 import { EngineError } from '../base/index.ts';
-import { errorShape, machineStatus, placeList, sourceSpec } from '../contract/index.ts';
+import { errorShape, machineAddress, machineStatus, placeList, sourceSpec } from '../contract/index.ts';
 
 /** What a connection is for (RFC 7301). One without a name carries data. Names never change; what may change has a version in its greeting. */
 export const alpn = { pairing: 'holdfast-pairing', control: 'holdfast-control', data: 'holdfast-data' } as const;
 
 /** Grows with every change of what is said here. Both sides must have the same. */
-export const controlVersion = 2;
+export const controlVersion = 3;
 
 const pem = z.string().max(16_384);
 const proof = z.string().regex(/^[0-9a-f]{64}$/);
@@ -24,6 +24,7 @@ export const controlQuestion = z.discriminatedUnion('ask', [
 	z.object({ ask: z.literal('status') }),
 	z.object({ ask: z.literal('places'), path: z.string().max(32_768).nullable() }),
 	z.object({ ask: z.literal('source'), source: sourceSpec }),
+	z.object({ ask: z.literal('reach'), addresses: z.array(machineAddress).max(16) }),
 	z.object({ ask: z.literal('hold'), path: z.string().max(4096) }),
 	z.object({ ask: z.literal('letGo'), path: z.string().max(4096) }),
 	z.object({ ask: z.literal('renew'), certificate: pem }),
@@ -35,6 +36,8 @@ export const controlAnswers = {
 	status: z.object({ answer: machineStatus }),
 	places: z.object({ answer: placeList }),
 	source: z.object({ answer: z.object({ problem: errorShape.nullable(), realPath: z.string().max(32_768).nullable() }) }),
+	/** In the order of the addresses. */
+	reach: z.object({ answer: z.object({ reached: z.array(z.boolean()).max(16) }) }),
 	hold: z.object({ answer: done }),
 	letGo: z.object({ answer: done }),
 	renew: z.object({ answer: done }),

@@ -20,12 +20,11 @@ export { openMoverJournal } from './mover-journal.ts';
 export { type PairingToken, parsePairingToken } from './pairing-token.ts';
 export { isInside, realPathOf } from './paths.ts';
 export {
+	inTurn,
 	type OffHostApplication,
 	type OffHostMachine,
-	type OffHostPlan,
+	type OffHostProvider,
 	type OffHostRequest,
-	type OffHostStep,
 	type OffHostVolume,
-	planOffHost,
 	refuseOffHost,
 } from './plan-off-host.ts';

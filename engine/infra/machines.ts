@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { TLSSocket } from 'node:tls';
 import { type Clock, EngineError, isEngineError, type Log, newId, toErrorShape } from '../base/index.ts';
 import type { Entity, MachineState, MachineStore, StoredAuthority } from '../config/index.ts';
-import type { EngineEvent, Machine, MachineSettings, PairingOffer, PlaceList, SourceSpec } from '../contract/index.ts';
+import type { EngineEvent, Machine, MachineAddress, MachineSettings, PairingOffer, PlaceList, SourceSpec } from '../contract/index.ts';
 import { createAuthority, fingerprintOf, type Identity, isRenewalDue, issue, issueFor, peerIdOf } from './certificates.ts';
 import { alpn, type ControlAnswer, type ControlQuestion, controlAnswers, done, pairingAnswer } from './control-words.ts';
 import type { SourceFacts } from './look-at-source.ts';
@@ -33,6 +33,8 @@ export interface Machines {
 	places(id: string, path: string | null, options: Asking): Promise<PlaceList>;
 	/** What stands there where a source is said to be. `connection.*`, `auth.*` */
 	lookAtSource(id: string, source: SourceSpec, options: Asking): Promise<SourceFacts>;
+	/** Which of these addresses its data mover can connect to, in their order. `connection.*`, `auth.*` */
+	reach(id: string, addresses: readonly MachineAddress[], options: Asking): Promise<readonly boolean[]>;
 	/** Has its data mover try a folder out, and hold it as a repository from then on. `usage.*`, `repository.*`, `connection.*` */
 	hold(id: string, path: string): Promise<void>;
 	letGo(id: string, path: string): Promise<void>;
@@ -257,6 +259,10 @@ export function createMachines({ store, clock, bus, log, product, version }: Mac
 		},
 		async lookAtSource(id, source, options) {
 			return (await ask(await store.machines.get(id), { ask: 'source', source }, options)).answer;
+		},
+		async reach(id, addresses, options) {
+			const { answer } = await ask(await store.machines.get(id), { ask: 'reach', addresses: [...addresses] }, options);
+			return addresses.map((_, i) => answer.reached[i] ?? false);
 		},
 		async hold(id, path) {
 			await ask(await store.machines.get(id), { ask: 'hold', path }, {});

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { EngineError, systemErrorCode } from '../base/index.ts';
@@ -31,6 +31,8 @@ export interface MoverFolder extends AsyncDisposable {
 	/** Durable when it resolves; only the owner may read it. */
 	join(membership: Membership): Promise<void>;
 	leave(): Promise<void>;
+	/** What it proves itself with towards NBD servers, as files with the names that those know: of the present membership. @returns their folder */
+	credentials(): Promise<string>;
 }
 
 const unusable = (path: string, why: string, cause?: unknown): EngineError =>
@@ -46,6 +48,7 @@ export async function openMoverFolder(folder: string, locks: LockPort, now: numb
 	const { path, databasePath } = stack.use(await openDataFolder(folder, locks, now));
 	if (existsSync(databasePath)) throw unusable(path, 'it is the data folder of a backup server');
 	const file = join(path, 'mover.json');
+	const certificates = join(path, 'certificates');
 	let current = await readMembership(file);
 	const held = stack.move();
 	return {
@@ -58,8 +61,17 @@ export async function openMoverFolder(folder: string, locks: LockPort, now: numb
 			current = next;
 		},
 		async leave() {
+			await rm(certificates, { recursive: true, force: true });
 			await rm(file, { force: true });
 			current = null;
+		},
+		async credentials() {
+			if (current === null) throw new EngineError('auth.refused', 'This data mover belongs to nobody any more.');
+			await mkdir(certificates, { recursive: true, mode: 0o700 });
+			await writePrivately(join(certificates, 'ca-cert.pem'), current.authority);
+			await writePrivately(join(certificates, 'client-cert.pem'), current.certificate);
+			await writePrivately(join(certificates, 'client-key.pem'), current.key);
+			return certificates;
 		},
 		[Symbol.asyncDispose]: () => held.disposeAsync(),
 	};

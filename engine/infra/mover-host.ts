@@ -4,6 +4,7 @@ import { createServer, type TLSSocket } from 'node:tls';
 import { type Clock, EngineError, isEngineError, type Log, systemErrorCode, toErrorShape } from '../base/index.ts';
 import type { MachineStatus } from '../contract/index.ts';
 import type { Platform } from '../platform/index.ts';
+import { canConnect } from './can-connect.ts';
 import { commonName, expiryOf, fingerprintOf, hasIssued, parseCertificate, peerIdOf, selfSigned } from './certificates.ts';
 import {
 	alpn,
@@ -254,6 +255,8 @@ class Mover {
 				return listPlaces(platform, question.path);
 			case 'source':
 				return lookAtSource(question.source);
+			case 'reach':
+				return { reached: await Promise.all(question.addresses.map(canConnect)) };
 			case 'hold':
 				await holdRepository(folder, question.path);
 				return { done: true };

@@ -31,6 +31,7 @@ test('DEPLOY-05: a pinned proxy is honoured however busy it is, and refused rath
 	const machines = [machine('pinned', { runningTasks: 4 }), machine('idle'), machine('away', { isOnline: false })];
 	assert.deepEqual(ids(offHost(machines, 2, 'pinned')), ['pinned', 'pinned']);
 	assert.throws(() => offHost(machines, 1, 'away'), { code: 'infra.no-proxy', message: /“AWAY” cannot be reached/ });
+	assert.throws(() => offHost([machine('pinned', { reaches: ['host'] })], 1, 'pinned'), { message: /“PINNED” does not reach/ });
 	assert.throws(() => offHost(machines, 1, 'gone'), { code: 'infra.no-proxy', message: /does not exist any more/ });
 });
 

@@ -1,11 +1,17 @@
 import { EngineError } from '../base/index.ts';
 
+export type OffHostProvider = { readonly name: string; readonly isTransportable: boolean };
+
 /** A volume of an off-host job. */
 export type OffHostVolume = {
 	/** As an administrator names it. */
 	readonly id: string;
 	/** The machine that holds it. */
 	readonly computer: string;
+	/** Who makes its snapshot; null: nobody can, and `reason` says why. */
+	readonly provider: OffHostProvider | null;
+	readonly reason?: string;
+	/** Null: the proxy need not understand it. */
 	readonly fileSystem: string | null;
 	/** By BitLocker or its like, below the file system. */
 	readonly isEncrypted: boolean;
@@ -27,8 +33,6 @@ export type OffHostRequest = {
 	readonly host: OffHostMachine;
 	/** Null: not chosen yet. */
 	readonly proxy: OffHostMachine | null;
-	/** One for all volumes of the job (OFFHOST-06). `afterwards`: what its policy does with a snapshot that was read. */
-	readonly provider: { readonly name: string; readonly isTransportable: boolean; readonly afterwards: 'resynchronise' | 'delete' };
 	/** File systems that the proxy can read from an imported snapshot. */
 	readonly fileSystems: readonly string[];
 	/** In the order of the job. */
@@ -51,15 +55,31 @@ const supportedVersions: Readonly<Record<OffHostApplication['kind'], readonly st
  * Empty: it can be.
  */
 export function refuseOffHost(request: OffHostRequest): readonly EngineError[] {
-	const { host, proxy, provider, volumes, applications } = request;
+	const { host, proxy, volumes, applications } = request;
 	const found: EngineError[] = [];
 	const refuse = (field: string, message: string, hint: string): void => void found.push(new EngineError('usage.conflict', message, { hint, data: { field } }));
+	const providers = new Map(volumes.flatMap(({ provider }) => (provider === null ? [] : [[provider.name, provider] as const])));
 	// VAL-18, OFFHOST-04
-	if (!provider.isTransportable)
+	for (const { id, provider, reason = '' } of volumes)
+		if (provider === null)
+			refuse(
+				'sources',
+				`No snapshot can be made of ${id} that another machine could read.${reason === '' ? '' : ` ${reason}`}`,
+				'Leave it out, or choose the mode on-host.',
+			);
+	for (const { name, isTransportable } of providers.values())
+		if (!isTransportable)
+			refuse(
+				'snapshot',
+				`Snapshots of the provider ${name} cannot be given to another machine.`,
+				'Protect virtual machines, or devices that Holdfast serves ("holdfast device add"), or choose the mode on-host.',
+			);
+	// OFFHOST-06
+	if (providers.size > 1)
 		refuse(
-			'snapshot',
-			`Snapshots of the provider ${provider.name} cannot be given to another machine.`,
-			'Choose a transportable provider, or the mode on-host.',
+			'sources',
+			`One provider makes all snapshots of an off-host job, and these sources would need ${[...providers.keys()].join(' and ')}.`,
+			'Protect them with a job for each provider.',
 		);
 	// VAL-19
 	if (proxy !== null) {
@@ -98,30 +118,7 @@ export function refuseOffHost(request: OffHostRequest): readonly EngineError[] {
 	return found;
 }
 
-export type OffHostStep = {
-	/** `mount-back`: on the source host again, as a volume of its own. */
-	readonly does: 'snapshot' | 'import' | 'read' | 'deport' | 'delete' | 'mount-back' | 'resynchronise';
-	readonly computer: string;
-	readonly volumes: readonly string[];
-};
-
-export type OffHostPlan = readonly {
-	readonly computer: string;
-	readonly steps: readonly OffHostStep[];
-	/** Run once `steps` was begun, in this order, whatever fails or is cancelled (OFFHOST-13). */
-	readonly always: readonly OffHostStep[];
-}[];
-
-/** The work of an off-host job: one computer after the other, never side by side (OFFHOST-07); afterwards by the provider's policy (OFFHOST-02, OFFHOST-03). */
-export function planOffHost({ volumes, provider }: Pick<OffHostRequest, 'volumes' | 'provider'>): OffHostPlan {
-	const computers = [...new Set(volumes.map(({ computer }) => computer))];
-	return computers.map((computer) => {
-		const on = { computer, volumes: volumes.filter((volume) => volume.computer === computer).map(({ id }) => id) };
-		const afterwards = provider.afterwards === 'delete' ? (['delete'] as const) : (['mount-back', 'resynchronise'] as const);
-		return {
-			computer,
-			steps: (['snapshot', 'import', 'read'] as const).map((does) => ({ does, ...on })),
-			always: (['deport', ...afterwards] as const).map((does) => ({ does, ...on })),
-		};
-	});
-}
+/** The work of an off-host job: one computer after the other, never side by side (OFFHOST-07). By computer what lies on it, in the order of the job. */
+export const inTurn = <Volume extends Pick<OffHostVolume, 'computer'>>(volumes: readonly Volume[]): readonly (readonly Volume[])[] => [
+	...Map.groupBy(volumes, ({ computer }) => computer).values(),
+];

@@ -21,8 +21,9 @@ import { keyIdFor } from './keys.ts';
 import type { LiveSession } from './live-session.ts';
 import type { LiveTask } from './live-task.ts';
 import { mendKnownDamage } from './mend-chains.ts';
-import type { BackupRun, ChainRecord, ChainStore, DataPlane, JobMachines } from './ports.ts';
+import type { BackupRun, ChainRecord, ChainStore, DataPlane, JobMachines, OffHost, OffHostSession, ReadingMachine } from './ports.ts';
 import { type TaskLimit, type TaskSlots, tasksInTurn, tasksOf, tasksOn } from './slots.ts';
+import { sourceKey } from './source-key.ts';
 import { createSourceReading, type JobSnapshots, type SourceReading } from './source-reading.ts';
 import { checkRoom } from './space-check.ts';
 
@@ -34,6 +35,7 @@ export type BackupParts = {
 	readonly slots: TaskSlots;
 	readonly snapshots: JobSnapshots;
 	readonly machines: JobMachines;
+	readonly offHost: OffHost;
 	readonly usage: UsageStore;
 	readonly health: HealthStore;
 	readonly clock: Clock;
@@ -53,7 +55,11 @@ export type BackupRequest = {
 	readonly adHoc?: AskedAdHoc | undefined;
 };
 
-type Run = { readonly objects: readonly SourceSpec[]; readonly tasks: readonly LiveTask[] };
+type Run = {
+	readonly objects: readonly SourceSpec[];
+	readonly tasks: readonly LiveTask[] /** Who reads it off-host. */;
+	readonly proxy?: ReadingMachine | null;
+};
 
 const startWords: Readonly<Record<LiveSession['spec']['trigger'], string>> = {
 	manual: 'Started by hand.',
@@ -73,45 +79,45 @@ export async function runBackup(parts: BackupParts, request: BackupRequest, sess
 	const jobChains = await cleanUp(parts, request, session);
 	await mendKnownDamage(parts, { repository, chains: jobChains }, seats, session);
 	const runs = await splitIntoRuns(parts, request, session);
+	const offHost = await beginOffHost(parts, request, session);
 	await using source = createSourceReading(parts.snapshots, request, session);
 
 	// The first trouble with the repository: what has not begun by then is not tried.
 	let repositoryError: ErrorShape | null = null;
-	await Promise.all(
-		runs.map(async (run) => {
-			try {
-				const plan = planRun(parts, request, run, jobChains);
-				// A reverse increment changes the full in place, under whoever reads it.
-				const seat = plan.current && job.settings.method === 'reverse' && plan.mode.requested === 'increment' ? seats.get(plan.current.id) : undefined;
-				using _alone = await seat?.alone(waiting(session));
-				const onWait = (reason: string): void => {
-					for (const task of run.tasks) task.waits(reason);
-				};
-				using _slot = await parts.slots.take(countedIn(request), { signal: session.signal, onWait });
-				session.signal.throwIfAborted();
-				if (repositoryError !== null) return giveUp(run, repositoryError);
-				session.begin();
-				await performRun(parts, request, run, plan, session, source);
-			} catch (error) {
-				const shape = toErrorShape(error);
-				if (session.signal.aborted) return cancelAll(run);
-				if (shape.code === 'internal') parts.log.error({ err: error, sessionId: session.id, jobId: job.id }, 'A backup run failed unexpectedly.');
-				if (isRepositoryError(shape)) repositoryError ??= shape;
-				for (const task of run.tasks) if (!isFinal(task.state)) task.fail(shape);
-			}
-		}),
-	);
+	const perform = async (run: Run): Promise<void> => {
+		try {
+			const plan = planRun(parts, request, run, jobChains);
+			// A reverse increment changes the full in place, under whoever reads it.
+			const seat = plan.current && job.settings.method === 'reverse' && plan.mode.requested === 'increment' ? seats.get(plan.current.id) : undefined;
+			using _alone = await seat?.alone(waiting(session));
+			const onWait = (reason: string): void => {
+				for (const task of run.tasks) task.waits(reason);
+			};
+			const proxy = offHost?.proxy((each) => parts.slots.load(tasksOn(each))) ?? null;
+			using _slot = await parts.slots.take(countedIn(request, proxy), { signal: session.signal, onWait });
+			session.signal.throwIfAborted();
+			if (repositoryError !== null) return giveUp(run, repositoryError);
+			session.begin();
+			await performRun(parts, request, { ...run, proxy }, plan, session, source);
+		} catch (error) {
+			const shape = toErrorShape(error);
+			if (session.signal.aborted) return cancelAll(run);
+			if (shape.code === 'internal') parts.log.error({ err: error, sessionId: session.id, jobId: job.id }, 'A backup run failed unexpectedly.');
+			if (isRepositoryError(shape)) repositoryError ??= shape;
+			for (const task of run.tasks) if (!isFinal(task.state)) task.fail(shape);
+		}
+	};
+	for (const sideBySide of runsInTurn(runs, offHost)) await Promise.all(sideBySide.map(perform));
 	const isAllRead = session.tasks.every(({ state }) => state === 'success' || state === 'warning');
 	await (isAllRead ? source.complete() : source[Symbol.asyncDispose]());
 	await tidyUp(parts, request, seats, session);
 }
 
-/** What is asked first is what a task that waits names. */
-const countedIn = ({ job, repository, machine, processing }: BackupRequest): readonly TaskLimit[] => [
-	...(processing === 'sequential' ? [tasksInTurn(job)] : []),
-	...(machine ? [tasksOn(machine)] : []),
-	...tasksOf(repository),
-];
+/** What is asked first is what a task that waits names. @param proxy who reads it off-host */
+function countedIn({ job, repository, machine, processing }: BackupRequest, proxy: ReadingMachine | null): readonly TaskLimit[] {
+	const reader = proxy ?? machine;
+	return [...(processing === 'sequential' ? [tasksInTurn(job)] : []), ...(reader ? [tasksOn(reader)] : []), ...tasksOf(repository)];
+}
 
 const waiting = (session: LiveSession) => ({
 	signal: session.signal,
@@ -167,6 +173,20 @@ async function splitIntoRuns({ machines }: BackupParts, { objects, repository, m
 		else pair.task.fail(problem);
 	}
 	return present.length === 0 ? [] : [{ objects: present.map(({ object }) => object), tasks: present.map(({ task }) => task) }];
+}
+
+/** Null: on-host. Refused at this moment too: what a job was saved with may have changed since. */
+async function beginOffHost({ offHost }: BackupParts, { job, repository, objects }: BackupRequest, { signal }: LiveSession): Promise<OffHostSession | null> {
+	const { mode, snapshot, machineId, proxyId } = job.settings;
+	return mode === 'on-host' ? null : offHost.begin({ sources: [...objects], snapshot, machineId, proxyId, repository: repository.settings }, { signal });
+}
+
+/** Runs that may go on side by side. Off-host those of one computer come before those of the next (OFFHOST-07); of a single-file chain there is one run, which reads one object after the other. */
+function runsInTurn(runs: readonly Run[], offHost: OffHostSession | null): readonly (readonly Run[])[] {
+	if (offHost === null) return [runs];
+	const keys = offHost.inTurn.map((sources) => new Set(sources.map(sourceKey)));
+	const turnOf = ({ objects }: Run): number => keys.findIndex((those) => objects[0] !== undefined && those.has(sourceKey(objects[0])));
+	return keys.map((_, turn) => runs.filter((run) => turnOf(run) === turn));
 }
 
 async function missingSource({ kind, path }: SourceSpec): Promise<ErrorShape | null> {
@@ -234,7 +254,7 @@ async function readInto(
 	const { job, repository, machine } = request;
 	const { settings } = job;
 	const { requested, reason } = plan.mode;
-	const sources = await Promise.all(run.objects.map((object, i) => source.of(object, run.tasks[i] as LiveTask)));
+	const sources = await Promise.all(run.objects.map((object, i) => source.of(object, run.tasks[i] as LiveTask, run.proxy ?? null)));
 	const backupRun: BackupRun = {
 		repository: repository.settings,
 		keyId: keyIdFor(settings, repository.settings),
@@ -242,6 +262,7 @@ async function readInto(
 		sessionId: session.id,
 		objects: run.objects,
 		...(machine && { machine: { id: machine.id, name: machine.name } }),
+		...(run.proxy && { proxy: { id: run.proxy.id, name: run.proxy.name } }),
 		exclude: settings.exclude,
 		sources,
 		method: settings.method,

@@ -25,7 +25,21 @@ export type { LiveSession } from './live-session.ts';
 export { createMaintenanceSessions, type MaintenanceInput, type MaintenanceSessions } from './maintenance-sessions.ts';
 export { mapChain, planMapping } from './map-chain.ts';
 export { type Outlook, planOutlook } from './outlook.ts';
-export type { BackupRun, ChainRecord, ChainStore, DataPlane, JobMachines, ObjectOutcome, PointRecord, RunOptions, TaskObserver } from './ports.ts';
+export type {
+	BackupRun,
+	ChainRecord,
+	ChainStore,
+	DataPlane,
+	JobMachines,
+	ObjectOutcome,
+	OffHost,
+	OffHostSession,
+	OffHostWish,
+	PointRecord,
+	ReadingMachine,
+	RunOptions,
+	TaskObserver,
+} from './ports.ts';
 export { planProtection } from './protection.ts';
 export { createReadingSessions, type ReadingInput, type ReadingSessions } from './reading-sessions.ts';
 export { type ChainRemoval, removeChainByHand } from './remove-chain.ts';

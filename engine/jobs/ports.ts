@@ -2,12 +2,14 @@
  * What the jobs need from the data plane. The engine's composition root joins them; a test may join a fake.
  * All paths of objects are `SourceSpec`s; all sizes bytes; all times epoch milliseconds.
  */
+import type { EngineError } from '../base/index.ts';
 import type {
 	BrowsePage,
 	CheckResult,
 	DiskFormat,
 	Download,
 	ErrorShape,
+	JobSettings,
 	MachineRef,
 	OverwriteRule,
 	RepositoryLocation,
@@ -28,6 +30,8 @@ export type BackupRun = Omit<MoverRun, 'repositoryPath' | 'shares' | 'via' | 'no
 	readonly repository: RepositoryLocation;
 	/** Between machines. */
 	readonly connectionCount: number;
+	/** The machine that reads the snapshots of this one; absent: where the objects lie. */
+	readonly proxy?: MachineRef | undefined;
 };
 
 type AtPoint = { readonly repository: RepositoryLocation; readonly pointId: string };
@@ -100,6 +104,28 @@ export interface JobMachines {
 	get(id: string): Promise<MachineRef & { readonly maxTasks: number }>;
 	/** Why a source cannot be read there; null: nothing is known against it. `connection.*`, `auth.*` */
 	sourceProblem(id: string, source: SourceSpec): Promise<ErrorShape | null>;
+}
+
+/** A job that is to be read by another machine than the one that its sources lie on. */
+export type OffHostWish = Pick<JobSettings, 'sources' | 'snapshot' | 'machineId' | 'proxyId'> & { readonly repository: RepositoryLocation | null };
+
+/** A proxy, and how many tasks may work there at a time. */
+export type ReadingMachine = MachineRef & { readonly maxTasks: number };
+
+/** Off-host for one session, as the machines were found when it began. */
+export interface OffHostSession {
+	/** Sources by the computer that they lie on: those of one are read before those of the next (OFFHOST-07). */
+	readonly inTurn: readonly (readonly SourceSpec[])[];
+	/** Who reads the next task, by what each proxy works on now. `infra.no-proxy` */
+	proxy(load: (proxy: ReadingMachine) => number): ReadingMachine;
+}
+
+/** How snapshots are given to another machine, which reads them. */
+export interface OffHost {
+	/** What is known against a job, without asking machines: `usage.conflict`, `infra.no-proxy`, `not-found.machine`; `data.field` names the setting. Empty: nothing. */
+	problems(wish: OffHostWish): Promise<readonly EngineError[]>;
+	/** Looks which proxies there are, and what they reach. Throws the first of the problems, and the signal's reason. */
+	begin(wish: OffHostWish, options: { readonly signal: AbortSignal }): Promise<OffHostSession>;
 }
 
 /** The repository's folder as a catalogue of chains. */

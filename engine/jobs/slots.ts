@@ -25,6 +25,8 @@ export interface TaskSlots {
 	 * aborts first.
 	 */
 	take(components: readonly TaskLimit[], wait?: TaskWait): Promise<Disposable>;
+	/** Tasks that work in a component, or wait for it. */
+	load(component: TaskLimit): number;
 }
 
 /** What a task in a repository is counted in. */
@@ -83,6 +85,7 @@ export function createTaskSlots(): TaskSlots {
 	};
 
 	return {
+		load: (component) => runningIn(component) + queue.filter(({ components }) => components.some(({ id }) => id === component.id)).length,
 		take: (components, { signal, onWait } = {}) =>
 			new Promise((resolve, reject) => {
 				if (signal?.aborted) return reject(signal.reason);

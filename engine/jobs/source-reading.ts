@@ -1,6 +1,6 @@
-import { compileExclusions } from '../base/index.ts';
+import { compileExclusions, EngineError } from '../base/index.ts';
 import type { Entity } from '../config/index.ts';
-import type { JobSettings, SnapshotUse, SourceSpec } from '../contract/index.ts';
+import type { JobSettings, MachineRef, SnapshotUse, SourceSpec } from '../contract/index.ts';
 import type { ObjectSource } from '../mover/index.ts';
 import type { OpenMachine, OpenReading, ReadOptions, ReadWish, Snapshots } from '../snapshot/index.ts';
 import { diskFile } from '../source/index.ts';
@@ -18,8 +18,12 @@ export interface JobSnapshots extends Pick<Snapshots, 'openMachine' | 'concrete'
 export interface SourceReading extends AsyncDisposable {
 	/** Aborted, with the reason, when what is being read is not what it was at its instant any more. */
 	readonly lost: AbortSignal;
-	/** Makes the snapshots when a run asks: those that wait for their turn hold none open. @throws `snapshot.*`, `source.*`, the signal's reason */
-	of(object: SourceSpec, task: LiveTask): Promise<ObjectSource>;
+	/**
+	 * Makes the snapshots when a run asks: those that wait for their turn hold none open.
+	 * @param proxy that is to read it, off-host
+	 * @throws `snapshot.*`, `source.*`, the signal's reason
+	 */
+	of(object: SourceSpec, task: LiveTask, proxy: MachineRef | null): Promise<ObjectSource>;
 	/** A run of these has ended: a virtual machine is let go of at once, since what it overwrites is kept aside as long as its snapshot lasts. Never fails. */
 	ended(objects: readonly SourceSpec[], isRead: boolean): Promise<void>;
 	/** All runs have ended: tells applications and releases. Never fails. */
@@ -70,9 +74,9 @@ export function createSourceReading(
 
 	return {
 		lost: lost.signal,
-		async of(object, task) {
+		async of(object, task, proxy) {
 			if (opening === undefined || object.kind === 'vm') task.activity('making a snapshot');
-			const reading = await read(object);
+			const reading = forProxy(object, await read(object), proxy);
 			task.readsFrom(reading.snapshot);
 			task.info(describe(reading.snapshot));
 			return reading;
@@ -90,10 +94,21 @@ export function createSourceReading(
 	};
 }
 
+/** @throws `snapshot.failed` where there is no snapshot to give to the proxy */
+function forProxy(object: SourceSpec, reading: ObjectSource, proxy: MachineRef | null): ObjectSource {
+	if (proxy === null) return reading;
+	const { instant, reason } = reading.snapshot;
+	if (instant === 'live')
+		throw new EngineError('snapshot.failed', `There is no snapshot of ${object.path} that another machine could read. ${reason}`.trim(), {
+			hint: 'Look at the log of the session for what went wrong, or choose the mode on-host.',
+		});
+	return { ...reading, snapshot: { ...reading.snapshot, proxy: { id: proxy.id, name: proxy.name } } };
+}
+
 const scope = { set: 'all at one instant', volume: 'each volume at one instant', file: 'each file at one instant', live: '' } as const;
 
-function describe({ actual, instant, reason, writers, createdAt }: SnapshotUse): string {
+function describe({ actual, instant, reason, writers, createdAt, proxy }: SnapshotUse): string {
 	const held = writers.length > 0 ? `, while ${writers.join(', ')} held still` : '';
 	const how = createdAt === null ? 'Read live.' : `Read from a snapshot (${actual}${instant === 'live' ? ': the rest live' : `, ${scope[instant]}`}${held}).`;
-	return [how, reason].filter(Boolean).join(' ');
+	return [how, proxy ? `“${proxy.name}” reads it off-host.` : '', reason].filter(Boolean).join(' ');
 }

@@ -13,7 +13,7 @@ import { FolderTask } from './protect-folder.ts';
 import { protectMachine } from './protect-machine.ts';
 import { StepMeter } from './step-meter.ts';
 import { LocalRun } from './target-run.ts';
-import { type BackupRun, type MutableCounters, noCounters, type ObjectOutcome, type TaskObserver } from './task.ts';
+import { type BackupRun, type MutableCounters, noCounters, type ObjectOutcome, type ObjectSource, type TaskObserver } from './task.ts';
 import { tellRegularly } from './tell-regularly.ts';
 import { noShares } from './throttle/index.ts';
 import { isRemotePlace } from './wire/place.ts';
@@ -31,8 +31,8 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 	if (run.via) return (await import('./wire/protect-there.ts')).protectThere({ ...run, via: run.via }, observers, options);
 	const { signal, ...reach } = options;
 	const exclude = compileExclusions(run.exclude);
-	for (const object of run.objects) checkSource(object);
 	const { repositoryPath, shares = noShares, sources = [], ...spec } = run;
+	for (const [i, object] of run.objects.entries()) checkSource(object, sources[i] ?? null);
 	const beganAt = systemClock.now();
 	const now = run.now ?? beganAt;
 	await using target = isRemotePlace(repositoryPath)
@@ -167,8 +167,9 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 	return outcomes;
 }
 
-function checkSource({ kind, path }: SourceSpec): void {
+function checkSource({ kind, path }: SourceSpec, source: ObjectSource | null): void {
 	if (kind === 'vm') return; // it has its snapshot already
+	if (source?.snapshot.proxy) return; // it lies on another machine
 	if (kind === 'disk' && isNbdUri(path)) return; // some servers end with their first client
 	if (fs.existsSync(bytesFromText(path))) return;
 	throw new EngineError('source.missing' satisfies ErrorCode, `${path} does not exist.`, { hint: 'Connect or mount it, or take it out of the job.' });

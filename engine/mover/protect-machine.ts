@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import { bytesFromText, EngineError, isEngineError } from '../base/index.ts';
-import { findBlank, type NbdSource, openNbdSource, parseNbdUri } from '../block/index.ts';
+import { findBlank, isNbdUri, type NbdSource, openNbdSource, parseNbdUri } from '../block/index.ts';
 import {
 	ByteWriter,
 	blockCount,
@@ -71,8 +71,9 @@ export async function protectMachine(options: MachineProtection): Promise<Machin
 		entries.push(storeFile(options, name, at));
 		counters.doneItems++;
 	}
-	const memoryBytes = machine.memory === undefined ? 0 : fs.statSync(bytesFromText(machine.memory)).size;
-	const sizes = [...entries.map(({ sizeBytes }) => sizeBytes), ...machine.disks.map(sizeOf)];
+	const memoryBytes =
+		machine.memory === undefined ? 0 : isNbdUri(machine.memory) ? exportSize(machine.memory) : fs.statSync(bytesFromText(machine.memory)).size;
+	const sizes = [...entries.map(({ sizeBytes }) => sizeBytes), ...machine.disks.map(({ uri }) => exportSize(uri))];
 	counters.totalBytes = sizes.reduce((sum, size) => sum + size, memoryBytes);
 	if (machine.memory !== undefined) {
 		entries.push(await storeMemory(options, machine.memory, memoryBytes));
@@ -114,7 +115,7 @@ const described = ({ instantAt }: MachineProtection, name: string): TreeEntry =>
 	mtimeNs: BigInt(Math.floor(instantAt)) * 1_000_000n,
 });
 
-function sizeOf({ uri }: MachineDisk): number {
+function exportSize(uri: string): number {
 	using source = openNbdSource(parseNbdUri(uri));
 	return source.sizeBytes;
 }
@@ -138,7 +139,7 @@ async function entriesBefore({ previous, observer, title }: MachineProtection): 
 
 function storeFile(options: MachineProtection, name: string, at: string): TreeEntry {
 	const { pipe, title, counters } = options;
-	const bytes = fs.readFileSync(bytesFromText(at));
+	const bytes = isNbdUri(at) ? readExport(at) : fs.readFileSync(bytesFromText(at));
 	if (bytes.byteLength > maxFileBytes)
 		throw new EngineError('source.unsupported', `${name} of ${title} has ${bytes.byteLength} bytes: that is not what describes a machine.`);
 	const extents = new ByteWriter(64);
@@ -161,6 +162,14 @@ async function storeMemory(options: MachineProtection, at: string, sizeBytes: nu
 		store: (hashes, segment) => pipe.store(encodeDiskSegment(hashes, segment, shape)),
 	});
 	return { ...described(options, memoryFile), sizeBytes, extents: packExtents(encodeDiskExtents(segments, shape), name, (list) => pipe.store(list)) };
+}
+
+/** A small file that another machine shows. */
+function readExport(uri: string): Buffer {
+	using source = openNbdSource(parseNbdUri(uri));
+	const bytes = Buffer.alloc(Math.min(source.sizeBytes, maxFileBytes + 1));
+	source.readSync(bytes, 0);
+	return bytes;
 }
 
 async function storeDisk(options: MachineProtection, disk: MachineDisk, before: TreeEntry | null): Promise<{ entry: TreeEntry; reason: string }> {

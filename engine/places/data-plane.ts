@@ -21,6 +21,7 @@ import {
 import type { RepositoryFolder } from '../repository/index.ts';
 import { checkChain, type Look, restoreDisk, restoreFiles, restoreMachine, restoreThere, verifyPoint } from '../restore/index.ts';
 import type { Place, Places } from './places.ts';
+import { showSources } from './shown-sources.ts';
 
 type AtRepository = { readonly repository: RepositoryLocation };
 
@@ -117,15 +118,17 @@ export function createDataPlane(places: Places, look: Look, bandwidth: Bandwidth
 	const opened = async <Input extends AtRepository>({ repository, ...input }: Input) => ({ ...input, repositoryPath: await places.open(repository) });
 
 	return {
-		async backUp({ connectionCount, machine, ...run }, observers, options) {
+		async backUp({ connectionCount, machine, proxy, ...run }, observers, options) {
 			// other runs read of the repository no more than what they compare with
 			const isReading = run.method === 'reverse' || run.requested === 'synthetic';
 			const place = await places.open(run.repository, { connectionCount });
-			const source = await places.source(machine?.id ?? null, { connectionCount });
-			return under(run, { place, source }, isReading ? ['read', 'write'] : ['write'], observers, async (shares, limited, named) => {
+			const source = await places.source(proxy?.id ?? machine?.id ?? null, { connectionCount });
+			await using shown = proxy && source ? await showSources(run.sources ?? [], source) : null;
+			const sources = shown?.sources ?? run.sources;
+			return await under(run, { place, source }, isReading ? ['read', 'write'] : ['write'], observers, async (shares, limited, named) => {
 				const { repository: _, ...rest } = run;
 				const outcomes = await backUp(
-					{ ...rest, repositoryPath: place, shares, ...(machine && { machine }), ...(source && { via: source }) },
+					{ ...rest, sources, repositoryPath: place, shares, ...(machine && { machine }), ...(source && { via: source }) },
 					limited,
 					options,
 				);

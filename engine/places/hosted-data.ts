@@ -5,6 +5,7 @@ import { type BackupRun, backUp, type Calls, type GiveBackWords, loadWire, type 
 import { type PointPlace, planRestore, restoreDisk, restoreFiles, serveStorage } from '../restore/index.ts';
 import type { Snapshots } from '../snapshot/index.ts';
 import { workHere } from './data-plane.ts';
+import { isShown, withCertificates } from './shown-sources.ts';
 
 /** What a data mover does with data for its backup server: it holds repositories, protects what lies on its machine, and writes there what is given back. */
 export interface HostedData extends AsyncDisposable {
@@ -74,9 +75,12 @@ export async function hostData({ folder, snapshots, product, now }: HostedDataOp
 			admit: (peer) => void requireServer(peer, 'have anything read or written by'),
 			async protect({ target, run }, asker, observers, options) {
 				const { signal, shares } = options;
-				if (target.kind !== 'asker') return backUp({ ...run, shares, repositoryPath: targetOf(target) }, observers, { signal });
+				const sources = run.sources.some(isShown)
+					? withCertificates(run.sources, { folder: await folder.credentials(), server: ownMembership().serverId })
+					: run.sources;
+				if (target.kind !== 'asker') return backUp({ ...run, sources, shares, repositoryPath: targetOf(target) }, observers, { signal });
 				using passing = passOn(asker);
-				return await backUp({ ...run, shares, repositoryPath: { port: passing.far } }, observers, { signal });
+				return await backUp({ ...run, sources, shares, repositoryPath: { port: passing.far } }, observers, { signal });
 			},
 			openReading: (wish, options) => snapshots.open(wish, options),
 			async giveBack({ from, found, what }, asker, observer, { signal, shares }) {

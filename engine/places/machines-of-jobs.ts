@@ -1,4 +1,4 @@
-import { maxTasksOfMachine } from '../contract/index.ts';
+import { type Machine, maxTasksOfMachine } from '../contract/index.ts';
 import type { Machines } from '../infra/index.ts';
 import type { JobMachines, JobSnapshots } from '../jobs/index.ts';
 import { loadWire } from '../mover/index.ts';
@@ -8,11 +8,15 @@ import type { Places } from './places.ts';
 /** Where nothing was heard of a machine yet: so many processors are the least of what is sold. */
 const usualProcessors = 2;
 
+/** Unless somebody said how many: one for each processor. */
+export const maxTasksOf = ({ settings, status }: Pick<Machine, 'settings' | 'status'>): number =>
+	settings.maxTasks ?? Math.min(maxTasksOfMachine, Math.max(1, status?.processors ?? usualProcessors));
+
 /** Managed machines as jobs know them. */
 export const createJobMachines = (machines: Pick<Machines, 'get' | 'lookAtSource'>): JobMachines => ({
 	async get(id) {
-		const { settings, status } = await machines.get(id);
-		return { id, name: settings.name, maxTasks: settings.maxTasks ?? Math.min(maxTasksOfMachine, Math.max(1, status?.processors ?? usualProcessors)) };
+		const machine = await machines.get(id);
+		return { id, name: machine.settings.name, maxTasks: maxTasksOf(machine) };
 	},
 	sourceProblem: async (id, source) => (await machines.lookAtSource(id, source, {})).problem,
 });

@@ -73,6 +73,8 @@ export interface OpenMachine extends AsyncDisposable {
 	complete(): Promise<void>;
 }
 
+export type SnapshotMaker = { readonly provider: Pick<SnapshotProvider, 'name' | 'capabilities'> | null /** Why there is none. */; readonly reason: string };
+
 const neverLost = new AbortController().signal;
 
 /** A provider answers within so long whether it can protect a volume. */
@@ -160,6 +162,25 @@ export class Snapshots {
 				data: { field: `sources.${i}.path` },
 			});
 		}
+	}
+
+	/**
+	 * Who would make the snapshot of each source, in their order: what must be known before a snapshot is given to another machine.
+	 * @throws `usage.invalid`
+	 */
+	async makersOf(sources: readonly SourceSpec[], mode: string, signal: AbortSignal = AbortSignal.timeout(offerMs)): Promise<readonly SnapshotMaker[]> {
+		this.refuseUnknownMode(mode);
+		const rest = sources.filter(({ kind }) => kind !== 'vm');
+		const placed = await this.#place(rest);
+		const choices = await this.#choose(placed.flat(), mode, signal);
+		return sources.map((source) => {
+			if (source.kind === 'vm') return { provider: this.#parts.machines?.provider ?? null, reason: 'No hypervisor host is known here.' };
+			const [part] = placed[rest.indexOf(source)] ?? [];
+			const choice = part && choices.get(part.volume.id);
+			return choice?.provider
+				? { provider: choice.provider, reason: '' }
+				: { provider: null, reason: choice?.reason ?? 'It lies on no volume that is known here.' };
+		});
 	}
 
 	/** What an engine that died left; snapshots of this process are not touched. */

@@ -22,6 +22,7 @@ export function addJobAdd(group: Command, line: CommandLine): void {
 				.option('--disabled', 'create it without letting its schedule run'),
 			'job add Web --source folder:/etc folder:/srv/www --repository Main --schedule "0 22 * * *" --retain 30',
 			'job add Shop --source folder:/srv/shop --on Web1 --repository Main',
+			"job add Lab --source 'vm:Lab/*' --repository Main --mode off-host --proxy Worker",
 			'job add Mail --source folder:/var/vmail --repository Main --method reverse --retain-days 30',
 			'job add Files --source folder:/srv --repository Main --synthetic-full "0 20 * * sat" --gfs weekly:4,monthly:12',
 			'job add Private --source folder:/srv/private --repository Main --encrypt --password-file /root/password',

@@ -9,7 +9,9 @@ import {
 	type JobSettings,
 	type QuiesceMode,
 	quiesceMode,
+	type ReadMode,
 	type Repository,
+	readMode,
 	type Schedule,
 } from '../../contract/index.ts';
 import type { Client } from '../connection.ts';
@@ -33,6 +35,8 @@ export type JobOptions = EncryptionOptions & {
 	readonly connections?: string;
 	/** False when an edit removes them all. */
 	readonly exclude?: readonly string[] | false;
+	readonly mode?: ReadMode;
+	readonly proxy?: string;
 	readonly snapshot?: string;
 	/** False when an edit removes them all. */
 	readonly writer?: readonly string[] | false;
@@ -56,6 +60,8 @@ export function addJobOptions(command: Command): Command {
 	command
 		.option('--description <text>', 'what the job is for')
 		.option('--on <machine>', 'managed machine that the sources lie on, and whose data mover reads them (default: the machine of the backup server)')
+		.addOption(new Option('--mode <mode>', 'who reads: the machine that holds the sources, or off-host a proxy (default: on-host)').choices(readMode.options))
+		.option('--proxy <machine>', 'off-host: the machine that reads the snapshots, or auto, which chooses for each task (default: auto)')
 		.addOption(new Option('--method <method>', 'how the chain of backup files grows').choices(chainMethod.options))
 		.option('--differential', 'forward only: every increment holds all that changed since the full')
 		.option('--retain <n>', 'restore points to keep, per object (default: 14, or 1 with --retain-days)')
@@ -83,7 +89,7 @@ export function addJobOptions(command: Command): Command {
 		.option('--retry-wait <minutes>', 'pause before each of them (default: 10)')
 		.option('--objective <hours>', 'age at which the newest point counts as too old (default: from the schedule)');
 	addEncryptionOptions(command);
-	addLaterOptions(command, ['--proxy <machine>', '--mode <mode>', '--exclude-disk <name...>']);
+	addLaterOptions(command, ['--exclude-disk <name...>']);
 	return command;
 }
 
@@ -105,6 +111,7 @@ export async function jobChanges(
 		...(options.name !== undefined && { name: options.name }),
 		...(options.source !== undefined && { sources: options.source.map((spec) => parseSource(spec, machineId === null ? workingFolder : null)) }),
 		...(options.on !== undefined && { machineId }),
+		...(await proxyChange(client, options)),
 		...(repository !== undefined && { repositoryId: repository.id }),
 		...(options.description !== undefined && { description: options.description }),
 		...(options.method !== undefined && { method: options.method }),
@@ -131,6 +138,12 @@ export async function jobChanges(
 		...(options.retryWait !== undefined && { retryWaitMs: parseDuration('--retry-wait', options.retryWait, 60_000) }),
 		...(options.objective !== undefined && { recoveryPointObjectiveMs: parseDuration('--objective', options.objective, 3_600_000) || null }),
 	};
+}
+
+/** Who goes back to on-host lets go of the proxy as well. */
+async function proxyChange(client: Client, { mode, proxy }: JobOptions): Promise<Partial<Pick<JobSettings, 'mode' | 'proxyId'>>> {
+	const named = proxy === undefined ? {} : { proxyId: proxy === 'auto' ? null : (await findMachine(client, proxy)).id };
+	return { ...(mode === 'on-host' && { proxyId: null }), ...(mode !== undefined && { mode }), ...named };
 }
 
 /** Undefined: stays. Only the engine judges the expression, as it is the one that will follow it. */

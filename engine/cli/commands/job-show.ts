@@ -33,7 +33,7 @@ function retentionText({ retainPoints, retainDays, gfs }: JobSettings): string {
 }
 
 export function jobLines(
-	{ settings, repositoryName, machineName, lastSession, activeSessionId, lastPointAt, nextRunAt, pointCount, storedBytes }: JobSummary,
+	{ settings, repositoryName, machineName, proxyName, lastSession, activeSessionId, lastPointAt, nextRunAt, pointCount, storedBytes }: JobSummary,
 	nowMs: number,
 ): string[] {
 	return formatFields([
@@ -46,6 +46,7 @@ export function jobLines(
 			'Read from',
 			settings.snapshot === 'auto' ? 'the best snapshot of each volume' : settings.snapshot === 'none' ? 'live files' : `snapshots by ${settings.snapshot}`,
 		],
+		...(settings.mode === 'on-host' ? [] : ([['Read by', `${proxyName ?? 'the proxy with the most room'}, off-host`]] as const)),
 		...settings.writers.map((writer, index) => [index === 0 ? 'Applications' : '', writer] as const),
 		...(settings.requireConsistent ? ([['Consistency', 'required']] as const) : []),
 		['Repository', repositoryName],

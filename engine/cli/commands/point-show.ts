@@ -22,6 +22,7 @@ export function addPointShow(group: Command, line: CommandLine): void {
 						['Job', point.job],
 						['Object', point.object],
 						...(point.machine ? ([['Machine', point.machine.name]] as const) : []),
+						...(point.snapshot?.proxy ? ([['Read by', `${point.snapshot.proxy.name}, off-host`]] as const) : []),
 						['Created', formatTime(point.createdAt, now)],
 						['Kind', `${point.kind}${point.mode.reason ? ` (${point.mode.reason})` : ''}`],
 						['Consistency', point.consistency],

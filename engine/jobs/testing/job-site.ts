@@ -27,7 +27,7 @@ import { createKeys, HeldKeys } from '../keys.ts';
 import { createLimits } from '../limits.ts';
 import type { LiveSession } from '../live-session.ts';
 import { createMaintenanceSessions } from '../maintenance-sessions.ts';
-import type { ChainRecord, JobMachines } from '../ports.ts';
+import type { ChainRecord, JobMachines, OffHost } from '../ports.ts';
 import { createReadingSessions } from '../reading-sessions.ts';
 import { createMachineRestores } from '../restore-machine.ts';
 import { createSessions } from '../sessions.ts';
@@ -43,6 +43,8 @@ const noMachines: JobMachines = {
 	get: (id) => Promise.reject(new Error(`there is no machine ${id}`)),
 	sourceProblem: (id) => Promise.reject(new Error(`there is no machine ${id}`)),
 };
+
+const noOffHost: OffHost = { problems: async () => [], begin: () => Promise.reject(new Error('nothing is read off-host')) };
 
 /** Where `addRepository` puts its repository. */
 export const local: RepositoryLocation = { path: '/repositories/Local', machineId: null };
@@ -75,6 +77,7 @@ export async function openJobSite(t: TestContext, options: { readonly clock?: Fa
 		chainUse: createChainUse(),
 		snapshots,
 		machines: noMachines,
+		offHost: noOffHost,
 		slots: createTaskSlots(),
 		clock,
 		log: silentLog,

@@ -19,9 +19,19 @@ const globs = z.array(z.string().min(1).max(32_768)).max(1000);
 const anyPath = z.string().min(1).max(32_768);
 
 const view = z.object({ path: anyPath, at: anyPath.nullable(), instantAt: z.number().nullable(), hasOrigins: z.boolean() });
-/** Where one object is read, and what that is worth. */
+const shortText = z.string().max(1024);
+/** The snapshot of a virtual machine that another machine shows: files and disks are exports. */
+const machineSnapshot = z.object({
+	files: z.array(z.object({ name: z.string().min(1).max(255), at: anyPath })).max(1000),
+	memory: anyPath.optional(),
+	disks: z.array(z.object({ name: z.string().min(1).max(255), uri: anyPath, dirtyBitmap: shortText.nullable(), untracked: z.string().max(10_000) })).max(1000),
+	checkpoint: shortText.nullable(),
+	since: shortText.nullable(),
+});
+/** Where one object is read, and what that is worth. What is read off-host has `nbds://` addresses, without the certificates of who reads. */
 export const objectSource = z.object({
 	views: z.array(view).max(100_000),
+	machine: machineSnapshot.optional(),
 	consistency: z.enum(['application', 'file-system', 'crash']),
 	snapshot: snapshotUse,
 });

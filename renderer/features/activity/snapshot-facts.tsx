@@ -15,6 +15,7 @@ export function SnapshotFacts({ use, pointId }: { readonly use: SnapshotUse; rea
 			rows={[
 				['Asked for', askedText(use)],
 				['Read from', `${readFromText(use)}: ${shownText(use)}`],
+				['Read by', use.proxy ? `${use.proxy.name}, off-host` : null],
 				['Why', use.reason || null],
 				['Snapshot of', use.createdAt === null ? null : formatFull(use.createdAt)],
 				['Held still', use.writers.length > 0 ? use.writers.join(', ') : 'nobody'],

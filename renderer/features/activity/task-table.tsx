@@ -149,6 +149,7 @@ function ReadFrom({ task: { snapshot } }: { readonly task: SessionTask }): React
 	return (
 		<span className={classes.mode} data-less={isLess(snapshot) || undefined} title={snapshot.reason || undefined}>
 			{readFromText(snapshot)}
+			{snapshot.proxy ? <small>by {snapshot.proxy.name}, off-host</small> : null}
 			{snapshot.reason ? <small>{snapshot.reason}</small> : null}
 		</span>
 	);

@@ -10,7 +10,7 @@ import { Bytes, ConfirmDialog, Duration, ErrorPanel, Facts, formatBytes, notifyD
 import { AdHocDialog } from './ad-hoc-dialog.tsx';
 import { ChainSummary } from './chain-summary.tsx';
 import classes from './job-details.module.css';
-import { blockSizeWords, compressionWords, consistencyText, jobStatus, methodText, renewalText, retentionText } from './job-words.ts';
+import { blockSizeWords, compressionWords, consistencyText, jobStatus, methodText, readerText, renewalText, retentionText } from './job-words.ts';
 import { LiveSession } from './live-session.tsx';
 import { describeSchedule } from './schedule-words.ts';
 import { useJobActions } from './use-job-actions.ts';
@@ -83,6 +83,7 @@ function Details({ job }: { readonly job: JobSummary }): ReactNode {
 							['New fulls', renewalText(settings)],
 							['Keeps', retentionText(settings)],
 							['Consistency', consistencyText(settings)],
+							['Who reads', settings.mode === 'on-host' ? null : readerText(job.proxyName)],
 							[
 								'Applications',
 								settings.writers.length === 0

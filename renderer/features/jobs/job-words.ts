@@ -78,6 +78,9 @@ export const consistencyText = (settings: Reading): string =>
 		...(settings.requireConsistent ? ['fails rather than be less consistent'] : []),
 	].join('; ');
 
+/** Off-host. @param proxyName null: it is chosen */
+export const readerText = (proxyName: string | null): string => `read off-host by ${proxyName ?? 'the proxy with the most room'}`;
+
 export const methodWords: Record<JobSettings['method'], string> = {
 	forward: 'Forward incremental',
 	'forever-forward': 'Forever forward incremental',

@@ -151,6 +151,7 @@ function PointView({ point, points, path }: { readonly point: Point; readonly po
 					<span title={consistencyMeaning[point.consistency]}>
 						<strong>{consistencyWord[point.consistency]}</strong>, {readingText(point.snapshot ?? { actual: 'none' })}
 						{point.snapshot && point.snapshot.writers.length > 0 ? `, while ${point.snapshot.writers.join(', ')} held still` : ''}
+						{point.snapshot?.proxy ? `, off-host by ${point.snapshot.proxy.name}` : ''}
 					</span>
 					{point.snapshot?.reason ? (
 						<span className={classes.reason} data-less={isLess(point.snapshot) || undefined}>

@@ -1,9 +1,11 @@
-/** The thread of a tunnel: TLS on one side, a socket of this machine on the other. No native code is loaded here, so that it may end at any time. */
+/**
+ * The thread of a tunnel: TLS on one side, a socket of this machine on the other. It loads next to nothing, since a run waits for one after the other to start; and no
+ * native code, so that it may end at any time.
+ */
 import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
 import { workerData } from 'node:worker_threads';
-import { systemErrorCode } from '../../../base/index.ts';
 import { handshakeFlag, initMagic, option, optionMagic, optionReply, optionReplyMagic } from '../protocol.ts';
 import { SocketReader } from '../socket-reader.ts';
 import type { TunnelReport, TunnelSetup } from './tunnel.ts';
@@ -120,5 +122,5 @@ try {
 } catch (error) {
 	socket?.destroy();
 	const message = error instanceof Error ? error.message : String(error);
-	tell({ isReady: false, why: error instanceof Trouble ? error.why : 'connect', message, code: systemErrorCode(error) });
+	tell({ isReady: false, why: error instanceof Trouble ? error.why : 'connect', message, code: (error as NodeJS.ErrnoException).code });
 }

@@ -86,9 +86,11 @@ export class NbdServer {
 	}
 
 	/** Of a socket that TLS is begun on, Node checks no certificate. @throws ConnectionEnded */
-	async #meet(secure: tls.TLSSocket): Promise<void> {
+	async #meet(socket: net.Socket, secure: tls.TLSSocket): Promise<void> {
 		await new Promise<void>((resolve, reject) => {
-			secure.once('secure', resolve).once('close', () => reject(new ConnectionEnded('no TLS came about')));
+			const fail = (): void => reject(new ConnectionEnded('no TLS came about'));
+			secure.once('secure', resolve).once('close', fail);
+			socket.once('close', fail);
 		});
 		const { authority, peer } = this.#options.tls as NonNullable<NbdServerOptions['tls']>;
 		const issuer = new X509Certificate(authority);
@@ -119,7 +121,7 @@ export class NbdServer {
 			rejectUnauthorized: true, // only that there is one: whose it is, is looked at below
 		});
 		secure.on('error', () => socket.destroy());
-		await this.#meet(secure);
+		await this.#meet(socket, secure);
 		const secureReader = new SocketReader(secure);
 		const second = await talk(secure, secureReader, 'established', noPadding);
 		if (second === 'start-tls') throw new ConnectionEnded('TLS within TLS');

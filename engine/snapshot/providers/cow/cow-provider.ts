@@ -9,7 +9,7 @@ export class CowProvider implements SnapshotProvider {
 	readonly capabilities: ProviderCapabilities = {
 		method: 'copy-on-write',
 		isHardware: false,
-		isTransportable: false, // its socket is this machine's
+		isTransportable: true,
 		isReadOnly: true,
 		survivesSourceLoss: false,
 		maxSnapshotsPerVolume: 16,

@@ -19,6 +19,7 @@ export function commandLine({
 	makesKey = false,
 	repositoryName,
 	machineName = null,
+	proxyName = null,
 	serverTimeZone,
 	editedName,
 }: {
@@ -28,6 +29,8 @@ export function commandLine({
 	readonly repositoryName: string;
 	/** Name or id of the machine that the sources lie on; null: that of the server. */
 	readonly machineName?: string | null;
+	/** Off-host: name or id of the machine that reads; null: it is chosen. */
+	readonly proxyName?: string | null;
 	readonly serverTimeZone: string;
 	/** The name that the job has now; null for a new one. */
 	readonly editedName: string | null;
@@ -45,6 +48,8 @@ export function commandLine({
 	if (isEdit && editedName !== draft.name) say('name', draft.name);
 	for (const { kind, path } of draft.sources) say('source', `${kind}:${path}`);
 	sayOrTakeAway('on', machineName);
+	sayUnlessDefault('mode', draft.mode, emptyDraft.mode);
+	if (draft.mode === 'off-host' && (isEdit || proxyName !== null)) say('proxy', proxyName ?? 'auto');
 	say('repository', repositoryName);
 	if (isEdit || draft.description !== '') say('description', draft.description);
 	if (draft.exclude.length > 0) for (const glob of draft.exclude) say('exclude', glob);

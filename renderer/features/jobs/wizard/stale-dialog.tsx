@@ -17,6 +17,8 @@ const titles: Record<keyof Draft, string> = {
 	quiesce: 'Consistency',
 	requireConsistent: 'Consistency required',
 	writers: 'Applications that hold still',
+	mode: 'Who reads',
+	proxyId: 'Proxy',
 	repositoryId: 'Repository',
 	blockSize: 'Block size',
 	compression: 'Compression',

@@ -7,6 +7,7 @@ import { instantWords, providerTitle } from '../../inventory/index.ts';
 import { quiesceWords } from '../job-words.ts';
 import type { StepProps } from './job-wizard.tsx';
 import { ReadFrom } from './read-from.tsx';
+import { Reader } from './reader.tsx';
 import classes from './wizard.module.css';
 import { Writers } from './writers.tsx';
 
@@ -20,6 +21,7 @@ export function StepConsistency(props: StepProps): ReactNode {
 	return (
 		<div className={classes.form} data-wide>
 			<SnapshotMode {...props} />
+			<Reader {...props} />
 			<Radio.Group
 				label="Applications and guests"
 				description={hasMachines ? 'Guests of virtual machines are asked through their guest agent.' : 'They are named below.'}

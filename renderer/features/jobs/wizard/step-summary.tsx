@@ -5,7 +5,7 @@ import type { ReactNode } from 'react';
 import { useTRPC } from '../../../client.ts';
 import { Facts, plural } from '../../../ui/index.ts';
 import { encryptionText } from '../../keys/index.ts';
-import { blockSizeWords, compressionWords, consistencyText, methodText, renewalText, retentionText, sourcesText } from '../job-words.ts';
+import { blockSizeWords, compressionWords, consistencyText, methodText, readerText, renewalText, retentionText, sourcesText } from '../job-words.ts';
 import { describeSchedule } from '../schedule-words.ts';
 import { commandLine } from './command-line.ts';
 import { type StepId, stepTitles } from './draft.ts';
@@ -31,13 +31,15 @@ export function StepSummary({
 	const info = useQuery(trpc.system.info.queryOptions());
 	const repository = repositories.data?.find(({ id }) => id === draft.repositoryId);
 	const repositoryName = repository?.settings.name ?? '';
-	const machines = useQuery(trpc.machines.list.queryOptions(undefined, { enabled: draft.machineId !== null }));
-	const machineName = machines.data?.find(({ id }) => id === draft.machineId)?.settings.name ?? draft.machineId;
+	const machines = useQuery(trpc.machines.list.queryOptions(undefined, { enabled: draft.machineId !== null || draft.proxyId !== null }));
+	const nameOf = (machineId: string | null): string | null => machines.data?.find(({ id }) => id === machineId)?.settings.name ?? machineId;
+	const [machineName, proxyName] = [nameOf(draft.machineId), nameOf(draft.proxyId)];
 	const command = commandLine({
 		draft,
 		makesKey: encryption.mode === 'new',
 		repositoryName,
 		machineName,
+		proxyName,
 		serverTimeZone: info.data?.timeZone ?? '',
 		editedName,
 	});
@@ -87,7 +89,8 @@ export function StepSummary({
 						[
 							'Consistency',
 							<>
-								{consistencyText(draft)} {change('consistency')}
+								{consistencyText(draft)}
+								{draft.mode === 'off-host' ? `; ${readerText(proxyName)}` : ''} {change('consistency')}
 							</>,
 						],
 						[
