@@ -54,8 +54,9 @@ export async function* readRecords<Record extends IndexedRecord>(
 	file: StorageFile,
 	records: readonly Record[],
 	cipher: BackupFileWriter['cipher'],
+	buffers: WindowBuffers = [],
 ): AsyncGenerator<ReadRecord<Record>> {
-	for await (const window of readWindows(file, records, cipher)) yield* window;
+	for await (const window of readWindows(file, records, cipher, buffers)) yield* window;
 }
 
 function lookAt<Record extends IndexedRecord>(record: Record, from: Uint8Array, path: string, cipher: BackupFileWriter['cipher']): ReadRecord<Record> {

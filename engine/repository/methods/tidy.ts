@@ -1,8 +1,18 @@
 import { assert, isEngineError } from '../../base/index.ts';
-import { directoryBytes, type FileIndex, type IndexedRecord, openRecord, Packer, recordHeaderBytes, sealedBytes, sealRecord } from '../../format/index.ts';
+import {
+	directoryBytes,
+	type FileIndex,
+	type IndexedRecord,
+	openRecord,
+	Packer,
+	recordHeaderBytes,
+	release,
+	sealedBytes,
+	sealRecord,
+} from '../../format/index.ts';
 import type { BackupFileWriter } from '../backup-file.ts';
 import type { OpenChain, PreparedFiles } from '../open-chain.ts';
-import { readRecords } from '../read-ahead.ts';
+import { readRecords, type WindowBuffers } from '../read-ahead.ts';
 import { maxRepackedChunk, repackLevel } from '../record-copier.ts';
 import type { StepOptions } from '../step-options.ts';
 import type { StorageFile } from '../storage/storage.ts';
@@ -98,10 +108,11 @@ class FullRecords {
 async function moveRecords(file: StorageFile, records: FullRecords, round: Round, writer: BackupFileWriter, { signal, progress }: StepOptions): Promise<void> {
 	const sparse = new Set<TidyRecord>(round.sparse);
 	const groups = new GroupWriter(writer);
+	const buffers: WindowBuffers = []; // what was read is written, or packed, before the next is read
 	const read = async function* (some: readonly FullRecord[]) {
 		const byOffset = new Map(some.map((record) => [record.offset, record]));
 		const indexed = some.map((record) => record.indexed);
-		for await (const found of readRecords(file, indexed, writer.cipher)) {
+		for await (const found of readRecords(file, indexed, writer.cipher, buffers)) {
 			signal.throwIfAborted();
 			yield { ...found, record: byOffset.get(found.record.offset) as FullRecord };
 			progress?.moved(found.bytes.byteLength);
@@ -113,6 +124,7 @@ async function moveRecords(file: StorageFile, records: FullRecords, round: Round
 		// in the order in which they lie: what is near to one another stays so
 		const chunks = records.chunksOf(record).sort((a, b) => a.rawOffset - b.rawOffset);
 		for (const { hash, rawOffset, rawBytes } of chunks) await groups.add(hash, raw.subarray(rawOffset, rawOffset + rawBytes), packedShare);
+		if (raw.buffer !== bytes.buffer) release(raw);
 	};
 	const chosen = records.all.filter((record) => sparse.has(record));
 	progress?.expects(chosen.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0));
@@ -142,7 +154,7 @@ class GroupWriter {
 			const buffer = Buffer.allocUnsafeSlow(sealedBytes(raw.byteLength));
 			const { header, totalBytes } = sealRecord(buffer, 'chunks', raw, repackLevel, writer.cipher);
 			this.#expectedBytes = 0;
-			this.#write = writer.append(buffer.subarray(0, totalBytes), header, chunks, 'largest-gap');
+			this.#write = writer.append(buffer.subarray(0, totalBytes), header, chunks, 'largest-gap').finally(() => release(buffer));
 			this.#write.catch(() => undefined); // whoever waits for it hears of it
 		}, writer.cipher);
 	}
