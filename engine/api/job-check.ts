@@ -2,6 +2,7 @@
 import { EngineError, isEngineError } from '../base/index.ts';
 import {
 	type DraftProblems,
+	databaseFacts,
 	type ErrorCode,
 	entityName,
 	type JobDraft,
@@ -13,6 +14,7 @@ import {
 } from '../contract/index.ts';
 import { isInside, lookAtSource, realPathOf, type SourceFacts } from '../infra/index.ts';
 import { parseSchedule, refuseConflicts, sourceKey } from '../jobs/index.ts';
+import { databaseRules, lookForDatabases } from '../source/index.ts';
 import type { ApiParts } from './parts.ts';
 
 type Findings = { readonly errors: Map<string, EngineError>; readonly warnings: Map<string, string> };
@@ -33,6 +35,7 @@ export async function checkJobDraft(
 	checkReading(parts, draft, findings);
 	await checkEfi(parts, draft, findings);
 	await checkOffHost(parts, draft, repository, findings);
+	await warnOfDatabases(draft, findings);
 	for (const field of ['schedule', 'activeFull', 'syntheticFull'] as const) {
 		const value = draft[field];
 		if (value) attempt(findings, field, () => void parseSchedule(value, parts.clock.now()));
@@ -90,6 +93,25 @@ async function checkOffHost({ offHost }: Pick<ApiParts, 'offHost'>, draft: JobDr
 	if (findings.errors.has('snapshot')) return;
 	for (const { code, message, hint, data } of await offHost.problems({ sources, snapshot, machineId, proxyId, repository }))
 		report(findings, data?.field === 'proxy' ? 'proxyId' : String(data?.field ?? 'mode'), code, message, hint);
+}
+
+/** VAL-26. Of another machine the run says it. */
+async function warnOfDatabases({ sources = [], writers = [], databases = {}, machineId }: JobDraft, { warnings }: Findings): Promise<void> {
+	if (machineId) return;
+	const rules = databaseRules(databases, writers);
+	for (const [i, { kind: sourceKind, path: root }] of sources.entries()) {
+		const field = `sources.${i}.path`;
+		if (sourceKind !== 'folder' || warnings.has(field)) continue;
+		for (const { kind, path } of await lookForDatabases(root)) {
+			const { title, caution, writer } = databaseFacts[kind];
+			const rule = rules[kind];
+			if (rule === undefined || rule.isChosen || caution === null) continue;
+			const held = writer === null ? '' : ` An application of the kind ${writer}, which holds still, is better.`;
+			const done = rule.choice === 'exclude' ? 'is excluded' : 'is included although nobody holds it still';
+			warnings.set(field, `${path} has a database of ${title}. It ${done}. ${caution}${held}`);
+			break;
+		}
+	}
 }
 
 /** Throws the first error: for saving. */

@@ -9,6 +9,7 @@ const optionOfField: Readonly<Record<string, string>> = {
 	description: '--description',
 	sources: '--source',
 	exclude: '--exclude',
+	databases: '--database',
 	repositoryId: '--repository',
 	method: '--method',
 	retainPoints: '--retain',

@@ -46,6 +46,7 @@ export const errorCodes = [
 	'source.metadata', // content is safe, some metadata could not be read
 	'source.unreachable', // the hypervisor host does not answer
 	'source.refused', // the hypervisor host answers, and says no
+	'source.database', // a database that no writer of the job holds still: included or left out, as the message says
 	'source.unsupported', // not a kind of disk or folder that can be read
 	'snapshot.failed', // a snapshot could not be made or read
 	'snapshot.timeout', // a step of it took longer than it may

@@ -8,6 +8,7 @@
  */
 export * from './address-range.ts';
 export * from './bottleneck.ts';
+export * from './databases.ts';
 export * from './desktop.ts';
 export * from './devices.ts';
 export * from './download-query.ts';

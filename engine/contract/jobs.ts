@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { databaseChoices } from './databases.ts';
 import { quiesceMode, snapshotMode, writerSpec } from './snapshots.ts';
 import { entityName, epochMs, errorShape, size } from './values.ts';
 
@@ -77,6 +78,8 @@ export const jobSettings = z.object({
 	requireConsistent: z.boolean().default(false),
 	/** Applications that hold still while the snapshot is made, in the order in which they are frozen. */
 	writers: z.array(writerSpec).max(100).default([]),
+	/** What becomes of databases in folders that no writer holds still. */
+	databases: databaseChoices.default({}),
 	/** Null: only when started by hand. */
 	schedule: schedule.nullable().default(null),
 	enabled: z.boolean().default(true),

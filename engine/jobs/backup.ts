@@ -13,6 +13,7 @@ import {
 	type RepositorySettings,
 	type SourceSpec,
 } from '../contract/index.ts';
+import { databaseRules } from '../source/index.ts';
 import { applyRetention } from './apply-retention.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { ChainSeat, ChainUse } from './chain-use.ts';
@@ -264,6 +265,7 @@ async function readInto(
 		...(machine && { machine: { id: machine.id, name: machine.name } }),
 		...(run.proxy && { proxy: { id: run.proxy.id, name: run.proxy.name } }),
 		exclude: settings.exclude,
+		databases: databaseRules(settings.databases, settings.writers),
 		sources,
 		method: settings.method,
 		singleFile: repository.settings.singleFile,

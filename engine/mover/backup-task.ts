@@ -6,6 +6,7 @@ import { hashText, type PointManifest, parseDiskMap } from '../format/index.ts';
 import { openPlatform } from '../platform/index.ts';
 import { type ChunkReader, folderPath } from '../repository/index.ts';
 import { Reading } from '../source/index.ts';
+import { DatabaseWatch } from './database-watch.ts';
 import { efforts } from './effort.ts';
 import { Pipe } from './pipe.ts';
 import { protectDisk } from './protect-disk.ts';
@@ -114,11 +115,13 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 			}));
 			if (reason !== '') observer.info(reason);
 		} else {
+			const databases = run.databases ? new DatabaseWatch(run.databases) : null;
 			const task = new FolderTask({
 				pipe,
 				path: object.path,
 				reading,
 				exclude,
+				databases,
 				platform,
 				previous: previous && base ? { root: Buffer.from(previous.root.hash, 'hex'), reader: base } : null,
 				doubts,
@@ -129,6 +132,7 @@ export async function runBackup(run: BackupRun, observers: readonly TaskObserver
 			counters.totalBytes = previous?.sourceBytes ?? null;
 			counters.totalItems = previous?.itemCount ?? null;
 			const tree = await task.run();
+			databases?.report(progress, counters);
 			root = tree.root;
 			counters.totalBytes = counters.doneBytes;
 			counters.totalItems = counters.doneItems;

@@ -17,10 +17,12 @@ import {
 	type PlacedEntry,
 	type PlacedView,
 	type Reading,
+	type ScannedFolder,
 	scanFolder,
 	sourceError,
 	typeOf,
 } from '../source/index.ts';
+import type { DatabaseWatch } from './database-watch.ts';
 import type { Pipe } from './pipe.ts';
 import type { FileResult, FileWork } from './protocol.ts';
 import type { Doubts } from './target-run.ts';
@@ -37,6 +39,8 @@ export type FolderProtection = {
 	readonly pipe: Pipe;
 	readonly path: string;
 	readonly exclude: Exclusion | null;
+	/** Null: databases are files like others. */
+	readonly databases: DatabaseWatch | null;
 	/** Where it is read. */
 	readonly reading: Reading;
 	readonly platform: Platform;
@@ -184,6 +188,7 @@ export class FolderTask {
 		const { reading } = this.#options;
 		const elsewhere = reading.below(at.path);
 		const found = this.#list(at.path, at.parent === null, elsewhere);
+		const isDatabase = this.#options.databases?.look(() => this.#shown(at.path), found.names);
 		const stored = await this.#previousEntries(at.previous, at.path);
 		const before = stored ?? [];
 		const folder: OpenFolder = {
@@ -194,6 +199,7 @@ export class FolderTask {
 		for (const child of found) {
 			const relative = this.#options.exclude && (at.relative.length === 0 ? child.name : joinPath(at.relative, child.name));
 			if (relative && this.#options.exclude?.(textFromBytes(relative))) continue;
+			if (isDatabase?.(child.name)) continue;
 			while (beforeAt < before.length && Buffer.compare((before[beforeAt] as TreeEntry).name, child.name) < 0) beforeAt++;
 			const candidate = before[beforeAt];
 			const previous = candidate && Buffer.compare(candidate.name, child.name) === 0 ? candidate : null;
@@ -219,13 +225,13 @@ export class FolderTask {
 		this.#turnStartedAt = performance.now();
 	}
 
-	#list(path: Buffer, isRoot: boolean, elsewhere: readonly PlacedEntry[]): Iterable<FoundEntry> {
+	#list(path: Buffer, isRoot: boolean, elsewhere: readonly PlacedEntry[]): ScannedFolder {
 		try {
 			return scanFolder(path, ({ path: name, error }) => this.#trouble(name, error), elsewhere);
 		} catch (error) {
 			if (isRoot) throw this.#rootError(error);
 			this.#trouble(path, error);
-			return [];
+			return Object.assign([], { names: [] });
 		}
 	}
 

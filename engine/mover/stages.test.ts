@@ -56,7 +56,8 @@ async function runPipe(t: TestContext, slowness: Slowness, opened: Root | null =
 	const skip = [{ device: -1n, inode: -1n }];
 	const platform = openPlatform();
 	const reading = new Reading([], platform);
-	await new FolderTask({ pipe, path: source, reading, exclude: compileExclusions([]), platform, previous: null, doubts: null, skip, counters, observer }).run();
+	const nothing = { exclude: compileExclusions([]), databases: null, previous: null, doubts: null };
+	await new FolderTask({ pipe, path: source, reading, ...nothing, platform, skip, counters, observer }).run();
 	await pipe.flush();
 	assert.equal(counters.readBytes, fileCount * fileBytes);
 	return pipe.bottleneck(counters);

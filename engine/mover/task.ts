@@ -11,7 +11,7 @@ import type {
 	TaskCounters,
 } from '../contract/index.ts';
 import type { RepositoryFolder, Suspect } from '../repository/index.ts';
-import type { MachineSnapshot, ReadView } from '../source/index.ts';
+import type { DatabaseRules, MachineSnapshot, ReadView } from '../source/index.ts';
 import type { TaskShares } from './throttle/index.ts';
 import type { RemotePlace, SourceMachine } from './wire/place.ts';
 import type { TargetPort } from './wire/target-port.ts';
@@ -58,6 +58,8 @@ export type BackupRun = {
 	/** When the run began by the clock of the backup server; absent: by that of this machine. */
 	readonly now?: number | undefined;
 	readonly exclude: readonly string[];
+	/** What becomes of databases in folders; absent: they are files like others. */
+	readonly databases?: DatabaseRules | undefined;
 	/** Where each of the objects is read, and what their points say of that; null: live. Absent: all live. */
 	readonly sources?: readonly (ObjectSource | null)[] | undefined;
 	readonly method: ChainMethod;

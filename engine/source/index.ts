@@ -10,6 +10,7 @@ export * from './disk/change-tracker.ts';
 export * from './disk/leave-out.ts';
 export * from './disk/nbd-change-tracker.ts';
 export * from './disk/stamp.ts';
+export * from './folder/databases.ts';
 export * from './folder/entry.ts';
 export * from './folder/file.ts';
 export * from './folder/measure.ts';

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { JobSettingsInput } from '../../contract/index.ts';
 import type { CommandLine } from '../command-line.ts';
+import { printable } from '../format.ts';
 import { jobJson } from '../json.ts';
 import { saveWithEncryption } from './encryption-options.ts';
 import { withExample } from './group.ts';
@@ -39,6 +40,8 @@ export function addJobAdd(group: Command, line: CommandLine): void {
 			const { saved: job, recoveryKey } = await saveWithEncryption(options, { engine, output, workingFolder }, (encryption) =>
 				engine.jobs.create.mutate({ ...settings, ...encryption }),
 			);
+			const { warnings } = await engine.jobs.check.query({ id: job.id, ...job.settings });
+			for (const warning of Object.values(warnings)) output.note(`${output.paint('yellow', 'Warning:')} ${printable(warning)}`);
 			output.result(
 				() => ({ job: jobJson(job), ...(recoveryKey !== null && { recoveryKey }) }),
 				() => jobLines(job, surroundings.clock.now()),

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { EngineError } from '../../base/index.ts';
 import {
 	type BlockSize,
 	blockSize,
@@ -6,6 +7,10 @@ import {
 	type Compression,
 	chainMethod,
 	compression,
+	type DatabaseChoices,
+	databaseChoice,
+	databaseKind,
+	databaseKinds,
 	type JobSettings,
 	type QuiesceMode,
 	quiesceMode,
@@ -40,6 +45,7 @@ export type JobOptions = EncryptionOptions & {
 	readonly snapshot?: string;
 	/** False when an edit removes them all. */
 	readonly writer?: readonly string[] | false;
+	readonly database?: readonly string[] | false;
 	readonly quiesce?: QuiesceMode;
 	readonly requireConsistent?: boolean;
 	/** False when an edit removes it. */
@@ -74,6 +80,10 @@ export function addJobOptions(command: Command): Command {
 		.option('--exclude <glob...>', 'leave out what matches, below the source; a pattern without a slash matches at any depth')
 		.option('--snapshot <provider>', 'what to read from: auto (the best of each volume, else live), none (live) or a provider that "volume list" shows')
 		.option('--writer <spec...>', 'applications that hold still meanwhile, KIND:SPEC, e.g. script:/etc/holdfast/app.sh or sqlite:/var/lib/app/app.db')
+		.option(
+			'--database <kind=choice...>',
+			`databases that no writer holds still: include or exclude, per kind (${databaseKinds.join(', ')}), e.g. oracle=exclude`,
+		)
 		.addOption(
 			new Option(
 				'--quiesce <mode>',
@@ -129,6 +139,7 @@ export async function jobChanges(
 		...(options.exclude !== undefined && { exclude: options.exclude === false ? [] : [...options.exclude] }),
 		...(options.snapshot !== undefined && { snapshot: parseSnapshotMode(options.snapshot) }),
 		...(options.writer !== undefined && { writers: options.writer === false ? [] : options.writer.map(parseWriter) }),
+		...(options.database !== undefined && { databases: options.database === false ? {} : parseDatabases(options.database) }),
 		...(options.quiesce !== undefined && { quiesce: options.quiesce }),
 		...(options.requireConsistent !== undefined && { requireConsistent: options.requireConsistent }),
 		...(schedule !== undefined && { schedule }),
@@ -152,4 +163,19 @@ function scheduleChange(cron: string | false | undefined, zone: string | undefin
 	const timeZone = zone === undefined ? undefined : parseTimeZone(zone);
 	if (cron !== undefined) return { cron, timeZone: timeZone ?? present?.timeZone ?? localTimeZone() };
 	return timeZone !== undefined && present !== null ? { ...present, timeZone } : undefined;
+}
+
+function parseDatabases(given: readonly string[]): DatabaseChoices {
+	const choices: DatabaseChoices = {};
+	for (const text of given) {
+		const [kind, choice, more] = text.split('=');
+		const parsed = { kind: databaseKind.safeParse(kind).data, choice: databaseChoice.safeParse(choice).data };
+		if (parsed.kind === undefined || parsed.choice === undefined || more !== undefined)
+			throw new EngineError('usage.invalid', `--database ${text} is not understood.`, {
+				hint: `Write KIND=include or KIND=exclude. Kinds are ${databaseKinds.join(', ')}.`,
+				data: { field: 'databases' },
+			});
+		choices[parsed.kind] = parsed.choice;
+	}
+	return choices;
 }

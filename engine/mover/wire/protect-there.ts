@@ -68,12 +68,13 @@ export async function protectThere(
 }
 
 function sayRun(run: BackupRun, begin: BeginWords): typeof protectWords._zod.input.run {
-	const { suspects, sessionId, exclude, sources = [], blockSizeBytes, compression, storeUnused, reason } = run;
+	const { suspects, sessionId, exclude, databases = {}, sources = [], blockSizeBytes, compression, storeUnused, reason } = run;
 	const said: ProtectWords['run'] = protectWords.shape.run.parse({
 		...begin,
 		suspects,
 		sessionId,
 		exclude,
+		databases,
 		sources,
 		blockSizeBytes,
 		compression,

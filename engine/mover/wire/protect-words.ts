@@ -3,6 +3,8 @@ import { z } from 'zod';
 import {
 	bottleneck,
 	compression,
+	databaseChoice,
+	databaseKind,
 	itemWarning,
 	quiesceMode,
 	runMode,
@@ -64,6 +66,7 @@ export const protectWords = z.object({
 		suspects: beginWords.shape.suspects.unwrap(),
 		sessionId: z.string().min(1).max(64),
 		exclude: globs,
+		databases: z.partialRecord(databaseKind, z.object({ choice: databaseChoice, isChosen: z.boolean() })).default({}),
 		sources: z.array(objectSource.nullable()).max(10_000),
 		blockSizeBytes: count.min(4096).max(16 * 1024 * 1024),
 		compression,

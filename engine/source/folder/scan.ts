@@ -8,6 +8,9 @@ export type FoundEntry = { readonly name: Buffer; readonly path: Buffer; readonl
 /** An entry of a folder that is read at another place, whether the folder lists it or not; null: that is left out. */
 export type Elsewhere = { readonly name: Buffer; readonly at: Buffer | null };
 
+/** Entries, one by one, and all names beforehand, sorted by their bytes. */
+export type ScannedFolder = Iterable<FoundEntry> & { readonly names: readonly Buffer[] };
+
 /** Trouble with one name; the rest of the folder goes on. */
 export type ScanTrouble = { readonly path: Buffer; readonly error: unknown };
 
@@ -41,11 +44,11 @@ export function typeOf(stats: fs.BigIntStats): FoundEntry['type'] {
  * Trouble with a name is reported and the name left out; one that vanished before too, since it may be there under a name that was not listed.
  * @throws the system's error, at once, when the folder itself cannot be listed
  */
-export function scanFolder(path: Buffer, onTrouble: (trouble: ScanTrouble) => void, elsewhere: readonly Elsewhere[] = []): Iterable<FoundEntry> {
+export function scanFolder(path: Buffer, onTrouble: (trouble: ScanTrouble) => void, elsewhere: readonly Elsewhere[] = []): ScannedFolder {
 	const listed = fs.readdirSync(path, { encoding: 'buffer' }) as Buffer[];
 	const others = elsewhere.filter(({ name }) => !listed.some((other) => other.equals(name)));
 	const names = [...listed, ...others.map(({ name }) => name)].sort(Buffer.compare);
-	return lookAt(path, names, onTrouble, elsewhere);
+	return Object.assign(lookAt(path, names, onTrouble, elsewhere), { names });
 }
 
 function* lookAt(path: Buffer, names: readonly Buffer[], onTrouble: (trouble: ScanTrouble) => void, elsewhere: readonly Elsewhere[]): Generator<FoundEntry> {

@@ -19,6 +19,7 @@ const titles: Record<keyof Draft, string> = {
 	writers: 'Applications that hold still',
 	mode: 'Who reads',
 	proxyId: 'Proxy',
+	databases: 'Databases',
 	repositoryId: 'Repository',
 	blockSize: 'Block size',
 	compression: 'Compression',
@@ -61,6 +62,12 @@ function show(settings: JobSettings, field: keyof Draft, repositoryName: (id: st
 			return quiesceWords[settings.quiesce].title;
 		case 'writers':
 			return settings.writers.join('\n') || 'none';
+		case 'databases':
+			return (
+				Object.entries(settings.databases)
+					.map(([kind, choice]) => `${kind} ${choice}d`)
+					.join(', ') || 'as usual'
+			);
 		case 'requireConsistent':
 			return settings.requireConsistent ? 'yes' : 'no';
 		case 'differential':

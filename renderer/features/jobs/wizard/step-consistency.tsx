@@ -5,6 +5,7 @@ import type { QuiesceMode, Volume } from '../../../../engine/contract/index.ts';
 import { useTRPC } from '../../../client.ts';
 import { instantWords, providerTitle } from '../../inventory/index.ts';
 import { quiesceWords } from '../job-words.ts';
+import { Databases } from './databases.tsx';
 import type { StepProps } from './job-wizard.tsx';
 import { ReadFrom } from './read-from.tsx';
 import { Reader } from './reader.tsx';
@@ -43,6 +44,7 @@ export function StepConsistency(props: StepProps): ReactNode {
 				error={errors.requireConsistent}
 			/>
 			<Writers {...props} />
+			<Databases {...props} />
 		</div>
 	);
 }
