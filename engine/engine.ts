@@ -102,7 +102,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	const machines = createMachines({ store: config.managed, clock, bus, log, product: packageJson.version });
 	const places = createPlaces({ machines, held: heldKeys, product: packageJson.version, now: startedAt });
 	const plane = options.plane ?? createDataPlane(places, stack.use(new Look()), bandwidth);
-	const chainStore = options.chainStore ?? createChainStore(places, machines);
+	const chainStore = options.chainStore ?? createChainStore(places, machines, platform.disks);
 
 	const serving = stack.use(new ServedDevices(folder.path));
 	const devices = createDevices({ store: config.devices, serving, log });

@@ -312,7 +312,8 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 			list: async () => [...state.repositories.keys()].map((id) => state.repositoryState(id)),
 			get: async ({ id }) => state.repositoryState(id),
 			suggest: async () => ({ path: '/backup/Backup', freeBytes: 2750 * 2 ** 30 }),
-			async add(settings) {
+			async add(asked) {
+				const settings = { ...asked, maxTasks: asked.maxTasks ?? 4 };
 				if (!settings.path.startsWith('/'))
 					throw new EngineError('repository.unreachable', `The folder ${settings.path} cannot be created.`, {
 						hint: 'Name a folder by its whole path.',

@@ -46,7 +46,9 @@ test('a name that is no UTF-8 can be opened as it was listed', { skip: process.p
 test('the machine is its volumes and its disks', async (t) => {
 	const volume = { mountPoint: '/', fileSystem: 'ext4', device: '/dev/sda1', sizeBytes: 100, freeBytes: 40, readOnly: false };
 	const device = { path: '/dev/no-such-disk', sizeBytes: 500, model: 'Big', readOnly: false, parentPath: null };
-	const { api } = await openApiSite(t, { disks: { volumes: async () => [volume], mounts: () => [], blockDevices: () => [device] } });
+	const { api } = await openApiSite(t, {
+		disks: { volumes: async () => [volume], mounts: () => [], mediumOf: () => 'unknown' as const, blockDevices: () => [device] },
+	});
 	const { path, parent, entries } = await api.places.list({ path: null }, none);
 	assert.deepEqual([path, parent], [null, null]);
 	assert.deepEqual(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { EngineEvent } from '../contract/index.ts';
+import { type EngineEvent, repositoryAddition } from '../contract/index.ts';
 import { addJob, addRepository, ended, openApiSite } from './testing/api-site.ts';
 
 const none = {};
@@ -17,11 +17,27 @@ test('SRV-05: the first repository goes to the volume with the most free space t
 		sizeBytes: 100,
 	});
 	const volumes: ReturnType<typeof volume>[] = [];
-	const site = await openApiSite(t, { disks: { volumes: async () => volumes, mounts: () => [], blockDevices: () => [] } });
+	const site = await openApiSite(t, { disks: { volumes: async () => volumes, mounts: () => [], mediumOf: () => 'unknown' as const, blockDevices: () => [] } });
 	const big = join(site.root, 'big');
 	await mkdir(big);
 	volumes.push(volume(site.root, 10), volume(big, 50), volume(join(site.root, 'unmounted'), 90), volume('/', 80, true));
 	assert.deepEqual(await site.api.repositories.suggest(none), { path: join(big, 'Backup'), freeBytes: 50 });
+});
+
+test('TASK-04: without a word about it, a repository gets as many tasks as its storage serves well', async (t) => {
+	const { api, plane, root } = await openApiSite(t);
+	const tasksOf = async (name: string, maxTasks?: number): Promise<number> => {
+		const added = await api.repositories.add(repositoryAddition.parse({ name, path: join(root, name), maxTasks }), none);
+		return added.settings.maxTasks;
+	};
+	const settled: number[] = [];
+	for (const medium of ['rotating', 'flash', 'network', 'unknown'] as const) {
+		plane.medium = medium;
+		settled.push(await tasksOf(medium));
+	}
+	assert.deepEqual(settled, [1, 6, 4, 4]);
+	plane.medium = 'rotating';
+	assert.equal(await tasksOf('chosen', 3), 3);
 });
 
 test('SRV-04: the first repository is the default one', async (t) => {

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { chainMethod, gfsFlag, schedule } from './jobs.ts';
 import { entityName, epochMs, errorShape, size } from './values.ts';
 
+const maxTasks = z.number().int().min(1).max(64);
+
 export const repositorySettings = z.object({
 	name: entityName,
 	/** Of the folder, on its machine. */
@@ -10,7 +12,7 @@ export const repositorySettings = z.object({
 	machineId: z.string().min(1).nullable().default(null),
 	/** One chain for all objects of a job instead of one per object. */
 	singleFile: z.boolean().default(false),
-	maxTasks: z.number().int().min(1).max(64).default(4),
+	maxTasks: maxTasks.default(4),
 	/** Bytes per second; null: no limit. */
 	readLimit: z.number().int().positive().nullable().default(null),
 	writeLimit: z.number().int().positive().nullable().default(null),
@@ -23,6 +25,11 @@ export const repositorySettings = z.object({
 });
 export type RepositorySettings = z.infer<typeof repositorySettings>;
 export type RepositorySettingsInput = z.input<typeof repositorySettings>;
+/** Without `maxTasks`: as many as the disk that it lies on serves well, which is settled when it is added. */
+export const repositoryAddition = repositorySettings.extend({ maxTasks: maxTasks.optional() });
+export type RepositoryAddition = z.infer<typeof repositoryAddition>;
+/** What backup files lie on, as far as it can be told. */
+export const medium = z.enum(['rotating', 'flash', 'network', 'unknown']);
 /** Where a repository lies. */
 export type RepositoryLocation = Pick<RepositorySettings, 'path' | 'machineId'>;
 

@@ -25,7 +25,16 @@ import {
 	restoreFilesInput,
 	restoreVmInput,
 } from './points.ts';
-import { adHocFull, type Chain, type ChainPreview, type Repository, type RepositorySettings, repositorySettings } from './repositories.ts';
+import {
+	adHocFull,
+	type Chain,
+	type ChainPreview,
+	type Repository,
+	type RepositoryAddition,
+	type RepositorySettings,
+	repositoryAddition,
+	repositorySettings,
+} from './repositories.ts';
 import { type RevisedServerSettings, type ServerSettings, serverSettings } from './server-settings.ts';
 import { type LogEntry, type Session, type SessionListItem, sessionKind } from './sessions.ts';
 import { type Volume, type VolumeChange, volumeChange } from './snapshots.ts';
@@ -147,7 +156,7 @@ export interface EngineApi {
 		/** Where a first repository would go (SRV-05): folder `Backup` on the volume with most free space. */
 		suggest(options: CallOptions): Promise<{ path: string; freeBytes: number }>;
 		/** Creates the folder if its parent exists, and tries it out before it is trusted. */
-		add(input: RepositorySettings, options: CallOptions): Promise<Repository>;
+		add(input: RepositoryAddition, options: CallOptions): Promise<Repository>;
 		update(input: { id: string; revision: number; settings: RepositorySettings }, options: CallOptions): Promise<Repository>;
 		/** Forgets it; no file is deleted. Refused while a job uses it. */
 		remove(input: { id: string; revision: number }, options: CallOptions): Promise<void>;
@@ -377,7 +386,7 @@ export const appRouter = t.router({
 		list: call.query(({ ctx, signal }) => ctx.api.repositories.list({ signal })),
 		get: call.input(id).query(({ ctx, input, signal }) => ctx.api.repositories.get(input, { signal })),
 		suggest: call.query(({ ctx, signal }) => ctx.api.repositories.suggest({ signal })),
-		add: call.input(repositorySettings).mutation(({ ctx, input, signal }) => ctx.api.repositories.add(input, { signal })),
+		add: call.input(repositoryAddition).mutation(({ ctx, input, signal }) => ctx.api.repositories.add(input, { signal })),
 		update: call.input(revision.extend({ settings: repositorySettings })).mutation(({ ctx, input, signal }) => ctx.api.repositories.update(input, { signal })),
 		remove: call.input(revision).mutation(({ ctx, input, signal }) => ctx.api.repositories.remove(input, { signal })),
 		prepare: call.input(id).mutation(({ ctx, input, signal }) => ctx.api.repositories.prepare(input, { signal })),

@@ -1,7 +1,7 @@
 /** What a backup server and its data movers say to each other: docs/movers.md has the conversation in prose. */
 import { z } from 'zod';
 import { EngineError } from '../base/index.ts';
-import { errorShape, machineAddress, machineStatus, placeList, sourceSpec } from '../contract/index.ts';
+import { errorShape, machineAddress, machineStatus, medium, placeList, sourceSpec } from '../contract/index.ts';
 
 /** What a connection is for (RFC 7301). One without a name carries data. Names never change; what may change has a version in its greeting. */
 export const alpn = { pairing: 'holdfast-pairing', control: 'holdfast-control', data: 'holdfast-data' } as const;
@@ -38,7 +38,8 @@ export const controlAnswers = {
 	source: z.object({ answer: z.object({ problem: errorShape.nullable(), realPath: z.string().max(32_768).nullable() }) }),
 	/** In the order of the addresses. */
 	reach: z.object({ answer: z.object({ reached: z.array(z.boolean()).max(16) }) }),
-	hold: z.object({ answer: done }),
+	/** A data mover that says nothing of the medium knows nothing of it. */
+	hold: z.object({ answer: done.extend({ medium: medium.default('unknown') }) }),
 	letGo: z.object({ answer: done }),
 	renew: z.object({ answer: done }),
 	forget: z.object({ answer: done }),

@@ -10,6 +10,7 @@ export type { Candidate } from './candidate.ts';
 export { chooseGateways, type GatewayRequest, type GatewayWork, type WanAccelerators } from './choose-gateway.ts';
 export { chooseGuestProxies, type Guest, type GuestCandidate, type GuestProcessing, type GuestProxyRequest } from './choose-guest-proxy.ts';
 export { chooseProxies, type ProxyRequest, type ProxyWork } from './choose-proxy.ts';
+export { defaultTasks } from './default-tasks.ts';
 export { createDevices, type DeviceServing, type Devices } from './devices.ts';
 export { listPlaces, requireAbsolute } from './list-places.ts';
 export { lookAtSource, type SourceFacts } from './look-at-source.ts';

@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import { type Clock, EngineError, isEngineError, type Log, newId, toErrorShape } from '../base/index.ts';
 import type { Entity, MachineState, MachineStore, StoredAuthority } from '../config/index.ts';
 import type { EngineEvent, Machine, MachineAddress, MachineSettings, PairingOffer, PlaceList, SourceSpec } from '../contract/index.ts';
+import type { Medium } from '../platform/index.ts';
 import { createAuthority, fingerprintOf, type Identity, isRenewalDue, issue, issueFor, peerIdOf } from './certificates.ts';
 import { alpn, type ControlAnswer, type ControlQuestion, controlAnswers, done, pairingAnswer } from './control-words.ts';
 import type { SourceFacts } from './look-at-source.ts';
@@ -36,7 +37,7 @@ export interface Machines {
 	/** Which of these addresses its data mover can connect to, in their order. `connection.*`, `auth.*` */
 	reach(id: string, addresses: readonly MachineAddress[], options: Asking): Promise<readonly boolean[]>;
 	/** Has its data mover try a folder out, and hold it as a repository from then on. `usage.*`, `repository.*`, `connection.*` */
-	hold(id: string, path: string): Promise<void>;
+	hold(id: string, path: string): Promise<{ medium: Medium }>;
 	letGo(id: string, path: string): Promise<void>;
 	/** What a connection for data to this machine needs: mutual TLS 1.3, the other side known by `peerId`. */
 	dataAddress(id: string): Promise<DataAddress>;
@@ -265,7 +266,7 @@ export function createMachines({ store, clock, bus, log, product, version }: Mac
 			return addresses.map((_, i) => answer.reached[i] ?? false);
 		},
 		async hold(id, path) {
-			await ask(await store.machines.get(id), { ask: 'hold', path }, {});
+			return (await ask(await store.machines.get(id), { ask: 'hold', path }, {})).answer;
 		},
 		async letGo(id, path) {
 			await ask(await store.machines.get(id), { ask: 'letGo', path }, {});

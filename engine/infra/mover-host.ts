@@ -23,6 +23,7 @@ import { listPlaces } from './list-places.ts';
 import { lookAtSource } from './look-at-source.ts';
 import type { Membership, MoverFolder } from './mover-folder.ts';
 import { isPairingProof, type PairingToken, pairingChannel, pairingProof } from './pairing-token.ts';
+import { realPathOf } from './paths.ts';
 
 export type MoverOptions = {
 	readonly folder: MoverFolder;
@@ -259,7 +260,7 @@ class Mover {
 				return { reached: await Promise.all(question.addresses.map(canConnect)) };
 			case 'hold':
 				await holdRepository(folder, question.path);
-				return { done: true };
+				return { done: true, medium: platform.disks.mediumOf(await realPathOf(question.path)) };
 			case 'letGo':
 				await letRepositoryGo(folder, question.path);
 				return { done: true };

@@ -18,6 +18,7 @@ import type {
 } from '../contract/index.ts';
 import type { ChainLock } from '../format/index.ts';
 import type { BackupRun as MoverRun, ObjectOutcome, TaskOptions as RunOptions, TaskObserver } from '../mover/index.ts';
+import type { Medium } from '../platform/index.ts';
 import type { ChainRecord, ChainStep, ImportFindings, ImportOptions, StepOutcome, StorageFinding } from '../repository/index.ts';
 import type { CheckPart } from '../restore/index.ts';
 
@@ -130,8 +131,8 @@ export interface OffHost {
 
 /** The repository's folder as a catalogue of chains. */
 export interface ChainStore {
-	/** Tries out the folder: creates it if its parent exists, writes, syncs, reads back, renames, deletes. Throws `repository.*`. */
-	prepare(repository: RepositoryLocation): Promise<void>;
+	/** Tries out the folder: creates it if its parent exists, writes, syncs, reads back, renames, deletes. @returns what it lies on. Throws `repository.*`. */
+	prepare(repository: RepositoryLocation): Promise<{ readonly medium: Medium }>;
 	/** It is no repository of this installation any more; nothing in it is touched. Throws when the machine that holds it could not be told. */
 	release(repository: RepositoryLocation): Promise<void>;
 	space(repository: RepositoryLocation): Promise<{ capacityBytes: number; freeBytes: number }>;

@@ -1,8 +1,9 @@
 import { EngineError } from '../base/index.ts';
 import type { RepositoryLocation } from '../contract/index.ts';
-import type { Machines } from '../infra/index.ts';
+import { type Machines, realPathOf } from '../infra/index.ts';
 import type { ChainStore } from '../jobs/index.ts';
 import { isRemotePlace, loadWire } from '../mover/index.ts';
+import type { VolumePort } from '../platform/index.ts';
 import {
 	checkStorage,
 	cleanUpJob,
@@ -23,7 +24,7 @@ import type { Places } from './places.ts';
 /** Who asks for the room that is left wants to show it: a machine that does not answer soon is shown as that. */
 const spaceMs = 5000;
 
-export function createChainStore(places: Places, machines: Pick<Machines, 'hold' | 'letGo'>): ChainStore {
+export function createChainStore(places: Places, machines: Pick<Machines, 'hold' | 'letGo'>, disks: Pick<VolumePort, 'mediumOf'>): ChainStore {
 	/** These read and write little: they go through the storage port, wherever it leads. */
 	async function at<Result>(location: RepositoryLocation, work: (place: RepositoryPlace) => Promise<Result>, signal?: AbortSignal): Promise<Result> {
 		const place = await places.open(location, { connectionCount: 1 });
@@ -34,7 +35,11 @@ export function createChainStore(places: Places, machines: Pick<Machines, 'hold'
 	}
 
 	return {
-		prepare: ({ path, machineId }) => (machineId === null ? prepareRepository(path) : machines.hold(machineId, path)),
+		async prepare({ path, machineId }) {
+			if (machineId !== null) return machines.hold(machineId, path);
+			await prepareRepository(path);
+			return { medium: disks.mediumOf(await realPathOf(path)) };
+		},
 		async release({ path, machineId }) {
 			if (machineId !== null) await machines.letGo(machineId, path);
 		},

@@ -16,6 +16,7 @@ export type {
 	DataExtent,
 	FilePort,
 	LockPort,
+	Medium,
 	MetadataPort,
 	MountPoint,
 	Platform,

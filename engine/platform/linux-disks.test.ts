@@ -64,3 +64,30 @@ test('a remote volume that does not answer is left out, is asked once, and does 
 	answer(null);
 	assert.deepEqual(await listed(), ['/', '/mnt/dead', '/mnt/nas'], 'the network is back');
 });
+
+test('a folder lies on what the kernel says of the device; of disks of a hypervisor it knows nothing, and shares are behind a network', () => {
+	const devices = ['/dev/sda1', '/dev/nvme0n1p2', '/dev/mapper/vg-data', '/dev/vda1', '/dev/loop0', '/dev/sdz1'];
+	const rotational: Readonly<Record<string, string>> = { sda1: '1', nvme0n1p2: '0', 'mapper/vg-data': '1', vda1: '1', loop0: '1' };
+	const lines = [
+		'1 0 8:1 / / rw - ext4 /dev/nvme0n1p2 rw',
+		...devices.map((device, i) => `${i + 2} 1 9:${i} / /mnt/${i} rw - ext4 ${device} rw`),
+		'20 1 0:9 / /nas rw - nfs4 nas:/export rw',
+		'21 1 0:10 / /share rw - cifs //nas/b rw',
+		'22 1 0:11 / /tank rw - zfs tank rw',
+	];
+	const mounts = parseMountInfo(Buffer.from(lines.join('\n')));
+	const disks = new LinuxDisks(
+		() => mounts,
+		async () => null,
+		20,
+		(name) => rotational[name] ?? null,
+	);
+	assert.deepEqual(
+		devices.map((_, i) => disks.mediumOf(`/mnt/${i}/backup`)),
+		['rotating', 'flash', 'rotating', 'unknown', 'unknown', 'unknown'],
+	);
+	assert.deepEqual(
+		['/nas', '/share/a', '/tank', '/', '/mnt', '/nasty'].map((folder) => disks.mediumOf(folder)),
+		[...['network', 'network', 'unknown'], ...['flash', 'flash', 'flash']],
+	);
+});

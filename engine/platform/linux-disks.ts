@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { stat, statfs } from 'node:fs/promises';
-import { textFromBytes } from '../base/index.ts';
-import type { BlockDevice, MountPoint, Volume, VolumePort } from './port.ts';
+import { dirname } from 'node:path';
+import { bytesFromText, textFromBytes } from '../base/index.ts';
+import type { BlockDevice, Medium, MountPoint, Volume, VolumePort } from './port.ts';
 
 /** File systems without a device of their own that keep what is written to them. Everything else without one is the kernel's furniture. */
 const lastingWithoutDevice = new Set(
@@ -71,7 +72,7 @@ const isLasting = ({ device, fileSystem }: Mount): boolean => (device.startsWith
 const rank = (mount: Mount): number => (mount.readOnly ? 1_000_000 : 0) + mount.root.length * 5000 + mount.mountPoint.length;
 
 /** Behind a network or another process: they may take for ever to answer when that is gone. */
-const isRemote = ({ fileSystem, device }: Mount): boolean =>
+const isRemote = ({ fileSystem, device }: Pick<Mount, 'device' | 'fileSystem'>): boolean =>
 	!device.startsWith('/dev/') && !['bcachefs', 'btrfs', 'fuse.mergerfs', 'fuse.unionfs', 'fuse.zfs', 'overlay', 'zfs'].includes(fileSystem);
 
 async function describeVolume(mount: Mount): Promise<Volume | null> {
@@ -86,6 +87,30 @@ async function describeVolume(mount: Mount): Promise<Volume | null> {
 	}
 }
 
+/**
+ * By what the kernel says of the device. Disks of hypervisors and images of other disks are none of which it knows anything: it calls most of them rotating.
+ * @param readRotational of a device by its name below /dev: `1`, `0`, or null where the kernel does not say
+ */
+function mediumOf(mount: Pick<Mount, 'device' | 'fileSystem'>, readRotational: (name: string) => string | null): Medium {
+	if (isRemote(mount)) return 'network';
+	const name = /^\/dev\/(.+)$/.exec(mount.device)?.[1];
+	if (name === undefined || /^(vd|xvd|loop|nbd)/.test(name)) return 'unknown';
+	const rotational = readRotational(name);
+	return rotational === '1' ? 'rotating' : rotational === '0' ? 'flash' : 'unknown';
+}
+
+/** A partition has no queue of its own: the folder that its link leads to lies in that of its disk. Links below /dev/mapper lead to their device. */
+function readRotational(name: string): string | null {
+	try {
+		const node = realpathSync(`/dev/${name}`).slice('/dev/'.length).replaceAll('/', '!');
+		const folder = realpathSync(`/sys/class/block/${node}`);
+		return readOrNull(`${folder}/queue/rotational`) ?? readOrNull(`${dirname(folder)}/queue/rotational`);
+	} catch {
+		return null; // not a device of this machine, or one without an entry in sysfs
+	}
+}
+
+const slash = 0x2f;
 const patienceMs = 2000;
 
 /**
@@ -96,6 +121,7 @@ export class LinuxDisks implements VolumePort {
 	readonly #readMounts: () => readonly Mount[];
 	readonly #describe: (mount: Mount) => Promise<Volume | null>;
 	readonly #patienceMs: number;
+	readonly #readRotational: (name: string) => string | null;
 	#remote: Promise<unknown> | null = null;
 
 	/** The parameters are for tests. */
@@ -103,10 +129,12 @@ export class LinuxDisks implements VolumePort {
 		readMounts = (): readonly Mount[] => parseMountInfo(readFileSync('/proc/self/mountinfo')),
 		describe: (mount: Mount) => Promise<Volume | null> = describeVolume,
 		patience = patienceMs,
+		rotational: (name: string) => string | null = readRotational,
 	) {
 		this.#readMounts = readMounts;
 		this.#describe = describe;
 		this.#patienceMs = patience;
+		this.#readRotational = rotational;
 	}
 
 	async volumes(): Promise<readonly Volume[]> {
@@ -141,6 +169,16 @@ export class LinuxDisks implements VolumePort {
 			readOnly: mount.readOnly,
 			isLasting: isLasting(mount),
 		}));
+	}
+
+	mediumOf(folder: string): Medium {
+		const path = bytesFromText(folder);
+		const holds = ({ mountPoint }: Mount): boolean => {
+			const prefix = mountPoint.at(-1) === slash ? mountPoint : Buffer.concat([mountPoint, Buffer.of(slash)]);
+			return path.equals(mountPoint) || path.subarray(0, prefix.byteLength).equals(prefix);
+		};
+		const [mount] = [...visibleOf(this.#readMounts())].filter(holds).sort((a, b) => b.mountPoint.byteLength - a.mountPoint.byteLength);
+		return mount === undefined ? 'unknown' : mediumOf(mount, this.#readRotational);
 	}
 
 	blockDevices(): readonly BlockDevice[] {

@@ -6,7 +6,7 @@ import { AccountNames } from './accounts.ts';
 import { CPath } from './c-path.ts';
 import { collectDataExtents, defaultMaxExtents } from './data-extents.ts';
 import { noSockets, noSocketsLimit } from './no-sockets.ts';
-import type { BlockDevice, DataExtent, FilePort, LockPort, MetadataPort, MountPoint, Platform, Volume, VolumePort, Xattr } from './port.ts';
+import type { BlockDevice, DataExtent, FilePort, LockPort, Medium, MetadataPort, MountPoint, Platform, Volume, VolumePort, Xattr } from './port.ts';
 import { systemError, unsupported } from './system-error.ts';
 import { writeTimespecs } from './timespec.ts';
 
@@ -245,5 +245,9 @@ class MacosDisks implements VolumePort {
 
 	blockDevices(): readonly BlockDevice[] {
 		return [];
+	}
+
+	mediumOf(): Medium {
+		return 'unknown';
 	}
 }

@@ -126,6 +126,9 @@ export interface SocketPort {
 	close(fd: number): void;
 }
 
+/** What files lie on, as far as it can be told. */
+export type Medium = 'rotating' | 'flash' | 'network' | 'unknown';
+
 export type Volume = {
 	readonly mountPoint: string;
 	readonly fileSystem: string;
@@ -165,6 +168,8 @@ export interface VolumePort {
 	mounts(): readonly MountPoint[];
 	/** Disks and partitions with a size; empty where the system does not tell. */
 	blockDevices(): readonly BlockDevice[];
+	/** What the folder lies on; `unknown` where the system does not tell, or knows nothing of the disk, as that of a hypervisor. Asks no file system. */
+	mediumOf(folder: string): Medium;
 }
 
 export interface Platform {

@@ -2,7 +2,7 @@ import { existsSync, lutimesSync, openSync, statfsSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import koffi from 'koffi';
 import { noSockets, noSocketsLimit } from './no-sockets.ts';
-import type { BlockDevice, DataExtent, FilePort, LockPort, MetadataPort, MountPoint, Platform, Volume, VolumePort, Xattr } from './port.ts';
+import type { BlockDevice, DataExtent, FilePort, LockPort, Medium, MetadataPort, MountPoint, Platform, Volume, VolumePort, Xattr } from './port.ts';
 import { systemError, unsupported } from './system-error.ts';
 
 // Written from Microsoft's documentation and not yet run on Windows: `isProven` says so.
@@ -125,4 +125,5 @@ const windowsDisks: VolumePort = {
 			.filter((letter) => existsSync(`${letter}:\\`))
 			.map((letter) => ({ mountPoint: `${letter}:\\`, root: '/', fileSystem: '', device: `${letter}:`, readOnly: false, isLasting: true })),
 	blockDevices: (): readonly BlockDevice[] => [],
+	mediumOf: (): Medium => 'unknown',
 };

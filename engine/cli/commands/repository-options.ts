@@ -24,7 +24,7 @@ export function addRepositoryOptions(command: Command): Command {
 	command
 		.option('--on <machine>', 'managed machine that holds the folder (default: the machine of the backup server)')
 		.option('--single-file', 'one chain for all objects of a job instead of one per object')
-		.option('--max-tasks <n>', 'tasks that may write at the same time (1 to 64)')
+		.option('--max-tasks <n>', 'tasks that may write at the same time, 1 to 64 (if nothing is said when it is added: 1 on a rotating disk, 6 on flash, else 4)')
 		.option('--read-limit <MB/s>', 'read at most this much from it; 0 removes the limit')
 		.option('--write-limit <MB/s>', 'write at most this much to it; 0 removes the limit');
 	command

@@ -5,6 +5,7 @@
 import { posix } from 'node:path';
 import { EngineError } from '../../base/index.ts';
 import type { BrowseEntry, CheckResult, RepositoryLocation, RestorePlan, RunMode, SessionStep, SourceSpec, TaskCounters } from '../../contract/index.ts';
+import type { Medium } from '../../platform/index.ts';
 import type { ImportFindings, MendOutcome, Suspect } from '../../repository/index.ts';
 import type { BackupRun, ChainRecord, ChainStep, ChainStore, CheckPart, DataPlane, ObjectOutcome, PointRecord, RunOptions, TaskObserver } from '../ports.ts';
 import { applyRetention } from '../retention.ts';
@@ -36,6 +37,7 @@ export class FakePlane implements DataPlane, ChainStore {
 	#nextId = 1;
 	freeBytes = 10 * 2 ** 30;
 	capacityBytes = 100 * 2 ** 30;
+	medium: Medium = 'unknown';
 	/** Every run that was asked for, in order. */
 	readonly runs: BackupRun[] = [];
 	/** Chains that were given new secrets. */
@@ -257,8 +259,9 @@ export class FakePlane implements DataPlane, ChainStore {
 		return { bytes: sizeOf(files), items: Object.keys(files).length, complete: true };
 	}
 
-	async prepare(repository: RepositoryLocation): Promise<void> {
+	async prepare(repository: RepositoryLocation) {
 		this.#refuseUnreachable(repository);
+		return { medium: this.medium };
 	}
 
 	async release(): Promise<void> {}

@@ -60,6 +60,8 @@ function Body({
 	// meanwhile must not make this save look like one that has seen it.
 	const [base] = useState(repository);
 	const [settings, setSettings] = useState(base?.settings ?? fresh);
+	/** Until somebody says how many, as many as its disk serves well. */
+	const [areTasksChosen, setTasksChosen] = useState(base !== null);
 	const [isPicking, setPicking] = useState(false);
 	const [conflict, setConflict] = useState<Conflict<Repository> | null>(null);
 	const machines = useQuery(trpc.machines.list.queryOptions());
@@ -91,7 +93,9 @@ function Body({
 		try {
 			const { saved, made } = await saveEncrypted(encryption, (encryptionKeyId) => {
 				const trimmed = { ...next, name: next.name.trim(), path: next.path.trim(), encryptionKeyId };
-				return base && revision !== undefined ? update.mutateAsync({ id: base.id, revision, settings: trimmed }) : add.mutateAsync(trimmed);
+				return base && revision !== undefined
+					? update.mutateAsync({ id: base.id, revision, settings: trimmed })
+					: add.mutateAsync(areTasksChosen ? trimmed : { ...trimmed, maxTasks: undefined });
 			});
 			void queryClient.invalidateQueries(trpc.repositories.pathFilter());
 			onSaved(saved, made);
@@ -192,8 +196,12 @@ function Body({
 					label="Tasks at once"
 					min={1}
 					max={64}
-					value={settings.maxTasks}
-					onChange={(value) => change({ maxTasks: Number(value) || 1 })}
+					value={areTasksChosen ? settings.maxTasks : ''}
+					placeholder="As its disk can"
+					onChange={(value) => {
+						setTasksChosen(value !== '' || base !== null);
+						change({ maxTasks: Number(value) || 1 });
+					}}
 					error={errorAt('maxTasks')}
 				/>
 				<LimitInput label="Read limit" value={settings.readLimit} onChange={(readLimit) => change({ readLimit })} error={errorAt('readLimit')} />
