@@ -5,7 +5,7 @@ import { EngineError, isEngineError, systemErrorCode } from '../../../../base/in
 import { maxSocketPathBytes } from '../../../../block/index.ts';
 import type { BackupEnd, DiskBackup, DiskBackupRequest, HypervisorOptions } from '../../hypervisor.ts';
 import type { Domain } from './domain-xml.ts';
-import { letGo, memoryIn, saveState, stateOf } from './saved-state.ts';
+import { letGo, memoryIn, patienceMs, saveState, stateOf } from './saved-state.ts';
 import { ignoreRefusal, type Virsh } from './virsh.ts';
 
 const checkpointName = /^[A-Za-z0-9-]{1,64}$/;
@@ -91,14 +91,15 @@ async function startIfOff(virsh: Virsh, { machineId, folder }: DiskBackupRequest
 	if (await isActive(virsh, machineId, signal)) return;
 	const hasSavedState = /^Managed save: +yes$/m.test(await virsh('dominfo', [], [machineId], { signal }));
 	await fs.writeFile(join(folder, startedMarker), hasSavedState ? 'saved' : 'off');
-	await virsh('start', ['--paused'], [machineId], { signal });
+	await virsh('start', ['--paused'], [machineId], { signal, patienceMs });
 }
 
 /** What somebody has let run meanwhile is theirs. */
 async function stopIfStarted(virsh: Virsh, machineId: string, folder: string, signal: AbortSignal | undefined): Promise<void> {
 	const before = await fs.readFile(join(folder, startedMarker), 'utf8').catch(() => null);
 	if (before === null || (await stateOf(virsh, machineId, signal)) !== 'paused') return;
-	if (before === 'saved') await virsh('managedsave', ['--paused'], [machineId], { signal });
+	// Whether it ran when it was saved is not told; it nearly always did, and one that starts and stands still helps nobody
+	if (before === 'saved') await virsh('managedsave', ['--running'], [machineId], { signal, patienceMs });
 	else await virsh('destroy', ['--graceful'], [machineId], { signal });
 }
 

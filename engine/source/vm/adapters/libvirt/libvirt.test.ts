@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { requireTool } from '../../../../base/testing.ts';
 import { isRootOnLinux } from '../../../../platform/testbed.ts';
@@ -40,6 +41,12 @@ test('a real host tells what it is, and its machines with their state, disks, ta
 		(await hypervisor.machines()).map(({ state }) => state),
 		['off', 'saved'],
 	);
+	const backup = { machineId: web?.id ?? '', folder: join(host.folder, 'backup') };
+	await hypervisor.beginBackup({ ...backup, disks: ['vda'], since: null, checkpoint: 'holdfast-1' });
+	await hypervisor.endBackup(backup);
+	assert.equal((await hypervisor.machines({ name: 'web' }))[0]?.state, 'saved', 'again');
+	await host.virsh('start', 'web');
+	assert.equal((await host.virsh('domstate', 'web')).trim(), 'running', 'not standing still, as it was for the backup');
 });
 
 test('a host that is not there is told from one that refuses, and a call that is given up ends', async (t) => {

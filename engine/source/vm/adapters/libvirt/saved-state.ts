@@ -11,7 +11,7 @@ import { ignoreRefusal, type Virsh } from './virsh.ts';
 export type HeldMachine = { readonly machineId: string; readonly folder: string };
 
 /** Memory is written and read whole: of a large machine that takes minutes. */
-const patienceMs = 10 * 60_000;
+export const patienceMs = 10 * 60_000;
 /** However long it takes: then the watch lets the machine go on. */
 const watchSeconds = 180;
 
