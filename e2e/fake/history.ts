@@ -97,7 +97,14 @@ export function snapshotOf({ kind, path }: SourceSpec, createdAt: number): Snaps
 	const use = { requested: 'auto', reason: '', writers: [], createdAt };
 	if (kind === 'vm')
 		return path.endsWith('/mail')
-			? { ...use, requested: 'online', actual: 'libvirt', instant: 'set', reason: 'Its guest agent does not answer.' }
+			? {
+					...use,
+					requested: 'online',
+					actual: 'libvirt',
+					instant: 'set',
+					reason: 'Its guest agent does not answer.',
+					proxy: { id: 'm-proxy', name: 'Proxy-East' },
+				}
 			: { ...use, requested: 'online', actual: 'libvirt', instant: 'set', writers: ['the guest of the machine'], proxy: { id: 'm-proxy', name: 'Proxy-East' } };
 	if (path.startsWith('/home')) return { ...use, actual: 'btrfs', instant: 'volume', writers: ['PostgreSQL 15', 'the script /etc/holdfast/app.sh'] };
 	if (path.startsWith('/srv')) return { ...use, actual: 'reflink', instant: 'file' };

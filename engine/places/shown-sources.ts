@@ -17,9 +17,9 @@ export async function showSources(sources: Sources, { mover }: SourceMachine): P
 	const [host] = (await addressesTowards(mover)).local;
 	if (host === undefined)
 		throw new EngineError('infra.no-proxy', `There is no way to the machine “${mover.name}” (${mover.host}).`, { hint: 'Check its address and the network.' });
-	const exports: { readonly name: string; readonly source: string }[] = [];
+	const exports: { readonly name: string; readonly source: string; readonly isVolume: boolean }[] = [];
 	readdress(sources, (name, source) => {
-		exports.push({ name, source });
+		exports.push({ name, source, isVolume: volumeName.test(name) });
 		return source;
 	});
 	const { certificate, key, authority, peerId: peer } = mover;
@@ -38,6 +38,9 @@ export const withCertificates = (sources: Sources, { folder, server }: { readonl
 
 export const isShown = (source: ObjectSource | null): boolean => source?.snapshot.proxy !== undefined;
 
+/** Disks of virtual machines are their guests' affair. */
+const volumeName = /^\d+\/volume-/;
+
 /** Says of everything that is read of the sources where that is. Names are unique, and the same at each call. */
 function readdress(sources: Sources, to: (name: string, at: string) => string): Sources {
 	return sources.map((source, i) => {
@@ -45,7 +48,7 @@ function readdress(sources: Sources, to: (name: string, at: string) => string): 
 		const { machine, views } = source;
 		return {
 			...source,
-			views: views.map((view, at) => ({ ...view, at: to(`${i}/view-${at}`, blocksOf(view)) })),
+			views: views.map((view, at) => ({ ...view, at: to(`${i}/volume-${at}`, blocksOf(view)) })),
 			...(machine && {
 				machine: {
 					...machine,

@@ -3,4 +3,5 @@
  * Guarantees: hostile bytes end in "used", with bounded memory and time; only what a whole, cleanly unmounted file system itself marks free is named.
  * Does not: read files, or repair. Unknown here (and so stored): LVM, RAID, LUKS, btrfs, ZFS, FAT, and what a mounted file system keeps in memory.
  */
+export { findBitLocker } from './bitlocker.ts';
 export { type Blank, type BlankExtent, type BlankKind, findBlank } from './find-blank.ts';

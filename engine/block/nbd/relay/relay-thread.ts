@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { assert, EngineError, systemErrorCode, threadHasLoaded, toErrorShape } from '../../../base/index.ts';
 import { openPlatform } from '../../../platform/index.ts';
 import type { BlockSource } from '../../block-source.ts';
+import { findBitLocker } from '../../filesystems/index.ts';
 import { openBlockSource } from '../../open-block-source.ts';
 import { NbdSource, openNbdSource } from '../client/nbd-source.ts';
 import type { NbdDevice } from '../server/device.ts';
@@ -51,6 +52,15 @@ async function listen(server: NbdServer): Promise<number> {
 	});
 }
 
+/** VAL-21 */
+function refuseEncrypted(source: BlockSource): void {
+	const encrypted = findBitLocker(source);
+	if (encrypted === null) return;
+	throw new EngineError('source.unsupported', `BitLocker has encrypted ${encrypted}: it is not read by another machine.`, {
+		hint: 'Leave it out, or choose the mode on-host.',
+	});
+}
+
 const sources: BlockSource[] = [];
 const devices = new Map<string, NbdDevice>();
 const server = new NbdServer(devices, { tls });
@@ -61,9 +71,10 @@ const close = async (): Promise<void> => {
 };
 port.on('message', () => void close());
 try {
-	for (const { name, source } of exports) {
+	for (const { name, source, isVolume = false } of exports) {
 		const opened = open(source);
 		sources.push(opened);
+		if (isVolume) refuseEncrypted(opened);
 		devices.set(name, asDevice(opened));
 	}
 	port.postMessage({ port: await listen(server) } satisfies RelayReport);

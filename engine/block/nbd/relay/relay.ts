@@ -10,8 +10,11 @@ export type RelaySetup = {
 	readonly ports: readonly number[];
 	/** PEM. `peer`: the name in the certificate of the one machine that may come in. */
 	readonly tls: { readonly certificate: string; readonly key: string; readonly authority: string; readonly peer: string };
-	/** What the other machine may read, all of it read-only: `source` is an NBD export, an image or a plain file of this machine. */
-	readonly exports: readonly { readonly name: string; readonly source: string }[];
+	/**
+	 * What the other machine may read, all of it read-only: `source` is an NBD export, an image or a plain file of this machine. `isVolume`: a disk with volumes of this
+	 * machine, of which encrypted ones are not shown.
+	 */
+	readonly exports: readonly { readonly name: string; readonly source: string; readonly isVolume?: boolean }[];
 };
 
 export type RelayReport = { readonly port: number } | { readonly failure: ErrorShape };

@@ -41,6 +41,9 @@ test('a schedule in another zone than the server’s names it', () => {
 	});
 	assert.ok(line.includes('--time-zone Asia/Tokyo'));
 	assert.ok(commandLine({ draft: emptyDraft, repositoryName: 'Main', machineName: 'Web 1', serverTimeZone: 'UTC', editedName: null }).includes("--on 'Web 1'"));
+	const offHost = { draft: { ...emptyDraft, mode: 'off-host' as const }, repositoryName: 'Main', serverTimeZone: 'UTC', editedName: null };
+	assert.match(commandLine({ ...offHost, proxyName: 'Worker' }).join(' '), /--mode off-host --proxy Worker/);
+	assert.doesNotMatch(commandLine(offHost).join(' '), /--proxy/);
 });
 
 test('an edit says everything that could have been otherwise', () => {

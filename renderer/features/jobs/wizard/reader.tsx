@@ -6,11 +6,12 @@ import type { StepProps } from './job-wizard.tsx';
 
 const [onHost, automatic] = ['on-host', 'automatic'] as const;
 
-/** Who reads the snapshots; asked where there is a proxy that could. */
+/** Who reads the snapshots; asked where there is a proxy, and something that it could read. */
 export function Reader({ draft, change, errors }: Pick<StepProps, 'draft' | 'change' | 'errors'>): ReactNode {
 	const machines = useQuery(useTRPC().machines.list.queryOptions());
 	const proxies = (machines.data ?? []).filter(({ settings }) => settings.roles.includes('proxy'));
-	if (draft.mode === 'on-host' && (proxies.length === 0 || draft.machineId !== null)) return null;
+	const couldBe = proxies.length > 0 && draft.machineId === null && draft.sources.some(({ kind }) => kind !== 'folder');
+	if (draft.mode === 'on-host' && !couldBe) return null;
 	const isKnown = draft.proxyId === null || proxies.some(({ id }) => id === draft.proxyId);
 	return (
 		<Select
