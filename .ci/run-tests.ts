@@ -29,6 +29,7 @@ const longest = [
 	'engine/cli/remote-network.test.ts',
 	'engine/cli/remote-restore.test.ts',
 	'engine/repository/model.test.ts',
+	'engine/cli/off-host.test.ts',
 	'engine/virtual-machines.test.ts',
 	'engine/restore/trouble.test.ts',
 	'e2e/rescue.test.ts',

@@ -189,7 +189,7 @@ test('OFFHOST-04 OFFHOST-06 PROXY-01 PROXY-07 VAL-18 DEPLOY-05: what cannot be o
 	await mover.ended;
 });
 
-test('OFFHOST-03 OFFHOST-13 PIPE-04: a virtual machine goes on while a proxy reads it as it was, then only what has changed; a proxy that dies leaves nothing on the host', {
+test('OFFHOST-03 OFFHOST-13 PIPE-04: a virtual machine goes on while a proxy reads it as it was, memory included, then only what has changed; a proxy that dies leaves nothing on the host', {
 	timeout: 240_000,
 }, async (t) => {
 	if (!requireTool(t, 'libvirtd', 'virsh', 'qemu-system-x86_64', 'qemu-img')) return;
@@ -226,6 +226,7 @@ test('OFFHOST-03 OFFHOST-13 PIPE-04: a virtual machine goes on while a proxy rea
 		await ok('restore', 'files', 'Lab/Lab/web@latest', '/', '--to', to);
 		assert.match(readFileSync(join(to, 'definition.xml'), 'utf8'), /<name>web<\/name>/);
 		assert.ok(readFileSync(join(to, 'vda.raw')).equals(expected));
+		assert.deepEqual(readdirSync(to).sort(), ['definition.xml', 'memory', 'vda.raw'], 'its state, saved on the host, as well');
 	};
 
 	const first = await whileItIsRead();
