@@ -72,5 +72,5 @@ export async function openSitesApart(t: TestContext, trouble: Trouble): Promise<
 export const backupFilesIn = (folder: string): string[] =>
 	(readdirSync(folder, { recursive: true }) as string[]).filter((name) => /\.(h[birm]+[kbm]|part)$/.test(name)).sort();
 
-/** What others do goes on meanwhile. */
-export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** What others do goes on meanwhile: a test that only looks must not take the processor from what it looks at. */
+export const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10));
