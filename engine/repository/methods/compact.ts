@@ -45,7 +45,8 @@ async function compactFile(chain: OpenChain, stored: StoredFile, index: FileInde
 	const path = chain.pathOf(stored);
 	const part = partName(path, chain.stored.metadata.chain.job.id);
 	try {
-		await using source = await chain.storage.open(path, 'read');
+		const source = await chain.storage.open(path, 'read');
+		using _closed = closedUnwaited(source);
 		const committed = await readCommittedFile(source, ringOf(seal));
 		progress?.expects(-stored.sizeBytes);
 		if (!committed || gainOf(committed, index, isLive) < committed.superblock.committedEnd * leastGain) {
@@ -85,6 +86,9 @@ async function compactFile(chain: OpenChain, stored: StoredFile, index: FileInde
 		throw error;
 	}
 }
+
+/** With its last handle the system frees the room of a file that was replaced, and takes a third of a second for each gibibyte: nobody needs to wait for that. */
+const closedUnwaited = (file: StorageFile): Disposable => ({ [Symbol.dispose]: () => void file[Symbol.asyncDispose]().then(undefined, () => undefined) });
 
 /** With what a compaction that died has committed, if the file is still as it was then; otherwise empty. */
 async function openPart({ storage, stored: { seal }, stored }: OpenChain, file: StoredFile, part: string): Promise<BackupFileWriter> {
