@@ -149,9 +149,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	});
 	const machineRestores = createMachineRestores({ ...machineHosts, plane });
 	const readingStores = { verifications: config.verifications, health: config.health };
-	const reading = createReadingSessions({
-		...{ sessions, plane, machineRestores, catalogue, chainUse, slots, machines: jobMachines, ...readingStores, clock },
-	});
+	const reading = createReadingSessions({ sessions, plane, machineRestores, catalogue, chainUse, slots, machines: jobMachines, ...readingStores, clock });
 
 	const maintenance = createMaintenanceSessions({ sessions, plane, catalogue, chainUse, slots, cleanedUp: (jobId) => runner.cleanedUp(jobId) });
 

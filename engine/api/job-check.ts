@@ -35,7 +35,6 @@ export async function checkJobDraft(
 	checkReading(parts, draft, findings);
 	await checkEfi(parts, draft, findings);
 	await checkOffHost(parts, draft, repository, findings);
-	await warnOfDatabases(draft, findings);
 	for (const field of ['schedule', 'activeFull', 'syntheticFull'] as const) {
 		const value = draft[field];
 		if (value) attempt(findings, field, () => void parseSchedule(value, parts.clock.now()));
@@ -95,8 +94,8 @@ async function checkOffHost({ offHost }: Pick<ApiParts, 'offHost'>, draft: JobDr
 		report(findings, data?.field === 'proxy' ? 'proxyId' : String(data?.field ?? 'mode'), code, message, hint);
 }
 
-/** VAL-26. Of another machine the run says it. */
-async function warnOfDatabases({ sources = [], writers = [], databases = {}, machineId }: JobDraft, { warnings }: Findings): Promise<void> {
+/** VAL-26, for whoever asks: it goes through folders, which saving need not wait for. Of another machine the run says it. */
+export async function warnOfDatabases({ sources = [], writers = [], databases = {}, machineId }: JobDraft, { warnings }: Findings): Promise<void> {
 	if (machineId) return;
 	const rules = databaseRules(databases, writers);
 	for (const [i, { kind: sourceKind, path: root }] of sources.entries()) {

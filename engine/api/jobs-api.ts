@@ -3,7 +3,7 @@ import type { Entity } from '../config/index.ts';
 import { type EngineApi, isFinal, type JobSettings, type JobSummary, type SessionListItem } from '../contract/index.ts';
 import { mapChain, nextOccurrences, parseSchedule } from '../jobs/index.ts';
 import { type Inventory, loadInventory } from './inventory.ts';
-import { checkJobDraft, refuseErrors, toDraftProblems } from './job-check.ts';
+import { checkJobDraft, refuseErrors, toDraftProblems, warnOfDatabases } from './job-check.ts';
 import type { ApiParts } from './parts.ts';
 
 const TREND_LENGTH = 30;
@@ -89,7 +89,9 @@ export function createJobsApi(parts: ApiParts): EngineApi['jobs'] {
 		get: ({ id }) => get(id),
 		async check(draft) {
 			const saved = draft.id === undefined ? undefined : await config.jobs.find(draft.id);
-			return toDraftProblems(await checkJobDraft(parts, draft, saved?.settings));
+			const findings = await checkJobDraft(parts, draft, saved?.settings);
+			await warnOfDatabases(draft, findings);
+			return toDraftProblems(findings);
 		},
 		async create(settings) {
 			refuseErrors(await checkJobDraft(parts, settings));

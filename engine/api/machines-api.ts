@@ -4,29 +4,26 @@ import type { ApiParts } from './parts.ts';
 
 const namesOf = (of: readonly { readonly settings: { readonly name: string } }[]): string => of.map(({ settings: { name } }) => `“${name}”`).join(', ');
 
+const namedAs = {
+	machineId: {
+		say: (machine: string, jobs: string) => `Something depends on ${machine}: the jobs ${jobs} protect what lies on it.`,
+		hint: 'Remove these jobs first, or let them protect another machine. Their restore points stay.',
+	},
+	proxyId: {
+		say: (machine: string, jobs: string) => `${machine} is the proxy of the jobs ${jobs}.`,
+		hint: 'Give these jobs another proxy first, or let it be chosen (--proxy auto).',
+	},
+};
+
 /** Machines that are managed from here. */
 export function createMachinesApi({ machines, config }: Pick<ApiParts, 'machines' | 'config'>): EngineApi['machines'] {
-	/** Jobs that protect what lies on the machine. `busy.machine` names them. */
-	async function refuseWhileProtected(id: string): Promise<void> {
-		await refuseWhileProxy(id);
-		const jobs = (await config.jobs.list()).filter((job) => job.settings.machineId === id);
+	/** Jobs that name the machine as their source's, or as their proxy. `busy.machine` names them. */
+	async function refuseWhileNamed(id: string, as: keyof typeof namedAs): Promise<void> {
+		const jobs = (await config.jobs.list()).filter((job) => job.settings[as] === id);
 		if (jobs.length === 0) return;
 		const { settings } = await config.managed.machines.get(id);
-		throw new EngineError('busy.machine', `Something depends on “${settings.name}”: the jobs ${namesOf(jobs)} protect what lies on it.`, {
-			hint: 'Remove these jobs first, or let them protect another machine. Their restore points stay.',
-			data: { repositoryIds: [], jobIds: jobs.map((job) => job.id) },
-		});
-	}
-
-	/** Jobs that are pinned to it. `busy.machine` names them. */
-	async function refuseWhileProxy(id: string): Promise<void> {
-		const jobs = (await config.jobs.list()).filter((job) => job.settings.proxyId === id);
-		if (jobs.length === 0) return;
-		const { settings } = await config.managed.machines.get(id);
-		throw new EngineError('busy.machine', `“${settings.name}” is the proxy of the jobs ${namesOf(jobs)}.`, {
-			hint: 'Give these jobs another proxy first, or let it be chosen (--proxy auto).',
-			data: { repositoryIds: [], jobIds: jobs.map((job) => job.id) },
-		});
+		const { say, hint } = namedAs[as];
+		throw new EngineError('busy.machine', say(`“${settings.name}”`, namesOf(jobs)), { hint, data: { repositoryIds: [], jobIds: jobs.map((job) => job.id) } });
 	}
 
 	/** Repositories on the machine, and the jobs that use them. `busy.machine` names them. */
@@ -51,12 +48,13 @@ export function createMachinesApi({ machines, config }: Pick<ApiParts, 'machines
 		async update({ id, revision, settings }) {
 			if (!settings.roles.includes('repository'))
 				await refuseWhileNeeded(id, 'The role repository cannot be taken from', 'Remove these repositories first. Their files stay.');
-			if (!settings.roles.includes('proxy')) await refuseWhileProxy(id);
+			if (!settings.roles.includes('proxy')) await refuseWhileNamed(id, 'proxyId');
 			return machines.update(id, revision, settings);
 		},
 		async remove({ id, revision }) {
 			await refuseWhileNeeded(id, 'Something depends on', 'Give these jobs another repository and remove these ones first. Their files stay.');
-			await refuseWhileProtected(id);
+			await refuseWhileNamed(id, 'proxyId');
+			await refuseWhileNamed(id, 'machineId');
 			return machines.remove(id, revision);
 		},
 		rescan: ({ id }, options) => machines.rescan(id, options),

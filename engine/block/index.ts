@@ -14,6 +14,7 @@ export { type Blank, type BlankExtent, type BlankKind, findBlank } from './files
 export {
 	formatNbdUri,
 	isNbdUri,
+	listenOnFree,
 	maxSocketPathBytes,
 	type NbdAddress,
 	type NbdDevice,

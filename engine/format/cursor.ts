@@ -25,8 +25,12 @@ export class ByteReader {
 		throw damaged(this.#what, this.offset, reason);
 	}
 
-	#take(length: number): number {
+	#require(length: number): void {
 		if (length > this.remaining) this.fail(`${length} bytes are needed, ${this.remaining} are left`);
+	}
+
+	#take(length: number): number {
+		this.#require(length);
 		const at = this.offset;
 		this.offset += length;
 		return at;
@@ -77,7 +81,7 @@ export class ByteReader {
 	/** Where a block ends that begins behind its length, at which the reader then stands. */
 	blockEnd(limit: number): number {
 		const length = this.#blockLength(limit);
-		if (length > this.remaining) this.fail(`${length} bytes are needed, ${this.remaining} are left`);
+		this.#require(length);
 		return this.offset + length;
 	}
 

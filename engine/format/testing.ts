@@ -45,7 +45,6 @@ export const superblockOf = (more: Partial<Superblock>): Superblock => ({
 
 const random64 = (random: Random): bigint => (BigInt(random(2 ** 32)) << 32n) | BigInt(random(2 ** 32));
 
-/** Sorted entries of every type, names among them that are no text. */
 export const randomExtents = (random: Random, count: number): Extent[] =>
 	Array.from({ length: count }, () => {
 		const kind = (['data', 'hole', 'zero', 'list'] as const)[random(4)] as Extent['kind'];
@@ -59,6 +58,7 @@ export function encodeExtents(extents: readonly Extent[]): Uint8Array {
 	return writer.copy();
 }
 
+/** Sorted entries of every type, names among them that are no text. */
 export function randomEntries(random: Random, count: number): TreeEntry[] {
 	const names = new Map<string, Buffer>();
 	while (names.size < count) {

@@ -1,6 +1,7 @@
 import { type Clock, type Log, toErrorShape } from '../base/index.ts';
 import type { Entity } from '../config/index.ts';
 import type { JobSettings, RepositorySettings, SessionStep } from '../contract/index.ts';
+import { deafObserver } from '../mover/index.ts';
 import { retentionRule } from './chain-forecast.ts';
 import type { ChainSeat, ChainUse } from './chain-use.ts';
 import type { LiveSession } from './live-session.ts';
@@ -110,12 +111,4 @@ async function carryOut(
 }
 
 /** The tasks have their points and final counters: what is still going on belongs to none of them. */
-const stepObserver = (tell: (step: SessionStep) => void): TaskObserver => ({
-	step: tell,
-	counters: () => undefined,
-	activity: () => undefined,
-	warning: () => undefined,
-	info: () => undefined,
-	bottleneck: () => undefined,
-	mode: () => undefined,
-});
+const stepObserver = (tell: (step: SessionStep) => void): TaskObserver => ({ ...deafObserver, step: tell });

@@ -58,7 +58,8 @@ export type BackupRequest = {
 
 type Run = {
 	readonly objects: readonly SourceSpec[];
-	readonly tasks: readonly LiveTask[] /** Who reads it off-host. */;
+	readonly tasks: readonly LiveTask[];
+	/** Who reads it off-host. */
 	readonly proxy?: ReadingMachine | null;
 };
 

@@ -2,6 +2,7 @@
 import { type Clock, type Log, toErrorShape } from '../base/index.ts';
 import type { Entity, HealthStore, StoredHealth } from '../config/index.ts';
 import type { RepositorySettings } from '../contract/index.ts';
+import { deafObserver } from '../mover/index.ts';
 import { afterMending, placesIn } from './chain-health.ts';
 import type { ChainSeat } from './chain-use.ts';
 import type { LiveSession } from './live-session.ts';
@@ -33,15 +34,6 @@ export async function mendChain(
 	return after;
 }
 
-const quiet: TaskObserver = {
-	counters: () => undefined,
-	activity: () => undefined,
-	mode: () => undefined,
-	warning: () => undefined,
-	info: () => undefined,
-	bottleneck: () => undefined,
-};
-
 /**
  * The chains of a job that are known to be damaged, as its session goes by. One that somebody reads is left for the next run. Trouble is noted.
  * @returns whether something may have been mended
@@ -64,7 +56,7 @@ export async function mendKnownDamage(
 				continue;
 			}
 			hasWorked = true;
-			const after = await mendChain(parts, repository, before, session, quiet);
+			const after = await mendChain(parts, repository, before, session, deafObserver);
 			const left = placesIn(after.damaged);
 			session.note(left === 0 ? 'info' : 'warning', left === 0 ? `Nothing of ${name} is damaged any more.` : `${left} damaged places of ${name} are left.`);
 		} catch (error) {

@@ -167,10 +167,9 @@ export function createMachineRestores({ hosts, open, plane }: MachineHosts & { r
 			const replaced = refuseTargets(targets, machines, input.overwrite);
 			const newId = isCopy ? randomUUID() : null;
 			const { overwrite, powerOn } = input;
-			return {
-				...{ host, name, formerName: defined.name, definition, newId, disks: planned, missingDisks, nvramTo, memoryTo, replaced, overwrite, powerOn },
-				losesState: hasMemory && memoryTo === null,
-			};
+			const losesState = hasMemory && memoryTo === null;
+			const files = { disks: planned, missingDisks, nvramTo, memoryTo, replaced, overwrite };
+			return { host, name, formerName: defined.name, definition, newId, ...files, losesState, powerOn };
 		},
 		async carryOut(plan, at, observer, options) {
 			const { host, name, definition, newId, disks, nvramTo, memoryTo, overwrite, powerOn } = plan;

@@ -11,7 +11,16 @@ import { isTargetPort } from './wire/target-port.ts';
 
 export type { MaintainTask } from './maintain.ts';
 export { backupWords, findBottleneck, LaneMeter, type StageTimes, type StageWords } from './meter.ts';
-export { type BackupRun, type MutableCounters, noCounters, type ObjectOutcome, type ObjectSource, type TaskObserver, type TaskOptions } from './task.ts';
+export {
+	type BackupRun,
+	deafObserver,
+	type MutableCounters,
+	noCounters,
+	type ObjectOutcome,
+	type ObjectSource,
+	type TaskObserver,
+	type TaskOptions,
+} from './task.ts';
 export { tellRegularly } from './tell-regularly.ts';
 export { runInThread, serveTask } from './thread.ts';
 export * from './throttle/index.ts';

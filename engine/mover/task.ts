@@ -31,6 +31,16 @@ export interface TaskObserver {
 	step?(step: SessionStep): void;
 }
 
+/** Hears nothing: for what is over in a moment, and as the rest of an observer that cares for one thing only. */
+export const deafObserver: TaskObserver = {
+	mode: () => undefined,
+	counters: () => undefined,
+	activity: () => undefined,
+	warning: () => undefined,
+	info: () => undefined,
+	bottleneck: () => undefined,
+};
+
 export type TaskOptions = { readonly signal?: AbortSignal | undefined };
 
 /** An object that is read from snapshots, wholly or in part. */

@@ -5,6 +5,7 @@ import {
 	type Bandwidth,
 	backUp,
 	type Direction,
+	deafObserver,
 	type GivenBack,
 	type HostOutcome,
 	type HostWork,
@@ -48,16 +49,6 @@ const chosenOf = ({ paths, to, overwrite }: { paths: readonly string[]; to: stri
 	to,
 	overwrite,
 });
-
-/** Of what is over in a moment. */
-const unheard: TaskObserver = {
-	mode: () => undefined,
-	counters: () => undefined,
-	activity: () => undefined,
-	warning: () => undefined,
-	info: () => undefined,
-	bottleneck: () => undefined,
-};
 
 export function createDataPlane(places: Places, look: Look, bandwidth: Bandwidth): DataPlane {
 	/** Work on a repository, under the limits of what is under way there and on the way there. */
@@ -158,7 +149,7 @@ export function createDataPlane(places: Places, look: Look, bandwidth: Bandwidth
 			if (machineId === null) return look.plan(await opened(input), options);
 			const via = await sourceOf(machineId);
 			const { repositoryPath, pointId } = await opened(input);
-			const plan = await restoreThere({ via, repositoryPath, pointId, what: { kind: 'plan', ...chosenOf(input) } }, unheard, options);
+			const plan = await restoreThere({ via, repositoryPath, pointId, what: { kind: 'plan', ...chosenOf(input) } }, deafObserver, options);
 			if (plan === null) throw new EngineError('connection.lost', `The data mover ${via.mover.name} does not say what it would do.`);
 			return plan;
 		},

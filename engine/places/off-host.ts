@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { hostname } from 'node:os';
-import { EngineError, isEngineError, systemErrorCode } from '../base/index.ts';
+import { EngineError, isEngineError } from '../base/index.ts';
+import { listenOnFree } from '../block/index.ts';
 import { type Machine, type MachineAddress, parseMachinePath, type SourceSpec } from '../contract/index.ts';
 import { type Candidate, chooseProxies, inTurn, type Machines, type OffHostRequest, type OffHostVolume, refuseOffHost } from '../infra/index.ts';
 import type { OffHost, OffHostWish } from '../jobs/index.ts';
@@ -17,6 +18,9 @@ export type OffHostParts = {
 };
 
 type Volume = OffHostVolume & { readonly source: SourceSpec };
+
+/** What is known of a job that is to be read off-host, before machines are asked. */
+type Prospect = { readonly problems: readonly EngineError[]; readonly volumes: readonly Volume[]; readonly proxies: readonly Machine[] };
 
 /** The machine of the backup server, and the repository, as places that a proxy must reach. */
 const [here, target] = ['here', 'target'] as const;
@@ -61,39 +65,39 @@ export function createOffHost({ machines, snapshots }: OffHostParts): OffHost {
 		});
 	}
 
-	async function problems(wish: OffHostWish, known: readonly Volume[] | null = null): Promise<readonly EngineError[]> {
-		if (wish.machineId !== null)
-			return [
-				new EngineError('usage.conflict', 'What lies on a managed machine is read there: its snapshots cannot be given to another one.', {
-					hint: 'Choose the mode on-host.',
-					data: { field: 'mode' },
-				}),
-			];
+	async function lookAt(wish: OffHostWish): Promise<Prospect> {
+		if (wish.machineId !== null) {
+			const elsewhere = new EngineError('usage.conflict', 'What lies on a managed machine is read there: its snapshots cannot be given to another one.', {
+				hint: 'Choose the mode on-host.',
+				data: { field: 'mode' },
+			});
+			return { problems: [elsewhere], volumes: [], proxies: [] };
+		}
 		const found: EngineError[] = [];
-		let proxy: Machine | null = null;
+		let proxies: readonly Machine[] = [];
 		try {
-			const proxies = await proxiesFor(wish);
-			proxy = wish.proxyId === null ? null : (proxies[0] ?? null);
+			proxies = await proxiesFor(wish);
 		} catch (error) {
 			if (!isEngineError(error)) throw error;
 			found.push(error);
 		}
+		const [pinned] = wish.proxyId === null ? [] : proxies;
+		const volumes = await volumesOf(wish);
 		const request: OffHostRequest = {
 			host: systemOf(hostname(), process.platform),
-			proxy: proxy && systemOf(proxy.settings.name, proxy.status?.platform ?? process.platform),
-			volumes: known ?? (await volumesOf(wish)),
+			proxy: pinned ? systemOf(pinned.settings.name, pinned.status?.platform ?? process.platform) : null,
+			volumes,
 			...blocksOnly,
 		};
-		return [...found, ...refuseOffHost(request)];
+		return { problems: [...found, ...refuseOffHost(request)], volumes, proxies };
 	}
 
 	return {
-		problems: (wish) => problems(wish),
+		problems: async (wish) => (await lookAt(wish)).problems,
 		async begin(wish, { signal }) {
-			const volumes = wish.machineId === null ? await volumesOf(wish) : [];
-			const [problem] = await problems(wish, volumes);
+			const { problems, volumes, proxies } = await lookAt(wish);
+			const [problem] = problems;
 			if (problem !== undefined) throw problem;
-			const proxies = await proxiesFor(wish);
 			const candidates = await Promise.all(proxies.map((proxy) => candidateOf(machines, proxy, wish, signal)));
 			return {
 				inTurn: inTurn(volumes).map((group) => group.map(({ source }) => source)),
@@ -134,21 +138,11 @@ async function candidateOf(machines: OffHostParts['machines'], machine: Machine,
 
 /** Stands for the snapshots that will be shown there: whoever gets here gets to them. */
 async function listenIn(host: string): Promise<{ readonly server: Server; readonly port: number }> {
-	for (const port of exportPorts) {
-		const server = createServer((socket) => socket.destroy());
-		try {
-			server.listen(port, host);
-			await once(server, 'listening');
-			return { server, port };
-		} catch (error) {
-			if (systemErrorCode(error) !== 'EADDRINUSE') throw error;
-		}
-	}
-	throw new EngineError(
-		'infra.no-proxy',
-		`None of the ports ${exportPorts[0]} to ${exportPorts.at(-1)} of ${host} is free to show snapshots to another machine.`,
-		{
-			hint: 'Free some of them, or run fewer tasks at a time.',
-		},
-	);
+	const server = createServer((socket) => socket.destroy());
+	const port = await listenOnFree(host, exportPorts, async (candidate) => {
+		server.listen(candidate, host);
+		await once(server, 'listening');
+		return candidate;
+	});
+	return { server, port };
 }

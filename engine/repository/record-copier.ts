@@ -254,18 +254,12 @@ export const copiedBytes = (index: FileIndex, isWanted: (hash: Uint8Array) => bo
 
 /** The records that hold wanted chunks, by offset. */
 export function wantedRecords(index: FileIndex, isWanted: (hash: Uint8Array) => boolean): WantedRecord[] {
-	const wanted = new Map<number, PlacedChunk[]>();
-	for (const chunk of index.chunks()) {
-		if (!isWanted(chunk.hash)) continue;
-		const list = wanted.get(chunk.recordNumber);
-		if (list) list.push(chunk);
-		else wanted.set(chunk.recordNumber, [chunk]);
-	}
+	const { positions, starts } = index.positionsByRecord();
 	const records: WantedRecord[] = [];
 	let number = 0;
 	for (const record of index.records()) {
-		const chunks = wanted.get(number++);
-		if (chunks) records.push({ ...record, wanted: chunks });
+		const wanted = Array.from(positions.subarray(starts[number], starts[++number]), (position) => index.chunkAt(position)).filter(({ hash }) => isWanted(hash));
+		if (wanted.length > 0) records.push({ ...record, wanted });
 	}
 	return records;
 }

@@ -7,6 +7,7 @@
 export { NbdSource, type OpenNbdSourceOptions, openNbdSource } from './client/nbd-source.ts';
 export { probeNbd } from './probe.ts';
 export { allocationFlag, baseAllocation, dirtyBitmapPrefix, dirtyFlag, instantPrefix, type StatusExtent } from './protocol.ts';
+export { listenOnFree } from './relay/listen-on-free.ts';
 export { type NbdRelay, openNbdRelay, type RelaySetup } from './relay/relay.ts';
 export type { NbdDevice, WritableDevice } from './server/device.ts';
 export { NbdServer, type NbdServerOptions } from './server/nbd-server.ts';

@@ -42,6 +42,7 @@ export function startQemuNbd(t: TestContext, path: string, ...options: string[])
 export async function startQemuNbdAt(t: TestContext, path: string, ...options: string[]): Promise<void> {
 	await startDaemon(t, (_, pidFile) => ['qemu-nbd', '--fork', '--pid-file', pidFile, '--persistent', '--shared=0', ...options, path]);
 }
+
 export function startNbdkit(t: TestContext, ...options: string[]): Promise<string> {
 	return startDaemon(t, (socket, pidFile) => ['nbdkit', '--pidfile', pidFile, '--unix', socket, ...options]);
 }

@@ -75,26 +75,17 @@ class FullRecords {
 
 	constructor(index: FileIndex) {
 		this.#index = index;
-		this.#starts = new Uint32Array(index.recordCount + 1);
+		const { positions, starts } = index.positionsByRecord();
+		[this.#chunks, this.#starts] = [positions, starts];
 		const neededBytes = new Float64Array(index.recordCount);
 		const largestBytes = new Uint32Array(index.recordCount);
 		for (const { recordNumber: i, rawBytes } of index.chunks()) {
-			this.#starts[i + 1] = (this.#starts[i + 1] as number) + 1;
 			neededBytes[i] = (neededBytes[i] as number) + rawBytes;
 			largestBytes[i] = Math.max(largestBytes[i] as number, rawBytes);
 		}
-		const counts = this.#starts.slice(1);
-		for (let i = 1; i < this.#starts.length; i++) this.#starts[i] = (this.#starts[i] as number) + (this.#starts[i - 1] as number);
-		this.#chunks = new Uint32Array(index.chunkCount);
-		const next = this.#starts.slice();
-		let position = 0;
-		for (const { recordNumber: i } of index.chunks()) {
-			this.#chunks[next[i] as number] = position++;
-			next[i] = (next[i] as number) + 1;
-		}
 		this.all = Array.from(index.records(), (indexed, number) => {
 			const { offset, storedBytes, rawBytes } = indexed;
-			const needed = (neededBytes[number] as number) + directoryBytes(counts[number] as number);
+			const needed = (neededBytes[number] as number) + directoryBytes((starts[number + 1] as number) - (starts[number] as number));
 			const deadBytes = storedBytes * Math.max(0, 1 - needed / rawBytes);
 			return { number, indexed, offset, lengthBytes: recordHeaderBytes + storedBytes, deadBytes, isGroup: (largestBytes[number] as number) < maxRepackedChunk };
 		});

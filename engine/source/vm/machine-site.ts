@@ -69,6 +69,7 @@ export function createMachineSite(parts: MachineSiteParts): MachineSite & { read
 						hint: 'Run Holdfast on that machine, with the host as qemu:///system.',
 					},
 				);
+			const isOff = machine.state === 'off' || machine.state === 'crashed';
 			return {
 				volume: {
 					id: path,
@@ -81,9 +82,9 @@ export function createMachineSite(parts: MachineSiteParts): MachineSite & { read
 				},
 				provider: providerFor(owner),
 				disks: machine.disks,
-				isOff: machine.state === 'off' || machine.state === 'crashed',
+				isOff,
 				guest: guestOf(machine) ?? new GuestAgentWriter(path, reach),
-				saving: machine.state === 'off' || machine.state === 'crashed' ? 'The machine is off.' : providerFor(owner, true),
+				saving: isOff ? 'The machine is off.' : providerFor(owner, true),
 			};
 		},
 		async concrete(sources) {

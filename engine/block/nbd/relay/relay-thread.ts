@@ -1,6 +1,6 @@
 /** The thread of a relay. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { assert, EngineError, systemErrorCode, threadHasLoaded, toErrorShape } from '../../../base/index.ts';
+import { assert, EngineError, threadHasLoaded, toErrorShape } from '../../../base/index.ts';
 import { openPlatform } from '../../../platform/index.ts';
 import type { BlockSource } from '../../block-source.ts';
 import { findBitLocker } from '../../filesystems/index.ts';
@@ -9,6 +9,7 @@ import { NbdSource, openNbdSource } from '../client/nbd-source.ts';
 import type { NbdDevice } from '../server/device.ts';
 import { NbdServer } from '../server/nbd-server.ts';
 import { isNbdUri, parseNbdUri } from '../uri.ts';
+import { listenOnFree } from './listen-on-free.ts';
 import type { RelayReport, RelaySetup } from './relay.ts';
 
 assert(parentPort, 'this file is a worker thread');
@@ -34,23 +35,11 @@ const asDevice = (source: BlockSource): NbdDevice => ({
 	},
 });
 
-async function listen(server: NbdServer): Promise<number> {
-	for (const candidate of ports) {
-		try {
-			const at = await server.listen({ kind: 'tcp', host, port: candidate });
-			return at.kind === 'tcp' ? at.port : candidate;
-		} catch (error) {
-			if (systemErrorCode(error) === 'EADDRINUSE') continue;
-			throw new EngineError('infra.no-proxy', `Snapshots cannot be shown to another machine at ${host} (${systemErrorCode(error) ?? 'unknown reason'}).`, {
-				hint: 'Check the addresses of this machine.',
-				cause: error,
-			});
-		}
-	}
-	throw new EngineError('infra.no-proxy', `None of the ports ${ports[0]} to ${ports.at(-1)} of ${host} is free to show snapshots to another machine.`, {
-		hint: 'Free some of them, or run fewer tasks at a time.',
+const listen = (server: NbdServer): Promise<number> =>
+	listenOnFree(host, ports, async (candidate) => {
+		const at = await server.listen({ kind: 'tcp', host, port: candidate });
+		return at.kind === 'tcp' ? at.port : candidate;
 	});
-}
 
 /** VAL-21 */
 function refuseEncrypted(source: BlockSource): void {
