@@ -10,6 +10,7 @@ import { inventoryPlace } from '../inventory/index.ts';
 import { PlacePicker } from '../places/index.ts';
 import classes from './machine-restore.module.css';
 import { displayPath } from './path-text.ts';
+import { PlanHeadline, PlanPanel } from './plan-panel.tsx';
 import { objectPath } from './restore-places.ts';
 
 type Becomes = 'original' | 'copy';
@@ -160,25 +161,25 @@ function Body({ point, onClose }: { readonly point: Point; readonly onClose: () 
 					onChange={(event) => setPowerOn(event.currentTarget.checked)}
 				/>
 			</Stack>
-			<section className={classes.plan} aria-label="What happens" aria-live="polite" aria-busy={plan.isFetching}>
-				{shown ? (
-					<PlanView plan={shown} powerOn={powerOn} />
-				) : failure && !isAtField ? (
-					<ErrorPanel failure={failure} onRetry={() => void plan.refetch()} />
-				) : (
-					<p className={classes.waiting}>
-						{isAtField
-							? 'Nothing is written until this is mended.'
-							: !isComplete(asked)
-								? hostName === null
-									? 'Choose the host that it goes to.'
-									: becomes === 'copy' && name.trim() === ''
-										? 'Give the copy a name.'
-										: 'Choose a folder to see what would happen.'
-								: 'Looking what is there…'}
-					</p>
-				)}
-			</section>
+			<PlanPanel
+				label="What happens"
+				isBusy={plan.isFetching}
+				failure={isAtField ? null : failure}
+				onRetry={() => void plan.refetch()}
+				waiting={
+					isAtField
+						? 'Nothing is written until this is mended.'
+						: !isComplete(asked)
+							? hostName === null
+								? 'Choose the host that it goes to.'
+								: becomes === 'copy' && name.trim() === ''
+									? 'Give the copy a name.'
+									: 'Choose a folder to see what would happen.'
+							: 'Looking what is there…'
+				}
+			>
+				{shown ? <PlanView plan={shown} powerOn={powerOn} /> : null}
+			</PlanPanel>
 			{replaced.length > 0 && shown ? (
 				<TextInput
 					mt="sm"
@@ -227,7 +228,7 @@ function PlanView({ plan, powerOn }: { readonly plan: MachinePlan; readonly powe
 	];
 	return (
 		<>
-			<p className={classes.headline}>
+			<PlanHeadline>
 				{isCopy
 					? `“${displayPath(name)}” is registered on ${displayPath(host)} as a copy${name === formerName ? ': its id is still in use there' : ` of “${displayPath(formerName)}”`}`
 					: `“${displayPath(name)}” is registered on ${displayPath(host)} again`}
@@ -238,7 +239,7 @@ function PlanView({ plan, powerOn }: { readonly plan: MachinePlan; readonly powe
 					: powerOn
 						? ', and started.'
 						: '. It stays off.'}
-			</p>
+			</PlanHeadline>
 			<table className={classes.files}>
 				<tbody>
 					{files.map(({ what, to, note, isReplaced }) => (

@@ -9,6 +9,7 @@ import { ErrorPanel, type Failure, formatBytes, formatDateTime, formatNumber, pl
 import { MachineSelect, PlacePicker } from '../places/index.ts';
 import type { Picked } from './basket.ts';
 import { displayPath } from './path-text.ts';
+import { PlanHeadline, PlanPanel } from './plan-panel.tsx';
 import classes from './restore-dialog.module.css';
 import { objectPath } from './restore-places.ts';
 
@@ -126,17 +127,15 @@ function Body({ point, items, onClose }: { readonly point: Point; readonly items
 				</Radio.Group>
 			)}
 			{destination === 'download' ? null : (
-				<section className={classes.plan} aria-label="Dry run" aria-live="polite" aria-busy={plan.isFetching}>
-					{shown ? (
-						<PlanView plan={shown} target={target} />
-					) : planFailure && !failsAtFolder ? (
-						<ErrorPanel failure={planFailure} onRetry={() => void plan.refetch()} />
-					) : (
-						<p className={classes.waiting}>
-							{canPlan || isStale ? (failsAtFolder ? planFailure?.hint : 'Counting what would happen…') : 'Choose a folder to see what would happen.'}
-						</p>
-					)}
-				</section>
+				<PlanPanel
+					label="Dry run"
+					isBusy={plan.isFetching}
+					failure={failsAtFolder ? null : planFailure}
+					onRetry={() => void plan.refetch()}
+					waiting={canPlan || isStale ? (failsAtFolder ? planFailure?.hint : 'Counting what would happen…') : 'Choose a folder to see what would happen.'}
+				>
+					{shown ? <PlanView plan={shown} target={target} /> : null}
+				</PlanPanel>
 			)}
 			{isTooLong ? (
 				<p className={classes.warning}>These are too many single items for one download. Select the folders that they lie in, or restore to a folder.</p>
@@ -185,11 +184,11 @@ function PlanView({ plan, target }: { readonly plan: RestorePlan; readonly targe
 	const written = plan.files + plan.links + plan.others + plan.directories - plan.kept;
 	return (
 		<>
-			<p className={classes.headline}>
+			<PlanHeadline>
 				{plan.kept > 0 && written <= plan.directories
 					? 'Nothing would be written: everything is there already.'
 					: `${formatBytes(plan.bytes)} would be written to ${displayPath(target)}.`}
-			</p>
+			</PlanHeadline>
 			<dl className={classes.counts}>
 				<div>
 					<dt>Files</dt>
