@@ -2,7 +2,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Log } from './base/index.ts';
-import { type MoverFolder, type MoverHost, openMoverFolder, openMoverJournal, type PairingToken, startMover } from './infra/index.ts';
+import type { HostSettings } from './contract/index.ts';
+import { type MoverFolder, type MoverHost, openMoverFolder, openMoverHosts, openMoverJournal, type PairingToken, startMover } from './infra/index.ts';
 import { hostData } from './places/index.ts';
 import { openPlatform } from './platform/index.ts';
 import { Requestor, Snapshots, VolumeSlots } from './snapshot/index.ts';
@@ -12,6 +13,8 @@ import { postgresqlWriters } from './snapshot/writers/postgresql/writer.ts';
 import { scriptWriters } from './snapshot/writers/script.ts';
 import { sqliteWriters } from './snapshot/writers/sqlite.ts';
 import { sshWriters } from './snapshot/writers/ssh.ts';
+import { createMachineSite } from './source/index.ts';
+import { openLibvirt } from './source/vm/adapters/libvirt/libvirt.ts';
 
 export type DataMoverOptions = {
 	/** Of this data mover alone. */
@@ -33,21 +36,27 @@ export async function openDataMover({ folder: path, listen, token, product, cloc
 	const folder = stack.use(await openMoverFolder(path, platform.locks, clock.now()));
 	const writersFolder = join(folder.path, 'writers');
 	await rm(writersFolder, { recursive: true, force: true }); // what a death left on its way to a point
+	const openHypervisor = { libvirt: openLibvirt } as const;
+	const hosts = await openMoverHosts(folder.path);
+	const open = ({ type, uri }: HostSettings) => openHypervisor[type](uri);
+	const machineSite = createMachineSite({ hosts: () => hosts.list(), control: open, open, clock });
+	const journal = await openMoverJournal(folder.path);
 	const snapshots = new Snapshots({
-		requestor: new Requestor({ journal: await openMoverJournal(folder.path), slots: new VolumeSlots(), clock, log }),
+		requestor: new Requestor({ journal, slots: new VolumeSlots(), clock, log }),
 		providers: volumeProviders(folder.path, () => platform.disks.mounts()),
 		isDevice: () => false,
-		writers: [postgresqlWriters(writersFolder), mariadbWriters, sqliteWriters, scriptWriters, sshWriters],
-		machines: null, // virtual machines are read by the backup server
+		writers: [postgresqlWriters(writersFolder), mariadbWriters, sqliteWriters, scriptWriters, sshWriters, machineSite.writers],
+		machines: machineSite,
 		settings: { all: async () => new Map(), put: () => Promise.reject(new Error('Defect: nothing is chosen here')) },
 		disks: platform.disks,
 		clock,
 		log,
 	});
 	await snapshots.cleanUp({ withForgotten: true });
-	const data = stack.use(await hostData({ folder, snapshots, product, now: clock.now() }));
+	if ((await journal.list()).length === 0) await hosts.forgetAll();
+	const data = stack.use(await hostData({ folder, snapshots, hosts, openHypervisor, product, now: clock.now() }));
 	const mover = stack.use(
-		await startMover({ folder, listen, token, product, platform, clock, log, acceptData: (socket, peerId) => data.accept(socket, peerId) }),
+		await startMover({ folder, listen, token, product, platform, openHypervisor, clock, log, acceptData: (socket, peerId) => data.accept(socket, peerId) }),
 	);
 	const resources = stack.move();
 	const { address, paired, dismissed } = mover;

@@ -35,7 +35,7 @@ import {
 import { Bandwidth } from './mover/index.ts';
 import { createChainStore, createDataPlane, createJobMachines, createJobSnapshots, createOffHost, createPlaces } from './places/index.ts';
 import { openPlatform } from './platform/index.ts';
-import { Look } from './restore/index.ts';
+import { Look, lookAtTargets } from './restore/index.ts';
 import { startServer } from './server/index.ts';
 import { type JournalEntry, Requestor, Snapshots, VolumeSlots, watchVolumes } from './snapshot/index.ts';
 import { CowProvider, ServedDevices } from './snapshot/providers/cow/index.ts';
@@ -116,8 +116,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	await rm(writersFolder, { recursive: true, force: true }); // what a death left on its way to a point
 	const openHypervisor = { libvirt: openLibvirt } as const;
 	const hosts = async () => (await config.hosts.list()).map(({ settings }) => settings);
-	const machineHosts = { hosts, open: ({ type, uri }: HostSettings) => openHypervisor[type](uri) };
-	const machineSite = createMachineSite({ ...machineHosts, clock });
+	const open = ({ type, uri }: HostSettings) => openHypervisor[type](uri);
+	const control = (host: HostSettings) => (host.machineId === null ? open(host) : machines.hostOn(host.machineId, host));
+	const machineSite = createMachineSite({ hosts, control, open, clock });
 	const snapshots = new Snapshots({
 		requestor: new Requestor({ journal: config.snapshotJournal<JournalEntry>(), slots: new VolumeSlots(), clock, log }),
 		providers: [...volumeProviders(folder.path, () => platform.disks.mounts()), new CowProvider(serving)],
@@ -131,15 +132,15 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	});
 	stack.use(watchVolumes({ snapshots, clock, log, withForgotten: options.runSchedules !== false }));
 	const keys = createKeys(heldKeys, { config, catalogue, chainStore, chainUse, bus, clock, passwordCost: options.passwordCost });
-	const jobMachines = createJobMachines(machines);
-	const offHost = createOffHost({ machines, snapshots });
+	const jobMachines = createJobMachines(machines, hosts);
+	const offHost = createOffHost({ machines, snapshots, hosts });
 	const runner = createJobRunner({
 		config,
 		sessions,
 		catalogue,
 		chainUse,
 		slots,
-		snapshots: createJobSnapshots(snapshots, places),
+		snapshots: createJobSnapshots(snapshots, places, hosts),
 		machines: jobMachines,
 		offHost,
 		plane,
@@ -147,7 +148,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		clock,
 		log,
 	});
-	const machineRestores = createMachineRestores({ ...machineHosts, plane });
+	const machineRestores = createMachineRestores({
+		...{ hosts, control, open, plane },
+		lookAt: async ({ machineId }, paths, { signal }) => (machineId === null ? lookAtTargets(paths) : machines.lookAtTargets(machineId, paths, { signal })),
+	});
 	const readingStores = { verifications: config.verifications, health: config.health };
 	const reading = createReadingSessions({ sessions, plane, machineRestores, catalogue, chainUse, slots, machines: jobMachines, ...readingStores, clock });
 
@@ -209,7 +213,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		machines,
 		offHost,
 		devices,
-		openHypervisor,
+		hostControl: control,
 		snapshots,
 		bus,
 		platform,

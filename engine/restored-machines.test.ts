@@ -59,8 +59,8 @@ test('VM: a machine is given back as a copy that boots, and as what it was; noth
 		for await (const session of api.sessions.follow({ id: sessionId }, none)) if (isFinal(session.state)) return session;
 		throw new Error('the session was not followed to its end');
 	};
-	await api.hosts.add({ name: 'Lab', type: 'libvirt', uri: host.uri, scratchFolder: host.folder }, none);
-	await api.hosts.add({ name: 'Empty', type: 'libvirt', uri: host.uri, scratchFolder: host.folder }, none);
+	await api.hosts.add({ name: 'Lab', type: 'libvirt', uri: host.uri, machineId: null, scratchFolder: host.folder }, none);
+	await api.hosts.add({ name: 'Empty', type: 'libvirt', uri: host.uri, machineId: null, scratchFolder: host.folder }, none);
 	const repository = await api.repositories.add(repositorySettings.parse({ name: 'Main', path: join(place, 'repository') }), none);
 	await api.jobs.create(
 		jobSettings.parse({ name: 'Machines', sources: [{ kind: 'vm', path: 'Lab/web' }], repositoryId: repository.id, quiesce: 'crash', blockSize: '256k' }),

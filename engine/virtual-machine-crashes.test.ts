@@ -40,7 +40,7 @@ test('QUIESCE-06: whenever the engine is killed, the machine goes on by itself, 
 	{
 		await using engine = await open();
 		const { api } = engine;
-		await api.hosts.add({ name: 'Lab', type: 'libvirt', uri: host.uri, scratchFolder: host.folder }, none);
+		await api.hosts.add({ name: 'Lab', type: 'libvirt', uri: host.uri, machineId: null, scratchFolder: host.folder }, none);
 		const repository = await api.repositories.add(repositorySettings.parse({ name: 'Main', path: join(place, 'repository') }), none);
 		for (const quiesce of ['offline', 'crash'] satisfies QuiesceMode[]) {
 			const settings = { name: quiesce, sources: [{ kind: 'vm', path: 'Lab/web' }], repositoryId: repository.id, quiesce, compression: 'none' } as const;

@@ -43,7 +43,7 @@ test('QUIESCE-01 QUIESCE-03 QUIESCE-04: the agent of a real guest holds its file
 		for await (const session of api.sessions.follow({ id }, none)) if (isFinal(session.state)) return session;
 		throw new Error('the session was not followed to its end');
 	};
-	await api.hosts.add({ name: 'Lab', type: 'libvirt', uri: host.uri, scratchFolder: host.folder }, none);
+	await api.hosts.add({ name: 'Lab', type: 'libvirt', uri: host.uri, machineId: null, scratchFolder: host.folder }, none);
 	const repository = await api.repositories.add(repositorySettings.parse({ name: 'Main', path: join(place, 'repository') }), none);
 	const settings = { name: 'Guest', sources: [{ kind: 'vm', path: 'Lab/guest' }], repositoryId: repository.id, requireConsistent: true } as const;
 	const job = await api.jobs.create(jobSettings.parse(settings), none);

@@ -64,7 +64,7 @@ test('VM: all machines of a host, running or off, are protected from outside, th
 		assert.equal(checkpoints.length, 1, checkpoints.join());
 	};
 
-	await api.hosts.add({ name: 'Lab', type: 'libvirt', uri: host.uri, scratchFolder: host.folder }, none);
+	await api.hosts.add({ name: 'Lab', type: 'libvirt', uri: host.uri, machineId: null, scratchFolder: host.folder }, none);
 	const repository = await api.repositories.add(repositorySettings.parse({ name: 'Main', path: join(place, 'repository') }), none);
 	const settings = { name: 'Machines', sources: [{ kind: 'vm', path: 'Lab/*' }], repositoryId: repository.id, quiesce: 'crash', blockSize: '256k' } as const;
 	await assert.rejects(api.jobs.create(jobSettings.parse({ ...settings, sources: [{ kind: 'vm', path: 'Nowhere/web' }] }), none), { code: 'not-found.host' });

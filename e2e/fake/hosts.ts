@@ -4,6 +4,7 @@ import {
 	type EngineEvent,
 	type Host,
 	type JobSettings,
+	type MachineRef,
 	parseMachinePath,
 	type VirtualDisk,
 	type VirtualMachine,
@@ -12,10 +13,11 @@ import { createRandom, hashOf } from './random.ts';
 import type { Scenario } from './site.ts';
 
 const GiB = 2 ** 30;
-const host = (id: string, name: string, uri: string): Host => ({
+const host = (id: string, name: string, uri: string, on: MachineRef | null = null): Host => ({
 	id,
 	revision: 1,
-	settings: { name, type: 'libvirt', uri, scratchFolder: '/var/tmp' },
+	settings: { name, type: 'libvirt', uri, machineId: on?.id ?? null, scratchFolder: '/var/tmp' },
+	machineName: on?.name ?? null,
 	state: 'online',
 	problem: null,
 	facts: { hostName: `${name.toLowerCase().replaceAll(' ', '')}.example.net`, product: 'QEMU 7.2.22', processors: 32, memoryBytes: 256 * GiB },
@@ -94,7 +96,7 @@ export function createFakeHosts(scenario: Scenario, jobs: () => readonly JobSett
 	};
 	if (scenario === 'crowded') for (let i = 1; i <= 10; i++) put(host(`host-${i}`, `Rack ${i}`, `qemu+ssh://root@rack${i}/system`), farm(i));
 	else if (scenario === 'normal') {
-		put(host('host-1', 'Rack 1', 'qemu:///system'), rack);
+		put(host('host-1', 'Rack 1', 'qemu:///system', { id: 'm-vault', name: 'Vault' }), rack);
 		put({ ...host('host-2', 'Cellar', 'qemu+ssh://root@cellar/system'), ...offline }, []);
 	}
 	const get = (id: string): Host => {
@@ -119,7 +121,8 @@ export function createFakeHosts(scenario: Scenario, jobs: () => readonly JobSett
 					hint: 'Choose another name.',
 					data: { field: 'name' },
 				});
-			const added = { ...host(`host-${hosts.size + 1}`, settings.name, settings.uri), settings, facts: reach(settings.uri) };
+			const on = settings.machineId === null ? null : { id: settings.machineId, name: 'Vault' };
+			const added = { ...host(`host-${hosts.size + 1}`, settings.name, settings.uri, on), settings, facts: reach(settings.uri) };
 			put(added, [machine('new-arrival')]);
 			emit({ kind: 'host', id: added.id });
 			return added;

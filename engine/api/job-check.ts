@@ -10,10 +10,11 @@ import {
 	jobSettings,
 	parseMachinePath,
 	type RepositoryLocation,
+	type RepositorySettings,
 	type SourceSpec,
 } from '../contract/index.ts';
 import { isInside, lookAtSource, realPathOf, type SourceFacts } from '../infra/index.ts';
-import { parseSchedule, refuseConflicts, sourceKey } from '../jobs/index.ts';
+import { parseSchedule, refuseConflicts, severalReaders, sourceKey } from '../jobs/index.ts';
 import { databaseRules, lookForDatabases } from '../source/index.ts';
 import type { ApiParts } from './parts.ts';
 
@@ -35,6 +36,7 @@ export async function checkJobDraft(
 	checkReading(parts, draft, findings);
 	await checkEfi(parts, draft, findings);
 	await checkOffHost(parts, draft, repository, findings);
+	if (repository?.singleFile) await checkReaders(parts, draft, findings);
 	for (const field of ['schedule', 'activeFull', 'syntheticFull'] as const) {
 		const value = draft[field];
 		if (value) attempt(findings, field, () => void parseSchedule(value, parts.clock.now()));
@@ -153,12 +155,21 @@ async function checkName({ config }: Pick<ApiParts, 'config'>, { id, name }: Job
 		report(findings, 'name', 'exists.name', `A job named “${other.settings.name}” exists already.`, 'Choose another name.');
 }
 
-async function checkRepository({ config }: Pick<ApiParts, 'config'>, { repositoryId }: JobDraft, findings: Findings): Promise<RepositoryLocation | null> {
+async function checkRepository({ config }: Pick<ApiParts, 'config'>, { repositoryId }: JobDraft, findings: Findings): Promise<RepositorySettings | null> {
 	if (repositoryId === undefined) return null;
 	const repository = await config.repositories.find(repositoryId);
 	if (repository !== undefined) return repository.settings;
 	report(findings, 'repositoryId', 'not-found.repository', `There is no repository ${repositoryId}.`, 'Choose one of the list, or add it first.');
 	return null;
+}
+
+/** A chain of all objects is written by one run, which one machine reads. */
+async function checkReaders({ config }: Pick<ApiParts, 'config'>, { sources = [], machineId = null }: JobDraft, findings: Findings): Promise<void> {
+	const hosts = new Map((await config.hosts.list()).map(({ settings }) => [settings.name, settings.machineId]));
+	const readers = new Set(sources.map(({ kind, path }) => (kind === 'vm' ? (hosts.get(parseMachinePath(path).host) ?? null) : machineId)));
+	if (readers.size < 2) return;
+	const { code, message, hint } = severalReaders();
+	report(findings, 'sources', code, message, hint);
 }
 
 /** The host must be known; a machine may come later, and a host may be away for a while. */

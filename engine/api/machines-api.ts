@@ -40,6 +40,17 @@ export function createMachinesApi({ machines, config }: Pick<ApiParts, 'machines
 		});
 	}
 
+	/** Hypervisor hosts that are reached through the machine. */
+	async function refuseWhileAskedThrough(id: string): Promise<void> {
+		const hosts = (await config.hosts.list()).filter(({ settings }) => settings.machineId === id);
+		if (hosts.length === 0) return;
+		const { settings } = await config.managed.machines.get(id);
+		throw new EngineError('busy.machine', `The hypervisor hosts ${namesOf(hosts)} are reached through “${settings.name}”.`, {
+			hint: 'Remove these hosts first: "holdfast host remove".',
+			data: { repositoryIds: [], jobIds: [] },
+		});
+	}
+
 	return {
 		list: () => machines.list(),
 		get: ({ id }) => machines.get(id),
@@ -55,6 +66,7 @@ export function createMachinesApi({ machines, config }: Pick<ApiParts, 'machines
 			await refuseWhileNeeded(id, 'Something depends on', 'Give these jobs another repository and remove these ones first. Their files stay.');
 			await refuseWhileNamed(id, 'proxyId');
 			await refuseWhileNamed(id, 'machineId');
+			await refuseWhileAskedThrough(id);
 			return machines.remove(id, revision);
 		},
 		rescan: ({ id }, options) => machines.rescan(id, options),

@@ -1,6 +1,6 @@
 import type { Clock, Log } from '../base/index.ts';
 import type { Configuration } from '../config/index.ts';
-import type { HostType } from '../contract/index.ts';
+import type { HostSettings } from '../contract/index.ts';
 import type { Devices, Machines } from '../infra/index.ts';
 import type {
 	Catalogue,
@@ -22,7 +22,7 @@ import type {
 } from '../jobs/index.ts';
 import type { Platform } from '../platform/index.ts';
 import type { Snapshots } from '../snapshot/index.ts';
-import type { OpenHypervisor } from '../source/index.ts';
+import type { HypervisorControl } from '../source/index.ts';
 
 /** Everything that the use cases of the contract are made of. */
 export type ApiParts = {
@@ -43,7 +43,8 @@ export type ApiParts = {
 	readonly machines: Machines;
 	readonly offHost: OffHost;
 	readonly devices: Devices;
-	readonly openHypervisor: Readonly<Record<HostType, OpenHypervisor>>;
+	/** A hypervisor host, wherever it is. */
+	readonly hostControl: (host: HostSettings) => HypervisorControl;
 	readonly snapshots: Snapshots;
 	readonly bus: EventBus;
 	readonly platform: Platform;

@@ -1,13 +1,13 @@
 /** What a backup server and its data movers say to each other: docs/movers.md has the conversation in prose. */
 import { z } from 'zod';
 import { EngineError } from '../base/index.ts';
-import { errorShape, machineAddress, machineStatus, medium, placeList, sourceSpec } from '../contract/index.ts';
+import { errorShape, hostFacts, hostSettings, machineAddress, machineStatus, medium, placeList, size, sourceSpec, virtualMachine } from '../contract/index.ts';
 
 /** What a connection is for (RFC 7301). One without a name carries data. Names never change; what may change has a version in its greeting. */
 export const alpn = { pairing: 'holdfast-pairing', control: 'holdfast-control', data: 'holdfast-data' } as const;
 
 /** Grows with every change of what is said here. Both sides must have the same. */
-export const controlVersion = 3;
+export const controlVersion = 4;
 
 const pem = z.string().max(16_384);
 const proof = z.string().regex(/^[0-9a-f]{64}$/);
@@ -20,11 +20,28 @@ export const pairingAnswer = z.object({ proof });
 export const pairingGift = z.object({ id: z.string().min(1).max(64), certificate: pem });
 export const done = z.object({ done: z.literal(true) });
 
+/** As it is reached from the machine that is asked. */
+const host = hostSettings.pick({ type: true, uri: true });
+const machineId = z.string().min(1).max(255);
+const checkpointNames = z.array(z.string().max(1000)).max(10_000);
+/** Of a hypervisor host: what `HypervisorControl` has. */
+const hostQuestions = [
+	z.object({ ask: z.literal('host'), host }),
+	z.object({ ask: z.literal('hostMachines'), host, name: z.string().max(1000).nullable() }),
+	z.object({ ask: z.literal('checkpoints'), host, machineId }),
+	z.object({ ask: z.literal('dropCheckpoints'), host, machineId, names: checkpointNames }),
+	z.object({ ask: z.literal('holdStill'), host, machineId, isHeld: z.boolean() }),
+] as const;
+/** Paths that are looked at with one question. */
+export const maxTargets = 1000;
+
 export const controlQuestion = z.discriminatedUnion('ask', [
 	z.object({ ask: z.literal('status') }),
 	z.object({ ask: z.literal('places'), path: z.string().max(32_768).nullable() }),
 	z.object({ ask: z.literal('source'), source: sourceSpec }),
 	z.object({ ask: z.literal('reach'), addresses: z.array(machineAddress).max(16) }),
+	z.object({ ask: z.literal('targets'), paths: z.array(z.string().max(32_768)).max(maxTargets) }),
+	...hostQuestions,
 	z.object({ ask: z.literal('hold'), path: z.string().max(4096) }),
 	z.object({ ask: z.literal('letGo'), path: z.string().max(4096) }),
 	z.object({ ask: z.literal('renew'), certificate: pem }),
@@ -38,6 +55,17 @@ export const controlAnswers = {
 	source: z.object({ answer: z.object({ problem: errorShape.nullable(), realPath: z.string().max(32_768).nullable() }) }),
 	/** In the order of the addresses. */
 	reach: z.object({ answer: z.object({ reached: z.array(z.boolean()).max(16) }) }),
+	/** In the order of the paths. */
+	targets: z.object({
+		answer: z.object({
+			targets: z.array(z.object({ identity: z.string().max(64), isFolder: z.boolean(), freeBytes: size.nullable() }).nullable()).max(maxTargets),
+		}),
+	}),
+	host: z.object({ answer: hostFacts }),
+	hostMachines: z.object({ answer: z.object({ machines: z.array(virtualMachine).max(100_000).readonly() }) }),
+	checkpoints: z.object({ answer: z.object({ names: checkpointNames.readonly() }) }),
+	dropCheckpoints: z.object({ answer: done }),
+	holdStill: z.object({ answer: z.object({ count: z.number().int().nonnegative() }) }),
 	/** A data mover that says nothing of the medium knows nothing of it. */
 	hold: z.object({ answer: done.extend({ medium: medium.default('unknown') }) }),
 	letGo: z.object({ answer: done }),

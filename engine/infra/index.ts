@@ -17,6 +17,7 @@ export { lookAtSource, type SourceFacts } from './look-at-source.ts';
 export { createMachines, type DataAddress, type Machines, watchMachines } from './machines.ts';
 export { type Membership, type MoverFolder, openMoverFolder } from './mover-folder.ts';
 export { type MoverHost, type MoverOptions, startMover } from './mover-host.ts';
+export { type MoverHosts, openMoverHosts } from './mover-hosts.ts';
 export { openMoverJournal } from './mover-journal.ts';
 export { type PairingToken, parsePairingToken } from './pairing-token.ts';
 export { isInside, realPathOf } from './paths.ts';

@@ -2,10 +2,13 @@ import { hostname } from 'node:os';
 import type { TLSSocket } from 'node:tls';
 import { type Clock, EngineError, isEngineError, type Log, newId, toErrorShape } from '../base/index.ts';
 import type { Entity, MachineState, MachineStore, StoredAuthority } from '../config/index.ts';
-import type { EngineEvent, Machine, MachineAddress, MachineSettings, PairingOffer, PlaceList, SourceSpec } from '../contract/index.ts';
+import type { EngineEvent, HostSettings, Machine, MachineAddress, MachineSettings, PairingOffer, PlaceList, SourceSpec } from '../contract/index.ts';
 import type { Medium } from '../platform/index.ts';
+import type { TargetFacts } from '../restore/index.ts';
+import type { HypervisorControl } from '../source/index.ts';
 import { createAuthority, fingerprintOf, type Identity, isRenewalDue, issue, issueFor, peerIdOf } from './certificates.ts';
-import { alpn, type ControlAnswer, type ControlQuestion, controlAnswers, done, pairingAnswer } from './control-words.ts';
+import { alpn, type ControlAnswer, type ControlQuestion, controlAnswers, done, maxTargets, pairingAnswer } from './control-words.ts';
+import { hostThrough } from './host-questions.ts';
 import type { SourceFacts } from './look-at-source.ts';
 import { openLink } from './machine-link.ts';
 import { formatPairingToken, isPairingProof, newPairingToken, type PairingToken, pairingChannel, pairingProof, parsePairingToken } from './pairing-token.ts';
@@ -39,6 +42,10 @@ export interface Machines {
 	/** Has its data mover try a folder out, and hold it as a repository from then on. `usage.*`, `repository.*`, `connection.*` */
 	hold(id: string, path: string): Promise<{ medium: Medium }>;
 	letGo(id: string, path: string): Promise<void>;
+	/** A hypervisor host that is asked by its data mover. Calls also fail with `not-found.machine`, `connection.*`, `auth.*`. */
+	hostOn(id: string, host: Pick<HostSettings, 'type' | 'uri'>): HypervisorControl;
+	/** What stands at these paths there, in their order; null: nothing. `restore.target`, `connection.*`, `auth.*` */
+	lookAtTargets(id: string, paths: readonly string[], options: Asking): Promise<readonly (TargetFacts | null)[]>;
 	/** What a connection for data to this machine needs: mutual TLS 1.3, the other side known by `peerId`. */
 	dataAddress(id: string): Promise<DataAddress>;
 }
@@ -270,6 +277,17 @@ export function createMachines({ store, clock, bus, log, product, version }: Mac
 		},
 		async letGo(id, path) {
 			await ask(await store.machines.get(id), { ask: 'letGo', path }, {});
+		},
+		hostOn: (id, host) => hostThrough(async (question, options) => (await ask(await store.machines.get(id), question, options)).answer, host),
+		async lookAtTargets(id, paths, options) {
+			const machine = await store.machines.get(id);
+			const found: (TargetFacts | null)[] = [];
+			for (let from = 0; from < paths.length; from += maxTargets) {
+				const asked = paths.slice(from, from + maxTargets);
+				const { answer } = await ask(machine, { ask: 'targets', paths: asked }, options);
+				found.push(...asked.map((_, i) => answer.targets[i] ?? null));
+			}
+			return found;
 		},
 		async dataAddress(id) {
 			const { settings } = await store.machines.get(id);

@@ -2,8 +2,10 @@ import type { X509Certificate } from 'node:crypto';
 import { availableParallelism, hostname, totalmem } from 'node:os';
 import { createServer, type TLSSocket } from 'node:tls';
 import { type Clock, EngineError, isEngineError, type Log, systemErrorCode, toErrorShape } from '../base/index.ts';
-import type { MachineStatus } from '../contract/index.ts';
+import type { HostType, MachineStatus } from '../contract/index.ts';
 import type { Platform } from '../platform/index.ts';
+import { lookAtTargets } from '../restore/index.ts';
+import type { HypervisorControl } from '../source/index.ts';
 import { canConnect } from './can-connect.ts';
 import { commonName, expiryOf, fingerprintOf, hasIssued, parseCertificate, peerIdOf, selfSigned } from './certificates.ts';
 import {
@@ -18,6 +20,7 @@ import {
 	refuseOtherVersion,
 } from './control-words.ts';
 import { holdRepository, letRepositoryGo } from './held-repositories.ts';
+import { answerHostQuestion, isHostQuestion } from './host-questions.ts';
 import { LineChannel } from './line-channel.ts';
 import { listPlaces } from './list-places.ts';
 import { lookAtSource } from './look-at-source.ts';
@@ -34,6 +37,8 @@ export type MoverOptions = {
 	readonly platform: Platform;
 	readonly clock: Clock;
 	readonly log: Log;
+	/** Hypervisor hosts of this machine. */
+	readonly openHypervisor: Readonly<Record<HostType, (uri: string) => HypervisorControl>>;
 	/** Takes over a connection for data of another machine of the same backup server, or of the server itself, known by `peerId`. */
 	readonly acceptData?: ((socket: TLSSocket, peerId: string) => void) | undefined;
 	/** For tests. */
@@ -243,12 +248,16 @@ class Mover {
 		if (peerId !== this.#options.folder.membership?.serverId)
 			throw new EngineError('auth.refused', 'Only the backup server that it belongs to may command this data mover.');
 		const question = await channel.receive(controlQuestion);
-		channel.send({ answer: await this.#answer(question) });
+		const gone = new AbortController();
+		channel.socket.once('close', () => gone.abort());
+		channel.send({ answer: await this.#answer(question, gone.signal) });
 		if (question.ask === 'forget') this.#on.dismissed();
 	}
 
-	async #answer(question: ControlQuestion): Promise<ControlAnswer<ControlQuestion['ask']>> {
-		const { folder, platform, clock } = this.#options;
+	/** @param signal whoever asked is gone */
+	async #answer(question: ControlQuestion, signal: AbortSignal): Promise<ControlAnswer<ControlQuestion['ask']>> {
+		const { folder, platform, clock, openHypervisor } = this.#options;
+		if (isHostQuestion(question)) return answerHostQuestion(question, openHypervisor[question.host.type](question.host.uri), { signal });
 		switch (question.ask) {
 			case 'status':
 				return this.#status();
@@ -258,6 +267,8 @@ class Mover {
 				return lookAtSource(question.source);
 			case 'reach':
 				return { reached: await Promise.all(question.addresses.map(canConnect)) };
+			case 'targets':
+				return { targets: [...lookAtTargets(question.paths)] };
 			case 'hold':
 				await holdRepository(folder, question.path);
 				return { done: true, medium: platform.disks.mediumOf(await realPathOf(question.path)) };

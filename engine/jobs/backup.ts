@@ -61,6 +61,8 @@ type Run = {
 	readonly tasks: readonly LiveTask[];
 	/** Who reads it off-host. */
 	readonly proxy?: ReadingMachine | null;
+	/** The machine that the host of the virtual machines is reached through. */
+	readonly reader: ReadingMachine | null;
 };
 
 const startWords: Readonly<Record<LiveSession['spec']['trigger'], string>> = {
@@ -96,7 +98,7 @@ export async function runBackup(parts: BackupParts, request: BackupRequest, sess
 				for (const task of run.tasks) task.waits(reason);
 			};
 			const proxy = offHost?.proxy((each) => parts.slots.load(tasksOn(each))) ?? null;
-			using _slot = await parts.slots.take(countedIn(request, proxy), { signal: session.signal, onWait });
+			using _slot = await parts.slots.take(countedIn(request, proxy ?? run.reader), { signal: session.signal, onWait });
 			session.signal.throwIfAborted();
 			if (repositoryError !== null) return giveUp(run, repositoryError);
 			session.begin();
@@ -115,10 +117,10 @@ export async function runBackup(parts: BackupParts, request: BackupRequest, sess
 	await tidyUp(parts, request, seats, session);
 }
 
-/** What is asked first is what a task that waits names. @param proxy who reads it off-host */
-function countedIn({ job, repository, machine, processing }: BackupRequest, proxy: ReadingMachine | null): readonly TaskLimit[] {
-	const reader = proxy ?? machine;
-	return [...(processing === 'sequential' ? [tasksInTurn(job)] : []), ...(reader ? [tasksOn(reader)] : []), ...tasksOf(repository)];
+/** What is asked first is what a task that waits names. @param reader another machine than the one that the sources of the job lie on */
+function countedIn({ job, repository, machine, processing }: BackupRequest, reader: ReadingMachine | null): readonly TaskLimit[] {
+	const working = reader ?? machine;
+	return [...(processing === 'sequential' ? [tasksInTurn(job)] : []), ...(working ? [tasksOn(working)] : []), ...tasksOf(repository)];
 }
 
 const waiting = (session: LiveSession) => ({
@@ -167,15 +169,25 @@ function cancelAll(run: Run): void {
 /** In a single-file chain one missing source would spoil the run of all others, so it is left out beforehand. */
 async function splitIntoRuns({ machines }: BackupParts, { objects, repository, machine }: BackupRequest, session: LiveSession): Promise<Run[]> {
 	const pairs = objects.map((object, i) => ({ object, task: session.tasks[i] as LiveTask }));
-	if (!repository.settings.singleFile) return pairs.map(({ object, task }) => ({ objects: [object], tasks: [task] }));
+	const readers = await Promise.all(objects.map((object) => machines.readerOf(object)));
+	if (!repository.settings.singleFile) return pairs.map(({ object, task }, i) => ({ objects: [object], tasks: [task], reader: readers[i] ?? null }));
+	const [reader = null] = readers;
+	if (readers.some((each) => each?.id !== reader?.id)) throw severalReaders();
 	const present: typeof pairs = [];
 	for (const pair of pairs) {
 		const problem = machine ? await machines.sourceProblem(machine.id, pair.object).catch(toErrorShape) : await missingSource(pair.object);
 		if (problem === null) present.push(pair);
 		else pair.task.fail(problem);
 	}
-	return present.length === 0 ? [] : [{ objects: present.map(({ object }) => object), tasks: present.map(({ task }) => task) }];
+	return present.length === 0 ? [] : [{ objects: present.map(({ object }) => object), tasks: present.map(({ task }) => task), reader }];
 }
+
+/** A run is read by one machine. */
+export const severalReaders = (): EngineError =>
+	new EngineError('usage.conflict', 'The repository keeps all objects of a job in one chain, and those of this job are read on several machines.', {
+		hint: 'Protect the virtual machines of hosts on another machine with a job of their own, or use a repository that keeps a chain per object.',
+		data: { field: 'sources' },
+	});
 
 /** Null: on-host. Refused at this moment too: what a job was saved with may have changed since. */
 async function beginOffHost({ offHost }: BackupParts, { job, repository, objects }: BackupRequest, { signal }: LiveSession): Promise<OffHostSession | null> {
@@ -230,7 +242,10 @@ async function performRun(parts: BackupParts, request: BackupRequest, run: Run, 
 	const { repository } = request;
 	const { requested, reason } = plan.mode;
 	const mode = requested === 'increment' ? 'increment' : 'full';
-	for (const task of run.tasks) task.start({ requested: mode, actual: mode, reason });
+	for (const task of run.tasks) {
+		task.start({ requested: mode, actual: mode, reason });
+		if (run.reader) task.info(`Read on the machine “${run.reader.name}”, where its host is.`);
+	}
 
 	const { freeBytes } = await chainStore.space(repository.settings);
 	const warning = checkRoom({ freeBytes, requested: mode, chains: plan.current ? [plan.current] : [], repository: repository.settings });
@@ -265,6 +280,7 @@ async function readInto(
 		objects: run.objects,
 		...(machine && { machine: { id: machine.id, name: machine.name } }),
 		...(run.proxy && { proxy: { id: run.proxy.id, name: run.proxy.name } }),
+		...(run.reader && { reader: { id: run.reader.id, name: run.reader.name } }),
 		exclude: settings.exclude,
 		databases: databaseRules(settings.databases, settings.writers),
 		sources,

@@ -6,7 +6,8 @@
  * Does not: move data (that is behind `DataPlane`), read repositories (`ChainStore`), or know who asks.
  */
 export { type AttentionFacts, planAttention } from './attention.ts';
-export { type BackupParts, usedBytes } from './backup.ts';
+export { type BackupParts, severalReaders, usedBytes } from './backup.ts';
+export { bringBackMachine, type MachineRestoration, type RestoreImages } from './bring-back-machine.ts';
 export { type Catalogue, type CatalogueView, createCatalogue } from './catalogue.ts';
 export { type ForecastRules, type ForecastStep, forecastRuns } from './chain-forecast.ts';
 export { describeHealth, sliceCountOf } from './chain-health.ts';

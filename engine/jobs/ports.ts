@@ -21,6 +21,7 @@ import type { BackupRun as MoverRun, ObjectOutcome, TaskOptions as RunOptions, T
 import type { Medium } from '../platform/index.ts';
 import type { ChainRecord, ChainStep, ImportFindings, ImportOptions, StepOutcome, StorageFinding } from '../repository/index.ts';
 import type { CheckPart } from '../restore/index.ts';
+import type { MachineRestoration, RestoreImages } from './bring-back-machine.ts';
 
 export type { ObjectOutcome, TaskObserver, TaskOptions as RunOptions } from '../mover/index.ts';
 export type { ChainRecord, ChainStep, PointRecord, StepOutcome } from '../repository/index.ts';
@@ -33,6 +34,8 @@ export type BackupRun = Omit<MoverRun, 'repositoryPath' | 'shares' | 'via' | 'no
 	readonly connectionCount: number;
 	/** The machine that reads the snapshots of this one; absent: where the objects lie. */
 	readonly proxy?: MachineRef | undefined;
+	/** The machine that the hosts of the virtual machines are reached through, and that reads them. */
+	readonly reader?: MachineRef | undefined;
 };
 
 type AtPoint = { readonly repository: RepositoryLocation; readonly pointId: string };
@@ -59,18 +62,14 @@ export interface DataPlane {
 		observer: TaskObserver,
 		options: RunOptions,
 	): Promise<void>;
-	/** Writes disks of a virtual machine's point as qcow2 images, and smaller files of it as they are. @returns the files that were created; after a failure or an abort none of them is left */
-	restoreMachine(
-		input: {
-			repository: RepositoryLocation;
-			pointId: string;
-			disks: readonly { readonly name: string; readonly to: string }[];
-			files: readonly { readonly name: string; readonly to: string }[];
-			overwrite: boolean;
-		},
+	/** As `RestoreImages`, on the machine of the backup server; disks become qcow2 images. */
+	restoreMachine(input: AtPoint & Parameters<RestoreImages>[0], observer: TaskObserver, options: RunOptions): ReturnType<RestoreImages>;
+	/** Has a managed machine do all of `bringBackMachine`, on a host that is there. Also throws `connection.*`. */
+	bringBackMachine(
+		input: AtPoint & { readonly machineId: string; readonly restoration: MachineRestoration },
 		observer: TaskObserver,
 		options: RunOptions,
-	): Promise<readonly string[]>;
+	): Promise<void>;
 	planRestore(input: FilesToRestore, options: RunOptions): Promise<RestorePlan>;
 	/** Reads and verifies everything one point needs, and writes nothing. Damage is in the result, not an error. */
 	verifyPoint(input: { repository: RepositoryLocation; pointId: string }, observer: TaskObserver, options: RunOptions): Promise<CheckResult>;
@@ -105,12 +104,14 @@ export interface JobMachines {
 	get(id: string): Promise<MachineRef & { readonly maxTasks: number }>;
 	/** Why a source cannot be read there; null: nothing is known against it. `connection.*`, `auth.*` */
 	sourceProblem(id: string, source: SourceSpec): Promise<ErrorShape | null>;
+	/** The machine that the host of a virtual machine is reached through; null: it is reached from here, or the source is none. */
+	readerOf(source: SourceSpec): Promise<ReadingMachine | null>;
 }
 
 /** A job that is to be read by another machine than the one that its sources lie on. */
 export type OffHostWish = Pick<JobSettings, 'sources' | 'snapshot' | 'machineId' | 'proxyId'> & { readonly repository: RepositoryLocation | null };
 
-/** A proxy, and how many tasks may work there at a time. */
+/** A machine that reads, and how many tasks may work there at a time. */
 export type ReadingMachine = MachineRef & { readonly maxTasks: number };
 
 /** Off-host for one session, as the machines were found when it began. */

@@ -171,14 +171,16 @@ export function createReadingSessions({
 		async restoreVm({ repository, point, input }, { signal }) {
 			const at = { repository: repository.settings, pointId: point.id };
 			const plan = await machineRestores.plan({ repository: repository.settings, point, input }, { signal });
+			const machine = plan.host.machineId === null ? null : await machines.get(plan.host.machineId);
 			return start({
 				input: { kind: 'restore-vm', input: { ...input, point: point.id } },
 				jobId: point.jobId,
 				title: subject(point),
 				object: point.object,
 				chainId: point.chainId,
-				slotsIn: [],
+				slotsIn: machine ? [tasksOn(machine)] : [],
 				async work(observer, options, _session, task) {
+					if (machine) task.info(`Restored on the machine “${machine.name}”, where the host ${plan.host.name} is.`);
 					await machineRestores.carryOut(plan, at, observer, options);
 					task.succeed(null);
 				},

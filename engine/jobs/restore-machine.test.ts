@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { hostSettings, type Point, type RestoreVmInput, restoreVmInput, type VirtualMachine } from '../contract/index.ts';
+import { lookAtTargets } from '../restore/index.ts';
 import type { DefinedMachine, Hypervisor } from '../source/index.ts';
 import type { DataPlane } from './ports.ts';
-import { createMachineRestores, describePlan, type MachineRestorePlan } from './restore-machine.ts';
+import { createMachineRestores, describePlan, type MachineHosts, type MachineRestorePlan } from './restore-machine.ts';
 
 /** A point of the machine `web` on Lab, a host that knows `machines`, and a folder for its images. */
 function openSite(
@@ -21,7 +22,8 @@ function openSite(
 	const defined = { id: 'id-of-web', name: 'web', disks, nvramPath };
 	const hypervisor = { readDefinition: async () => defined, machines: async () => machines } as unknown as Hypervisor;
 	const hosts = ['qemu:///system', 'qemu+ssh://root@far/system'].map((uri, i) => hostSettings.parse({ name: ['Lab', 'Far'][i], uri }));
-	const restores = createMachineRestores({ plane, hosts: async () => hosts, open: () => hypervisor });
+	const lookAt: MachineHosts['lookAt'] = async (_, paths) => lookAtTargets(paths);
+	const restores = createMachineRestores({ plane, hosts: async () => hosts, control: () => hypervisor, open: () => hypervisor, lookAt });
 	const folder = mkdtempSync(join(tmpdir(), 'holdfast-plan-'));
 	t.after(() => rmSync(folder, { recursive: true }));
 	const point = { id: 'p', object: 'vm:Lab/web', objectKind: 'vm' } as Point;
@@ -68,7 +70,7 @@ test('what cannot be given back, and where, is refused before anything is writte
 	const image = join(folder, 'web-vda.qcow2');
 	const disks = [{ name: 'vda', path: image, format: 'qcow2' }];
 	const site = openSite(t, { disks, machines: [known('taken', 'x', image)] });
-	await assert.rejects(site.plan({ host: 'Far', name: 'new' }), { code: 'usage.unsupported', message: /another machine/, hint: /restore disk/ });
+	await assert.rejects(site.plan({ host: 'Far', name: 'new' }), { code: 'usage.unsupported', message: /another machine/, hint: /--on MACHINE.*restore disk/ });
 	await assert.rejects(site.plan({ host: 'None' }), { code: 'not-found.host' });
 	await assert.rejects(site.plan({ name: 'taken' }), { code: 'exists.name', hint: /--name/ });
 	assert.throws(() => restoreVmInput.parse({ point: 'p', name: '../web' }));

@@ -1,9 +1,7 @@
 /** Giving back a virtual machine: what is to become of it is settled, and refused, before anything is written. */
 import { randomUUID } from 'node:crypto';
-import { type Stats, statfsSync, statSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
-import { bytesFromText, displayText, EngineError, isEngineError, systemErrorCode, toErrorShape } from '../base/index.ts';
+import { displayText, EngineError } from '../base/index.ts';
 import {
 	type HostSettings,
 	type MachinePlan,
@@ -13,52 +11,49 @@ import {
 	type RestoreVmInput,
 	type VirtualMachine,
 } from '../contract/index.ts';
+import type { TargetFacts } from '../restore/index.ts';
 import {
 	type DefinedMachine,
 	definitionFile,
 	diskInFile,
 	type Hypervisor,
-	isReachedFromHere,
+	type HypervisorControl,
+	isOnSite,
 	memoryFile,
 	nvramFile,
-	type SavedState,
+	onSiteHint,
 } from '../source/index.ts';
+import { bringBackMachine, type MachineRestoration, type RestoreImages } from './bring-back-machine.ts';
 import type { DataPlane, RunOptions, TaskObserver } from './ports.ts';
 
 export type MachineHosts = {
 	/** All that are known now. */
 	readonly hosts: () => Promise<readonly HostSettings[]>;
+	readonly control: (host: HostSettings) => HypervisorControl;
+	/** A host that is on this machine; of others, what asks nobody. */
 	readonly open: (host: HostSettings) => Hypervisor;
+	/** What stands at these paths of the machine that the host is asked on, in their order. `restore.target`, `connection.*` */
+	readonly lookAt: (host: HostSettings, paths: readonly string[], options: RunOptions) => Promise<readonly (TargetFacts | null)[]>;
 };
 
 type Request = { readonly repository: RepositoryLocation; readonly point: Point; readonly input: RestoreVmInput };
 
-export type MachineRestorePlan = {
+export type MachineRestorePlan = Omit<MachineRestoration, 'host' | 'disks'> & {
 	readonly host: HostSettings;
-	readonly name: string;
-	readonly definition: string;
-	/** Null: it becomes the original again. */
-	readonly newId: string | null;
+	readonly formerName: string;
 	readonly disks: readonly { readonly name: string; readonly to: string; readonly sizeBytes: number }[];
 	/** Of the definition, what the point does not hold. */
 	readonly missingDisks: readonly string[];
-	readonly nvramTo: string | null;
-	/** A saved state, from which the machine goes on: `to` is where it lies until then. Null: the point has none, or it is not of use. */
-	readonly memoryTo: string | null;
-	/** The point has a saved state, which nothing but the original itself can go on from. */
-	readonly losesState: boolean;
 	/** Files that are there now and get lost. */
 	readonly replaced: readonly string[];
-	readonly formerName: string;
-	readonly overwrite: boolean;
-	readonly powerOn: boolean;
+	/** That the disks are written into. */
+	readonly folders: readonly { readonly path: string; readonly freeBytes: number | null }[];
 };
 
 /** What a plan comes to, for whoever has to agree to it. */
 export function describePlan(plan: MachineRestorePlan): MachinePlan {
-	const { host, name, formerName, newId, disks, missingDisks, nvramTo, memoryTo, losesState, replaced } = plan;
+	const { host, name, formerName, newId, disks, missingDisks, nvramTo, memoryTo, losesState, replaced, folders } = plan;
 	const file = (to: string) => ({ to, isReplaced: replaced.includes(to) });
-	const folders = [...new Set(disks.map(({ to }) => dirname(to)))];
 	return {
 		host: host.name,
 		name,
@@ -68,22 +63,13 @@ export function describePlan(plan: MachineRestorePlan): MachinePlan {
 		nvram: nvramTo === null ? null : file(nvramTo),
 		savedState: memoryTo !== null ? 'resumed' : losesState ? 'lost' : 'none',
 		missingDisks: [...missingDisks],
-		folders: folders.map((path) => ({ path, freeBytes: freeBytesIn(path) })),
+		folders: [...folders],
 	};
-}
-
-function freeBytesIn(folder: string): number | null {
-	try {
-		const { bavail, bsize } = statfsSync(bytesFromText(folder));
-		return bavail * bsize;
-	} catch {
-		return null; // shown only: the restore itself looks again, and says why
-	}
 }
 
 export interface MachineRestores {
 	/**
-	 * @throws `not-found.host`, `usage.unsupported` for a host on another machine, `source.*` where it cannot be asked, `exists.name`, `exists.target`, `restore.target`,
+	 * @throws `not-found.host`, `usage.unsupported` for a host that is not on the machine that it is asked on, `source.*` and `connection.*` where it cannot be asked, `exists.name`, `exists.target`, `restore.target`,
 	 * `usage.invalid`, `repository.*`
 	 */
 	plan(request: Request, options?: RunOptions): Promise<MachineRestorePlan>;
@@ -98,10 +84,7 @@ export interface MachineRestores {
 
 /** A definition is a page of text. */
 const maxDefinitionBytes = 4 * 1024 * 1024;
-/** For taking a registration back after a failure, or after whoever wanted it has given up. */
-const cleanUpMs = 60_000;
-
-export function createMachineRestores({ hosts, open, plane }: MachineHosts & { readonly plane: DataPlane }): MachineRestores {
+export function createMachineRestores({ hosts, control, open, lookAt, plane }: MachineHosts & { readonly plane: DataPlane }): MachineRestores {
 	async function hostOf(name: string): Promise<HostSettings> {
 		const host = (await hosts()).find((each) => each.name === name);
 		if (host === undefined)
@@ -109,9 +92,9 @@ export function createMachineRestores({ hosts, open, plane }: MachineHosts & { r
 				hint: 'Add it, or name another one: "holdfast host list" shows those that are known.',
 				data: { field: 'host' },
 			});
-		if (!isReachedFromHere(host))
+		if (!isOnSite(host))
 			throw new EngineError('usage.unsupported', `Virtual machines cannot be given back to ${host.name} from here: ${host.uri} leads to another machine.`, {
-				hint: 'Restore the disks to files with "holdfast restore disk", or run Holdfast on that machine, with the host as qemu:///system.',
+				hint: `${onSiteHint} Until then its disks can be restored to files with "holdfast restore disk".`,
 				data: { field: 'host' },
 			});
 		return host;
@@ -148,10 +131,9 @@ export function createMachineRestores({ hosts, open, plane }: MachineHosts & { r
 				});
 			const was = parseMachinePath(point.object.slice('vm:'.length));
 			const host = await hostOf(input.host ?? was.host);
-			const hypervisor = open(host);
 			const { definition, disks, hasNvram, hasMemory } = await readPoint(request, options);
-			const defined = await hypervisor.readDefinition(definition);
-			const machines = await hypervisor.machines(options);
+			const defined = await open(host).readDefinition(definition);
+			const machines = await control(host).machines(options);
 			const name = input.name ?? defined.name;
 			refuseKnownName(machines, name, host);
 			const isCopy = name !== defined.name || machines.some(({ id }) => id === defined.id);
@@ -164,83 +146,23 @@ export function createMachineRestores({ hosts, open, plane }: MachineHosts & { r
 			const isWhole = !isCopy && missingDisks.length === 0;
 			const memoryTo = hasMemory && isWhole && planned[0] !== undefined ? join(dirname(planned[0].to), `${name}.memory`) : null;
 			const targets = [...planned.map(({ to }) => to), nvramTo, memoryTo].filter((to) => to !== null);
-			const replaced = refuseTargets(targets, machines, input.overwrite);
+			const look = (paths: readonly string[]) => lookAt(host, paths, options);
+			const { replaced, folders } = await refuseTargets(targets, { machines, look, overwrite: input.overwrite });
 			const newId = isCopy ? randomUUID() : null;
 			const { overwrite, powerOn } = input;
 			const losesState = hasMemory && memoryTo === null;
-			const files = { disks: planned, missingDisks, nvramTo, memoryTo, replaced, overwrite };
+			const imageFolders = [...new Set(planned.map(({ to }) => dirname(to)))].map((path) => ({ path, freeBytes: folders.get(path) ?? null }));
+			const files = { disks: planned, missingDisks, nvramTo, memoryTo, replaced, folders: imageFolders, overwrite };
 			return { host, name, formerName: defined.name, definition, newId, ...files, losesState, powerOn };
 		},
-		async carryOut(plan, at, observer, options) {
-			const { host, name, definition, newId, disks, nvramTo, memoryTo, overwrite, powerOn } = plan;
-			const hypervisor = open(host);
-			const images = disks.map((disk) => ({ name: disk.name, to: disk.to }));
-			const files = [...(nvramTo === null ? [] : [{ name: nvramFile, to: nvramTo }]), ...(memoryTo === null ? [] : [{ name: memoryFile, to: memoryTo }])];
-			const created = await plane.restoreMachine({ ...at, disks: images, files, overwrite }, observer, options);
-			let registered: string | null = null;
-			try {
-				options.signal?.throwIfAborted();
-				observer.activity('registering');
-				const attached = disks.map((disk) => ({ name: disk.name, path: disk.to }));
-				const { id, leftOut } = await hypervisor.register({ definition, name, newId, disks: attached, nvramPath: nvramTo }, options);
-				registered = id;
-				for (const disk of leftOut) {
-					const message = `The disk ${disk} is not in the restore point. The copy does not have it: both machines would write to it.`;
-					observer.warning({ code: 'restore.metadata', message, path: disk });
-				}
-				observer.info(`It is registered on ${host.name} as “${name}”${newId === null ? '' : ', with an id and network addresses of its own'}.`);
-				if (plan.losesState)
-					observer.info(
-						'The saved state in the point is not used: only the same machine with all of its disks can go on from it. This one starts from its disks.',
-					);
-				const state = { machineId: id, name, disks: attached, nvramPath: nvramTo };
-				const isLoaded = memoryTo !== null && (await loadState(hypervisor, { ...state, memory: memoryTo, goesOn: powerOn }, observer, options));
-				if (powerOn && !isLoaded) await start(hypervisor, id, observer, options);
-				options.signal?.throwIfAborted();
-			} catch (error) {
-				await takeBack(hypervisor, registered, created, observer);
-				throw error;
-			} finally {
-				if (memoryTo !== null) await rm(bytesFromText(memoryTo), { force: true });
-			}
+		async carryOut({ host, ...restoration }, at, observer, options) {
+			const { name, type, uri, machineId } = host;
+			const wanted: MachineRestoration = { ...restoration, host: { name, type, uri } };
+			if (machineId !== null) return plane.bringBackMachine({ ...at, machineId, restoration: wanted }, observer, options);
+			const restore: RestoreImages = (what) => plane.restoreMachine({ ...at, ...what }, observer, options);
+			return bringBackMachine(wanted, { hypervisor: open(host), restore }, observer, options);
 		},
 	};
-}
-
-/** A machine that is back and does not start is worth more than none: what it lacks can be seen to there. */
-async function start(hypervisor: Hypervisor, id: string, observer: TaskObserver, { signal }: RunOptions): Promise<void> {
-	observer.activity('starting');
-	try {
-		await hypervisor.start(id, { signal });
-	} catch (error) {
-		if (signal?.aborted || !isEngineError(error)) throw error;
-		observer.warning({ code: error.code, message: `It is there, but could not be started. ${error.message}`, path: null });
-	}
-}
-
-/** @returns false: it can only start from its disks, as after a power cut */
-async function loadState(hypervisor: Hypervisor, state: SavedState, observer: TaskObserver, { signal }: RunOptions): Promise<boolean> {
-	observer.activity('loading its saved state');
-	try {
-		await hypervisor.loadState(state, { signal });
-		return true;
-	} catch (error) {
-		if (signal?.aborted || !isEngineError(error)) throw error;
-		const message = `It cannot go on from its saved state, and starts from its disks as after a power cut. ${error.message}`;
-		observer.warning({ code: error.code, message, path: null });
-		return false;
-	}
-}
-
-/** Runs after an abort as well: it has its own time. */
-async function takeBack(hypervisor: Hypervisor, registered: string | null, created: readonly string[], observer: TaskObserver): Promise<void> {
-	try {
-		if (registered !== null) await hypervisor.unregister(registered, { signal: AbortSignal.timeout(cleanUpMs) });
-		for (const path of created) await rm(bytesFromText(path), { force: true });
-	} catch (error) {
-		const { code, message } = toErrorShape(error);
-		observer.warning({ code, message: `What was made of the machine could not be removed: ${message}`, path: null });
-	}
 }
 
 function refuseKnownName(machines: readonly VirtualMachine[], name: string, host: HostSettings): void {
@@ -273,35 +195,47 @@ function nvramPath(was: string, isOriginal: boolean, name: string, to: string | 
 	return to === null && isOriginal ? was : join(to ?? dirname(was), `${name}_VARS.fd`);
 }
 
+type TargetRules = {
+	/** Of the host. */
+	readonly machines: readonly VirtualMachine[];
+	readonly look: (paths: readonly string[]) => Promise<readonly (TargetFacts | null)[]>;
+	readonly overwrite: boolean;
+};
+
 /**
  * Files of machines that are there are never touched, not even where overwriting is allowed.
- * @returns those of the paths where something is that gets lost
+ * @returns those of the paths where something is that gets lost, and the room in their folders
  */
-function refuseTargets(paths: readonly string[], machines: readonly VirtualMachine[], overwrite: boolean): readonly string[] {
-	const seen = new Set<string>();
-	const replaced: string[] = [];
-	for (const path of paths) {
-		if (seen.has(path))
-			throw new EngineError('usage.invalid', `Two disks would be written to ${displayText(path)}.`, {
-				hint: 'Choose a folder for the images (--to).',
-				data: { field: 'to' },
-			});
-		seen.add(path);
-		if (!statOf(dirname(path))?.isDirectory())
+async function refuseTargets(
+	paths: readonly string[],
+	{ machines, look, overwrite }: TargetRules,
+): Promise<{ readonly replaced: readonly string[]; readonly folders: ReadonlyMap<string, number | null> }> {
+	const twice = paths.find((path, i) => paths.indexOf(path) !== i);
+	if (twice !== undefined)
+		throw new EngineError('usage.invalid', `Two disks would be written to ${displayText(twice)}.`, {
+			hint: 'Choose a folder for the images (--to).',
+			data: { field: 'to' },
+		});
+	const facts = await look([...paths, ...paths.map((path) => dirname(path))]);
+	const folders = new Map<string, number | null>();
+	for (const [i, path] of paths.entries()) {
+		const folder = facts[paths.length + i];
+		if (!folder?.isFolder)
 			throw new EngineError('restore.target', `There is no folder ${displayText(dirname(path))}.`, {
 				hint: 'Create it, or choose another one for the images (--to).',
 				data: { field: 'to' },
 			});
-		const there = statOf(path);
-		if (there === undefined) continue;
-		const isSame = (other: string | null): boolean => {
-			const stats = other === null ? undefined : statOf(other);
-			return stats !== undefined && stats.ino === there.ino && stats.dev === there.dev;
-		};
-		const owner = machines.find(({ disks }) => disks.some((disk) => isSame(disk.path)));
-		const hint = 'Choose another folder for the images (--to)';
+		folders.set(dirname(path), folder.freeBytes);
+	}
+	const replaced = paths.filter((_, i) => facts[i]);
+	if (replaced.length === 0) return { replaced, folders };
+	const inUse = machines.flatMap(({ name, disks }) => disks.flatMap(({ path }) => (path === null ? [] : [{ machine: name, path }])));
+	const images = await look(inUse.map(({ path }) => path));
+	const hint = 'Choose another folder for the images (--to)';
+	for (const path of replaced) {
+		const owner = inUse.find((_, i) => images[i] && images[i].identity === facts[paths.indexOf(path)]?.identity);
 		if (owner !== undefined)
-			throw new EngineError('exists.target', `The file ${displayText(path)} is a disk of the virtual machine “${owner.name}”.`, {
+			throw new EngineError('exists.target', `The file ${displayText(path)} is a disk of the virtual machine “${owner.machine}”.`, {
 				hint: `${hint}.`,
 				data: { field: 'to' },
 			});
@@ -310,15 +244,6 @@ function refuseTargets(paths: readonly string[], machines: readonly VirtualMachi
 				hint: `${hint}, or allow to replace it (--overwrite).`,
 				data: { field: 'overwrite' },
 			});
-		replaced.push(path);
 	}
-	return replaced;
-}
-
-function statOf(path: string): Stats | undefined {
-	try {
-		return statSync(bytesFromText(path), { throwIfNoEntry: false });
-	} catch (error) {
-		throw new EngineError('restore.target', `${displayText(path)} cannot be looked at (${systemErrorCode(error) ?? String(error)}).`, { cause: error });
-	}
+	return { replaced, folders };
 }

@@ -1,15 +1,19 @@
-import { compileExclusions, EngineError } from '../base/index.ts';
+import { EngineError } from '../base/index.ts';
 import type { Entity } from '../config/index.ts';
 import type { JobSettings, MachineRef, SnapshotUse, SourceSpec } from '../contract/index.ts';
 import type { ObjectSource } from '../mover/index.ts';
-import type { OpenMachine, OpenReading, ReadOptions, ReadWish, Snapshots } from '../snapshot/index.ts';
-import { diskFile } from '../source/index.ts';
+import type { MachineWish, OpenReading, ReadOptions, ReadWish, Snapshots } from '../snapshot/index.ts';
 import type { LiveSession } from './live-session.ts';
 import type { LiveTask } from './live-task.ts';
 import { sourceKey } from './source-key.ts';
 
 /** What jobs need of snapshots, on this machine or on one whose data mover makes them. */
-export interface JobSnapshots extends Pick<Snapshots, 'openMachine' | 'concrete'> {
+export interface JobSnapshots extends Pick<Snapshots, 'concrete'> {
+	/** Where a virtual machine is read. @param wish `exclude`: globs, which disks are left out by as well @throws as `openMachine`, and `connection.*` */
+	openMachine(
+		wish: Omit<MachineWish, 'isExcluded'> & { readonly exclude: readonly string[] },
+		options: ReadOptions,
+	): Promise<AsyncDisposable & { readonly reading: ObjectSource; complete(): Promise<void> }>;
 	/** @throws `snapshot.*`, `connection.*`, the signal's reason */
 	open(wish: ReadWish & { readonly machineId: string | null }, options: ReadOptions): Promise<OpenReading>;
 }
@@ -38,27 +42,22 @@ export function createSourceReading(
 ): SourceReading {
 	const { settings } = job;
 	const here = objects.filter(({ kind }) => kind !== 'vm');
-	const exclusion = compileExclusions(settings.exclude);
-	const isExcluded = (disk: string): boolean => exclusion?.(diskFile(disk)) ?? false;
 	const onNote = (message: string, isWarning: boolean): void => session.note(isWarning ? 'warning' : 'info', message, isWarning ? 'snapshot.failed' : null);
 	const options = { signal: session.signal, onNote };
-	const { machineId, quiesce, requireConsistent, writers, snapshot: mode } = settings;
-	const machines = new Map<string, Promise<OpenMachine>>();
+	const { machineId, exclude, quiesce, requireConsistent, writers, snapshot: mode } = settings;
+	const machines = new Map<string, ReturnType<JobSnapshots['openMachine']>>();
 	let opening: Promise<OpenReading> | undefined;
 	const lost = new AbortController();
 	const opened = async (): Promise<OpenReading | undefined> => opening?.catch(() => undefined); // said by who asked
 
 	async function read(object: SourceSpec): Promise<ObjectSource> {
 		if (object.kind === 'vm') {
-			const wish = { sessionId: session.id, path: object.path, owner: job.id, isExcluded, quiesce, requireConsistent };
+			const wish = { sessionId: session.id, path: object.path, owner: job.id, exclude, quiesce, requireConsistent };
 			const machine = snapshots.openMachine(wish, options);
 			machines.set(object.path, machine);
 			return (await machine).reading;
 		}
-		opening ??= snapshots.open(
-			{ sessionId: session.id, machineId, sources: here, mode, quiesce, requireConsistent, writers, exclude: settings.exclude },
-			options,
-		);
+		opening ??= snapshots.open({ sessionId: session.id, machineId, sources: here, mode, quiesce, requireConsistent, writers, exclude }, options);
 		const open = await opening;
 		open.lost.addEventListener('abort', () => lost.abort(open.lost.reason), { once: true });
 		const reading = open.sources[here.findIndex((each) => sourceKey(each) === sourceKey(object))];

@@ -1,6 +1,6 @@
 import { EngineError } from '../base/index.ts';
 import type { OverwriteRule, RepositoryLocation } from '../contract/index.ts';
-import type { DataPlane } from '../jobs/index.ts';
+import type { DataPlane, MachineRestoration } from '../jobs/index.ts';
 import {
 	type Bandwidth,
 	backUp,
@@ -48,6 +48,12 @@ const chosenOf = ({ paths, to, overwrite }: { paths: readonly string[]; to: stri
 	paths: [...paths],
 	to,
 	overwrite,
+});
+
+const sayRestoration = ({ host, name, definition, newId, disks, nvramTo, memoryTo, losesState, overwrite, powerOn }: MachineRestoration): GivenBack => ({
+	kind: 'machine',
+	...{ host, name, definition, newId, nvramTo, memoryTo, losesState, overwrite, powerOn },
+	disks: disks.map((disk) => ({ name: disk.name, to: disk.to })),
 });
 
 export function createDataPlane(places: Places, look: Look, bandwidth: Bandwidth): DataPlane {
@@ -109,11 +115,11 @@ export function createDataPlane(places: Places, look: Look, bandwidth: Bandwidth
 	const opened = async <Input extends AtRepository>({ repository, ...input }: Input) => ({ ...input, repositoryPath: await places.open(repository) });
 
 	return {
-		async backUp({ connectionCount, machine, proxy, ...run }, observers, options) {
+		async backUp({ connectionCount, machine, proxy, reader, ...run }, observers, options) {
 			// other runs read of the repository no more than what they compare with
 			const isReading = run.method === 'reverse' || run.requested === 'synthetic';
 			const place = await places.open(run.repository, { connectionCount });
-			const source = await places.source(proxy?.id ?? machine?.id ?? null, { connectionCount });
+			const source = await places.source((proxy ?? machine ?? reader)?.id ?? null, { connectionCount });
 			await using shown = proxy && source ? await showSources(run.sources ?? [], source) : null;
 			const sources = shown?.sources ?? run.sources;
 			return await under(run, { place, source }, isReading ? ['read', 'write'] : ['write'], observers, async (shares, limited, named) => {
@@ -141,6 +147,7 @@ export function createDataPlane(places: Places, look: Look, bandwidth: Bandwidth
 			const task = await opened(input);
 			return under(input, { place: task.repositoryPath }, ['read'], [observer], (shares, [limited]) => restoreMachine({ ...task, shares }, limited, options));
 		},
+		bringBackMachine: ({ machineId, restoration, ...at }, observer, options) => giveBackThere(machineId, at, sayRestoration(restoration), observer, options),
 		verifyPoint: (input, observer, options) => workThere(input, ['read'], { kind: 'verify', pointId: input.pointId }, observer, options),
 		checkChain: ({ part = null, ...input }, observer, options) =>
 			workThere(input, ['read'], { kind: 'check', chainId: input.chainId, part }, observer, options),

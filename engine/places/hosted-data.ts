@@ -1,9 +1,22 @@
 import type { TLSSocket } from 'node:tls';
 import { EngineError, newId } from '../base/index.ts';
-import { type Membership, type MoverFolder, requireAbsolute } from '../infra/index.ts';
-import { type BackupRun, backUp, type Calls, type GiveBackWords, loadWire, type ProtectWords, type RemotePlace, type ThirdMachine } from '../mover/index.ts';
-import { type PointPlace, planRestore, restoreDisk, restoreFiles, serveStorage } from '../restore/index.ts';
+import type { HostType } from '../contract/index.ts';
+import { type Membership, type MoverFolder, type MoverHosts, requireAbsolute } from '../infra/index.ts';
+import { bringBackMachine, type RestoreImages } from '../jobs/index.ts';
+import {
+	type BackupRun,
+	backUp,
+	type Calls,
+	type GiveBackWords,
+	type GivenBack,
+	loadWire,
+	type ProtectWords,
+	type RemotePlace,
+	type ThirdMachine,
+} from '../mover/index.ts';
+import { type PointPlace, planRestore, restoreDisk, restoreFiles, restoreMachine, serveStorage } from '../restore/index.ts';
 import type { Snapshots } from '../snapshot/index.ts';
+import { excludesDisk, type OpenHypervisor } from '../source/index.ts';
 import { workHere } from './data-plane.ts';
 import { isShown, withCertificates } from './shown-sources.ts';
 
@@ -16,7 +29,10 @@ export interface HostedData extends AsyncDisposable {
 export type HostedDataOptions = {
 	readonly folder: MoverFolder;
 	/** Of this machine. */
-	readonly snapshots: Pick<Snapshots, 'open'>;
+	readonly snapshots: Pick<Snapshots, 'open' | 'openMachine'>;
+	readonly hosts: Pick<MoverHosts, 'remember'>;
+	/** Hypervisor hosts of this machine. */
+	readonly openHypervisor: Readonly<Record<HostType, OpenHypervisor>>;
 	readonly product: string;
 	readonly now: number;
 };
@@ -25,7 +41,7 @@ export type HostedDataOptions = {
  * Only the backup server that the mover belongs to gets in, into folders that it has told the mover to hold, and has this machine read and written. Another machine of it
  * does what was announced, and nothing else.
  */
-export async function hostData({ folder, snapshots, product, now }: HostedDataOptions): Promise<HostedData> {
+export async function hostData({ folder, snapshots, hosts, openHypervisor, product, now }: HostedDataOptions): Promise<HostedData> {
 	const { RemoteStorage, RepositoryHost, WireHost, passOn } = await loadWire();
 	const clientId = newId(now);
 
@@ -83,8 +99,14 @@ export async function hostData({ folder, snapshots, product, now }: HostedDataOp
 				return await backUp({ ...run, sources, shares, repositoryPath: { port: passing.far } }, observers, { signal });
 			},
 			openReading: (wish, options) => snapshots.open(wish, options),
+			async openMachine({ host, exclude, ...wish }, options) {
+				await hosts.remember({ ...host, machineId: null });
+				const open = await snapshots.openMachine({ ...wish, isExcluded: excludesDisk(exclude) }, options);
+				const { reading, lost } = open;
+				return { sources: [reading], lost, complete: () => open.complete(), [Symbol.asyncDispose]: () => open[Symbol.asyncDispose]() };
+			},
 			async giveBack({ from, found, what }, asker, observer, { signal, shares }) {
-				if (what.to !== null) requireAbsolute(what.to, 'to');
+				for (const to of targetsOf(what)) requireAbsolute(to, 'to');
 				const task = { repositoryPath: originOf(from, asker), pointId: found.point.id, found, shares };
 				switch (what.kind) {
 					case 'plan':
@@ -95,6 +117,12 @@ export async function hostData({ folder, snapshots, product, now }: HostedDataOp
 					case 'disk':
 						await restoreDisk({ ...task, ...what }, observer, { signal });
 						return null;
+					case 'machine': {
+						const { host } = what;
+						const restore: RestoreImages = (images) => restoreMachine({ ...task, ...images }, observer, { signal });
+						await bringBackMachine(what, { hypervisor: openHypervisor[host.type](host.uri), restore }, observer, { signal });
+						return null;
+					}
 				}
 			},
 		},
@@ -104,4 +132,10 @@ export async function hostData({ folder, snapshots, product, now }: HostedDataOp
 		accept: (socket, peerId) => host.accept(socket, peerId),
 		[Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
 	};
+}
+
+/** All places that are written to. */
+function targetsOf(what: GivenBack): readonly string[] {
+	const places = what.kind === 'machine' ? [...what.disks.map(({ to }) => to), what.nvramTo, what.memoryTo] : [what.to];
+	return places.filter((to) => to !== null);
 }

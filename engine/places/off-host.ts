@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { hostname } from 'node:os';
 import { EngineError, isEngineError } from '../base/index.ts';
 import { listenOnFree } from '../block/index.ts';
-import { type Machine, type MachineAddress, parseMachinePath, type SourceSpec } from '../contract/index.ts';
+import { type HostSettings, type Machine, type MachineAddress, parseMachinePath, type SourceSpec } from '../contract/index.ts';
 import { type Candidate, chooseProxies, inTurn, type Machines, type OffHostRequest, type OffHostVolume, refuseOffHost } from '../infra/index.ts';
 import type { OffHost, OffHostWish } from '../jobs/index.ts';
 import type { Snapshots } from '../snapshot/index.ts';
@@ -15,6 +15,8 @@ import { maxTasksOf } from './machines-of-jobs.ts';
 export type OffHostParts = {
 	readonly machines: Pick<Machines, 'list' | 'get' | 'reach' | 'dataAddress'>;
 	readonly snapshots: Pick<Snapshots, 'makersOf'>;
+	/** Hypervisor hosts that are known now. */
+	readonly hosts: () => Promise<readonly HostSettings[]>;
 };
 
 type Volume = OffHostVolume & { readonly source: SourceSpec };
@@ -28,7 +30,7 @@ const [here, target] = ['here', 'target'] as const;
 /** Proxies read blocks, and need not understand what lies on them; the rest of what rules could be asked about is not there: change journals, checkpoints of a run, databases that only their own program reads. */
 const blocksOnly = { fileSystems: [], method: 'incremental', changesFoundBy: 'modified-time', hasCheckpointRestart: false, applications: [] } as const;
 
-export function createOffHost({ machines, snapshots }: OffHostParts): OffHost {
+export function createOffHost({ machines, snapshots, hosts }: OffHostParts): OffHost {
 	async function volumesOf({ sources, snapshot }: OffHostWish): Promise<readonly Volume[]> {
 		const makers = await snapshots.makersOf(sources, snapshot);
 		return sources.map((source, i) => {
@@ -65,8 +67,14 @@ export function createOffHost({ machines, snapshots }: OffHostParts): OffHost {
 		});
 	}
 
+	/** Virtual machines of a host that is reached through a managed machine. */
+	async function isOnMachine(sources: readonly SourceSpec[]): Promise<boolean> {
+		const away = new Set((await hosts()).filter(({ machineId }) => machineId !== null).map(({ name }) => name));
+		return sources.some(({ kind, path }) => kind === 'vm' && away.has(parseMachinePath(path).host));
+	}
+
 	async function lookAt(wish: OffHostWish): Promise<Prospect> {
-		if (wish.machineId !== null) {
+		if (wish.machineId !== null || (await isOnMachine(wish.sources))) {
 			const elsewhere = new EngineError('usage.conflict', 'What lies on a managed machine is read there: its snapshots cannot be given to another one.', {
 				hint: 'Choose the mode on-host.',
 				data: { field: 'mode' },

@@ -23,6 +23,7 @@ export type { RestoreDiskTask } from './restore-disk.ts';
 export type { RestoreFilesTask } from './restore-files.ts';
 export type { RestoreMachineTask } from './restore-machine.ts';
 export { serveStorage } from './storage-port.ts';
+export { lookAtTargets, type TargetFacts } from './target-facts.ts';
 
 const run = <Result>(task: RestoreTask, observer: TaskObserver, options: TaskOptions): Promise<Result> =>
 	runInThread(new URL('./restore-thread.ts', import.meta.url), task, [observer], { ...options, transferList: portsIn(task) });

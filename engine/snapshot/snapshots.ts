@@ -70,6 +70,8 @@ export interface OpenReading extends AsyncDisposable {
 
 export interface OpenMachine extends AsyncDisposable {
 	readonly reading: MachineReading;
+	/** As of a snapshot set. */
+	readonly lost: AbortSignal;
 	complete(): Promise<void>;
 }
 
@@ -135,7 +137,7 @@ export class Snapshots {
 		const { machines, requestor } = this.#parts;
 		if (machines === null) throw new EngineError('not-found.vm', `There is no virtual machine ${wish.path}: no hypervisor host is known here.`);
 		const { reading, set } = await openMachine({ requestor, machines }, wish, options);
-		return { reading, complete: () => set.complete(), [Symbol.asyncDispose]: () => set[Symbol.asyncDispose]() };
+		return { reading, lost: set.lost, complete: () => set.complete(), [Symbol.asyncDispose]: () => set[Symbol.asyncDispose]() };
 	}
 
 	/** Patterns for virtual machines as the machines that fit them now. */

@@ -18,4 +18,4 @@ export * from './folder/reading.ts';
 export * from './folder/scan.ts';
 export type * from './vm/hypervisor.ts';
 export * from './vm/machine-files.ts';
-export { createMachineSite, isReachedFromHere, type MachineSiteParts } from './vm/machine-site.ts';
+export { createMachineSite, isOnSite, type MachineSiteParts, onSiteHint } from './vm/machine-site.ts';

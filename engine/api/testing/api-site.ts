@@ -55,7 +55,7 @@ export async function openApiSite(t: TestContext, options: { readonly disks?: Vo
 		...site,
 		machines,
 		devices: createDevices({ store: site.config.devices, serving: nobodyServes, log: silentLog }),
-		openHypervisor: { libvirt: () => options.hypervisor ?? noHypervisor },
+		hostControl: () => options.hypervisor ?? noHypervisor,
 		scheduler,
 		platform,
 		dataFolder: join(root, 'data'),

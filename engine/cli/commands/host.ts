@@ -3,7 +3,7 @@ import { EngineError } from '../../base/index.ts';
 import { type Host, hostType, type VirtualDisk, type VirtualMachine } from '../../contract/index.ts';
 import type { CommandLine } from '../command-line.ts';
 import { formatFields, formatSize, formatTable } from '../format.ts';
-import { findHost } from '../lookup.ts';
+import { findHost, findMachine } from '../lookup.ts';
 import { withExample } from './group.ts';
 
 /** Hypervisor hosts and their virtual machines. */
@@ -15,12 +15,13 @@ export function addHostCommands(group: Command, line: CommandLine): void {
 	addVms(group, line);
 }
 
-const hostJson = ({ id, settings, state, problem, facts }: Host) => ({ id, ...settings, state, ...facts, problem });
+const hostJson = ({ id, settings, machineName, state, problem, facts }: Host) => ({ id, ...settings, machine: machineName, state, ...facts, problem });
 
-const hostLines = ({ settings, state, problem, facts }: Host): string[] =>
+const hostLines = ({ settings, machineName, state, problem, facts }: Host): string[] =>
 	formatFields([
 		['Name', settings.name],
 		['Address', settings.uri],
+		...(machineName === null ? [] : [['On', machineName] as const]),
 		['State', problem ? `${state}: ${problem.message}` : state],
 		['Host', facts?.hostName ?? ''],
 		['Hypervisor', facts?.product ?? ''],
@@ -36,10 +37,12 @@ function addAdd(group: Command, line: CommandLine): void {
 			.argument('<NAME>', 'name of the host')
 			.requiredOption('--type <type>', `its kind: ${hostType.options.join(', ')}`)
 			.requiredOption('--uri <uri>', 'how libvirt reaches it: qemu:///system, qemu+ssh://root@host/system')
+			.option('--on <machine>', 'managed machine that the host is on: its data mover asks it, reads its machines and gives them back')
 			.option('--scratch <folder>', 'where the host keeps aside what machines overwrite during a backup (default: /var/tmp)'),
 		'host add Lab --type libvirt --uri qemu:///system',
 	);
-	command.action((name: string, { type, uri, scratch }: { readonly type: string; readonly uri: string; readonly scratch?: string }) =>
+	type Options = { readonly type: string; readonly uri: string; readonly on?: string; readonly scratch?: string };
+	command.action((name: string, { type, uri, on, scratch }: Options) =>
 		line.run(command, async ({ client, output }) => {
 			const kind = hostType.safeParse(type);
 			if (!kind.success)
@@ -47,7 +50,9 @@ function addAdd(group: Command, line: CommandLine): void {
 					hint: `There is: ${hostType.options.join(', ')}.`,
 					data: { field: '--type' },
 				});
-			const host = await (await client()).hosts.add.mutate({ name, type: kind.data, uri, ...(scratch !== undefined && { scratchFolder: scratch }) });
+			const engine = await client();
+			const machineId = on === undefined ? null : (await findMachine(engine, on)).id;
+			const host = await engine.hosts.add.mutate({ name, type: kind.data, uri, machineId, ...(scratch !== undefined && { scratchFolder: scratch }) });
 			output.result(
 				() => ({ host: hostJson(host) }),
 				() => hostLines(host),
@@ -71,6 +76,7 @@ function addList(group: Command, line: CommandLine): void {
 							{ title: 'Name', value: ({ settings }) => settings.name },
 							{ title: 'State', value: ({ state }) => state },
 							{ title: 'Address', value: ({ settings }) => settings.uri },
+							...(hosts.some(({ machineName }) => machineName !== null) ? [{ title: 'On', value: ({ machineName }: Host) => machineName ?? '' }] : []),
 							{ title: 'Hypervisor', value: ({ facts, problem }) => facts?.product ?? problem?.message ?? '' },
 						],
 						'No hypervisor hosts. See "holdfast host add --help".',

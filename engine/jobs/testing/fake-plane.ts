@@ -138,6 +138,14 @@ export class FakePlane implements DataPlane, ChainStore {
 		await this.restoreFiles({ repository, pointId, paths: ['/'], to }, observer, options);
 	}
 
+	async bringBackMachine(
+		{ repository, pointId }: { repository: RepositoryLocation; pointId: string },
+		observer: TaskObserver,
+		options: RunOptions,
+	): Promise<void> {
+		await this.restoreFiles({ repository, pointId, paths: ['/'], to: null }, observer, options);
+	}
+
 	async restoreMachine(
 		{ repository, pointId, disks }: { repository: RepositoryLocation; pointId: string; disks: readonly { readonly to: string }[] },
 		observer: TaskObserver,

@@ -32,6 +32,7 @@ import { createReadingSessions } from '../reading-sessions.ts';
 import { createMachineRestores } from '../restore-machine.ts';
 import { createSessions } from '../sessions.ts';
 import { createTaskSlots } from '../slots.ts';
+import type { JobSnapshots } from '../source-reading.ts';
 import { FakePlane } from './fake-plane.ts';
 
 export const documents: SourceSpec = { kind: 'folder', path: '/documents' };
@@ -42,6 +43,7 @@ export const disk: SourceSpec = { kind: 'disk', path: '/disks/web.qcow2' };
 const noMachines: JobMachines = {
 	get: (id) => Promise.reject(new Error(`there is no machine ${id}`)),
 	sourceProblem: (id) => Promise.reject(new Error(`there is no machine ${id}`)),
+	readerOf: async () => null,
 };
 
 const noOffHost: OffHost = { problems: async () => [], begin: () => Promise.reject(new Error('nothing is read off-host')) };
@@ -85,11 +87,16 @@ export async function openJobSite(t: TestContext, options: { readonly clock?: Fa
 	};
 	const heldKeys = new HeldKeys();
 	const keys = createKeys(heldKeys, { ...parts, config, bus, passwordCost: testPasswordCost });
-	const runner = createJobRunner({ ...parts, config });
 	const noHosts = () => {
 		throw new Error('there are no hosts');
 	};
-	const machineRestores = createMachineRestores({ plane, hosts: async () => [], open: noHosts });
+	const jobSnapshots: JobSnapshots = {
+		open: (wish, options) => snapshots.open(wish, options),
+		concrete: (sources) => snapshots.concrete(sources),
+		openMachine: noHosts,
+	};
+	const runner = createJobRunner({ ...parts, snapshots: jobSnapshots, config });
+	const machineRestores = createMachineRestores({ plane, hosts: async () => [], control: noHosts, open: noHosts, lookAt: noHosts });
 	const reading = createReadingSessions({ ...parts, machineRestores, verifications: config.verifications, health: config.health });
 	const maintenance = createMaintenanceSessions({ ...parts, cleanedUp: (jobId) => runner.cleanedUp(jobId) });
 	const healthSessions = createHealthSessions({ ...parts, health: config.health, runner, jobs: config.jobs });

@@ -50,6 +50,7 @@ export const methods = {
 	space: 27,
 	giveBack: 28,
 	watchReading: 29,
+	openMachine: 30,
 } as const;
 export type Method = keyof typeof methods;
 const methodNames = new Map<number, Method>((Object.entries(methods) as [Method, number][]).map(([name, value]) => [value, name]));
@@ -62,6 +63,7 @@ const longMethods: ReadonlySet<Method> = new Set([
 	'sync',
 	'protect',
 	'openReading',
+	'openMachine',
 	'endReading',
 	'giveBack',
 	'watchReading',

@@ -1,6 +1,6 @@
 /** What is said when a machine is told to write what a restore point holds, as the side that hears it checks it. */
 import { z } from 'zod';
-import { diskFormat, overwriteRule, restorePlan } from '../../contract/index.ts';
+import { diskFormat, hostSettings, overwriteRule, restorePlan } from '../../contract/index.ts';
 import { pointManifest } from '../../format/index.ts';
 import { thirdMachine } from './protect-words.ts';
 import { chainKeysWords, clientId, folderPath, relativePath } from './words.ts';
@@ -14,6 +14,20 @@ export const givenBack = z.discriminatedUnion('kind', [
 	/** Nothing: what would be is said. */
 	files.extend({ kind: z.literal('plan') }),
 	z.object({ kind: z.literal('disk'), disk: z.string().max(1000).nullable(), to: anyPath, format: diskFormat, overwrite: z.boolean() }),
+	/** A virtual machine, on a host of that machine: written and registered. */
+	z.object({
+		kind: z.literal('machine'),
+		host: hostSettings.pick({ name: true, type: true, uri: true }),
+		name: z.string().min(1).max(1000),
+		definition: z.string().max(4 * 1024 * 1024),
+		newId: z.string().max(64).nullable(),
+		disks: z.array(z.object({ name: z.string().min(1).max(255), to: anyPath })).max(1000),
+		nvramTo: anyPath.nullable(),
+		memoryTo: anyPath.nullable(),
+		losesState: z.boolean(),
+		overwrite: z.boolean(),
+		powerOn: z.boolean(),
+	}),
 ]);
 export type GivenBack = z.output<typeof givenBack>;
 

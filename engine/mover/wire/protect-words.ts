@@ -5,6 +5,7 @@ import {
 	compression,
 	databaseChoice,
 	databaseKind,
+	hostSettings,
 	itemWarning,
 	quiesceMode,
 	runMode,
@@ -108,6 +109,16 @@ export const readingWish = z.object({
 	exclude: globs,
 });
 export type ReadingWish = z.output<typeof readingWish>;
+/** Of one virtual machine. */
+export const machineWish = readingWish.pick({ clientId: true, sessionId: true, quiesce: true, requireConsistent: true, exclude: true }).extend({
+	/** As it is reached from the machine that is asked. */
+	host: hostSettings.omit({ machineId: true }),
+	/** `HOST/NAME`. */
+	path: z.string().regex(/^[^\0]+\/[^/\0]+$/),
+	/** Id of the job. */
+	owner: z.string().min(1).max(64),
+});
+export type RemoteMachineWish = z.output<typeof machineWish>;
 export const readingAnswer = z.object({ sources: z.array(objectSource).max(10_000) });
 export type OpenedReading = z.output<typeof readingAnswer>;
 /** `isRead`: applications may forget what they kept for it. */

@@ -1,7 +1,7 @@
 import { systemClock } from '../../base/index.ts';
 import type { Calls } from './calls.ts';
 import type { SourceMachine } from './place.ts';
-import { type OpenedReading, type ReadingWish, readingAnswer, readingNews } from './protect-words.ts';
+import { type OpenedReading, type ReadingWish, type RemoteMachineWish, readingAnswer, readingNews } from './protect-words.ts';
 import { reachMachine } from './reach-machine.ts';
 import type { ReachOptions } from './remote-repository.ts';
 import type { Session } from './session.ts';
@@ -38,14 +38,28 @@ export class RemoteReading implements AsyncDisposable {
 	}
 
 	/** @throws `snapshot.*`, `connection.*`, `auth.*`, the signal's reason */
-	static async open(machine: SourceMachine, wish: Omit<ReadingWish, 'clientId'>, { signal, onNote, ...reach }: OpenOptions): Promise<RemoteReading> {
+	static open(machine: SourceMachine, wish: Omit<ReadingWish, 'clientId'>, options: OpenOptions): Promise<RemoteReading> {
+		return RemoteReading.#begin(machine, 'openReading', wish, options);
+	}
+
+	/** Of a virtual machine, whose host is there: `sources` has one, with its snapshot. @throws as `open`, and `source.*`, `not-found.vm` */
+	static openMachine(machine: SourceMachine, wish: Omit<RemoteMachineWish, 'clientId'>, options: OpenOptions): Promise<RemoteReading> {
+		return RemoteReading.#begin(machine, 'openMachine', wish, options);
+	}
+
+	static async #begin(
+		machine: SourceMachine,
+		method: 'openReading' | 'openMachine',
+		wish: object,
+		{ signal, onNote, ...reach }: OpenOptions,
+	): Promise<RemoteReading> {
 		const { calls, session } = await reachMachine(machine, { ...reach, signal });
 		try {
 			const onNews = (json: unknown): void => {
 				const { message, isWarning } = heard(readingNews, json);
 				onNote(message, isWarning);
 			};
-			const { json } = await calls.ask('openReading', { json: { clientId: machine.clientId, ...wish } }, { signal, onNews });
+			const { json } = await calls.ask(method, { json: { clientId: machine.clientId, ...wish } }, { signal, onNews });
 			return new RemoteReading(heard(readingAnswer, json), calls, session);
 		} catch (error) {
 			session.end();

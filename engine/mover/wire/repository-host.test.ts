@@ -125,6 +125,7 @@ test('SNAP-01: a snapshot that runs full on another machine is told to who has i
 			admit: () => undefined,
 			protect: nothing,
 			giveBack: nothing,
+			openMachine: nothing,
 			openReading: async () => ({
 				sources: [],
 				lost: lost.signal,

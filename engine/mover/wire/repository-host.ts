@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { z } from 'zod';
 import { assertNever, EngineError } from '../../base/index.ts';
 import type { RestorePlan, RunMode } from '../../contract/index.ts';
 import { type KeyedFolder, LocalFolder } from '../../repository/index.ts';
@@ -12,11 +13,13 @@ import {
 	type GrantWords,
 	type grantAnswer,
 	grantWords,
+	machineWish,
 	type ProtectWords,
 	type protectNews,
 	type protectOutcomes,
 	protectWords,
 	type ReadingWish,
+	type RemoteMachineWish,
 	readingAnswer,
 	type readingNews,
 	readingWish,
@@ -50,6 +53,11 @@ export interface HostedMachine {
 	/** Disposing it releases what was made. @throws `snapshot.*` */
 	openReading(
 		wish: ReadingWish,
+		options: { readonly signal: AbortSignal; readonly onNote: (message: string, isWarning: boolean) => void },
+	): Promise<HeldReading>;
+	/** Of a virtual machine, whose host is here. As `openReading`, with one source. @throws also `source.*`, `not-found.vm` */
+	openMachine(
+		wish: RemoteMachineWish,
 		options: { readonly signal: AbortSignal; readonly onNote: (message: string, isWarning: boolean) => void },
 	): Promise<HeldReading>;
 	/** @param asker who has the backup files when it is the one that asks @returns of a plan, what would be done @throws `restore.*`, `repository.*` */
@@ -183,7 +191,9 @@ class RepositorySession implements ServedSession {
 			case 'protect':
 				return this.#protect(words, options);
 			case 'openReading':
-				return this.#openReading(words, options);
+				return this.#openReading(readingWish, words, options, (machine, wish, more) => machine.openReading(wish, more));
+			case 'openMachine':
+				return this.#openReading(machineWish, words, options, (machine, wish, more) => machine.openMachine(wish, more));
 			case 'endReading':
 				return this.#endReading(words);
 			case 'watchReading':
@@ -290,12 +300,17 @@ class RepositorySession implements ServedSession {
 		return {};
 	}
 
-	async #openReading({ json }: Heard, { signal, news }: AnswerOptions): Promise<Words> {
+	async #openReading<Wish extends { readonly clientId: string }>(
+		schema: z.ZodType<Wish>,
+		{ json }: Heard,
+		{ signal, news }: AnswerOptions,
+		open: (machine: HostedMachine, wish: Wish, options: Parameters<HostedMachine['openReading']>[1]) => Promise<HeldReading>,
+	): Promise<Words> {
 		const machine = this.#machine;
-		const wish = heard(readingWish, json);
+		const wish = heard(schema, json);
 		await this.#claim(wish.clientId);
 		const onNote = (message: string, isWarning: boolean): void => news({ message, isWarning } satisfies typeof readingNews._zod.input);
-		this.#reading = await machine.openReading(wish, { signal, onNote });
+		this.#reading = await open(machine, wish, { signal, onNote });
 		return { json: readingAnswer.parse({ sources: this.#reading.sources }) };
 	}
 

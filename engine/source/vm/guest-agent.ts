@@ -1,8 +1,8 @@
 import { EngineError } from '../../base/index.ts';
 import type { SnapshotWriter, WriterFactory, WriterIdentity, WriterOptions } from '../../snapshot/index.ts';
-import type { Hypervisor } from './hypervisor.ts';
+import type { HypervisorControl } from './hypervisor.ts';
 
-export type ReachedMachine = { readonly hypervisor: Hypervisor; readonly machineId: string };
+export type ReachedMachine = { readonly control: HypervisorControl; readonly machineId: string };
 export type ReachMachine = (path: string, options: WriterOptions) => Promise<ReachedMachine>;
 
 /**
@@ -44,8 +44,8 @@ export class GuestAgentWriter implements SnapshotWriter {
 	async end(): Promise<void> {}
 
 	async #hold(isHeld: boolean, options: WriterOptions): Promise<number> {
-		const { hypervisor, machineId } = await this.#reach(this.#path, options);
-		return hypervisor.holdStill(machineId, isHeld, options);
+		const { control, machineId } = await this.#reach(this.#path, options);
+		return control.holdStill(machineId, isHeld, options);
 	}
 }
 

@@ -90,14 +90,27 @@ export type RegisteredMachine = {
 };
 
 /**
- * All calls may fail with `source.unreachable` (the host does not answer) and `source.refused` (it answers, and says no). Nothing is kept between
- * calls: each says what is so now.
+ * What can be asked of a host wherever it is: nothing of it is a file or a socket there. All calls may fail with `source.unreachable` (the host does not answer)
+ * and `source.refused` (it answers, and says no); through a managed machine also with `connection.*`. Nothing is kept between calls: each says what is so now.
  */
-export interface Hypervisor {
+export interface HypervisorControl {
 	/** Reaches the host and says what it is. */
 	describe(options?: HypervisorOptions): Promise<HostFacts>;
 	/** All machines that the host knows, running or not, by their names. One that vanishes meanwhile is not in the list. */
 	machines(options?: HypervisorOptions & { /** Only the one of this name. */ readonly name?: string }): Promise<readonly VirtualMachine[]>;
+	/** Names of all checkpoints that a machine has, oldest first, whoever made them. */
+	checkpoints(machineId: string, options?: HypervisorOptions): Promise<readonly string[]>;
+	/**
+	 * Drops checkpoints. What they told of changes goes over to the checkpoint before them: dropping the newest after a backup that failed loses nothing. One that is damaged is dropped as well.
+	 * Of a machine that is off none can be dropped: they stay. Idempotent.
+	 */
+	dropCheckpoints(machineId: string, names: readonly string[], options?: HypervisorOptions): Promise<void>;
+	/** Asks the guest agent to hold all file systems still, or to let go of them. Letting go of what is not held is no error. @returns how many */
+	holdStill(machineId: string, isHeld: boolean, options?: HypervisorOptions): Promise<number>;
+}
+
+/** A host on the machine that asks it: paths and sockets are that machine's. */
+export interface Hypervisor extends HypervisorControl {
 	/** Shows disks of a running machine as they are at this instant, while the machine goes on. Whatever fails, `endBackup` puts right. */
 	beginBackup(request: DiskBackupRequest, options?: HypervisorOptions): Promise<DiskBackup>;
 	/**
@@ -106,14 +119,7 @@ export interface Hypervisor {
 	 */
 	endBackup(end: BackupEnd, options?: HypervisorOptions): Promise<void>;
 	configuration(machineId: string, options?: HypervisorOptions): Promise<MachineConfiguration>;
-	/**
-	 * Drops checkpoints. What they told of changes goes over to the checkpoint before them: dropping the newest after a backup that failed loses nothing. One that is damaged is dropped as well.
-	 * Of a machine that is off none can be dropped: they stay. Idempotent.
-	 */
-	dropCheckpoints(machineId: string, names: readonly string[], options?: HypervisorOptions): Promise<void>;
-	/** Names of all checkpoints that a machine has, oldest first, whoever made them. */
-	checkpoints(machineId: string, options?: HypervisorOptions): Promise<readonly string[]>;
-	/** @throws `source.refused` when it is no definition of this hypervisor */
+	/** Asks nobody. @throws `source.refused` when it is no definition of this hypervisor */
 	readDefinition(definition: string): Promise<DefinedMachine>;
 	/** Makes a machine known that is off and whose disks are in place. Fails with `exists.name` where the host has one of this name or id; a machine that is there is never changed. */
 	register(registration: MachineRegistration, options?: HypervisorOptions): Promise<RegisteredMachine>;
@@ -122,8 +128,6 @@ export interface Hypervisor {
 	loadState(state: SavedState, options?: HypervisorOptions): Promise<void>;
 	/** Takes a registration back: the machine ends and is no longer known; its disks and firmware variables stay. Idempotent. */
 	unregister(machineId: string, options?: HypervisorOptions): Promise<void>;
-	/** Asks the guest agent to hold all file systems still, or to let go of them. Letting go of what is not held is no error. @returns how many */
-	holdStill(machineId: string, isHeld: boolean, options?: HypervisorOptions): Promise<number>;
 }
 
 /** Opens hypervisors of one type. */

@@ -17,12 +17,14 @@ import type {
 	WriterFactory,
 } from '../../snapshot/index.ts';
 import { GuestAgentWriter, guestAgentWriters, type ReachedMachine } from './guest-agent.ts';
-import type { Hypervisor } from './hypervisor.ts';
+import type { Hypervisor, HypervisorControl } from './hypervisor.ts';
 import { definitionFile, nvramFile } from './machine-files.ts';
 
 export type MachineSiteParts = {
 	/** All hosts that are known now. */
 	readonly hosts: () => Promise<readonly HostSettings[]>;
+	readonly control: (host: HostSettings) => HypervisorControl;
+	/** A host that is on this machine. */
 	readonly open: (host: HostSettings) => Hypervisor;
 	readonly clock: Clock;
 };
@@ -30,7 +32,7 @@ export type MachineSiteParts = {
 /** A list that a job waits for. */
 const listMs = 60_000;
 
-type Host = { readonly settings: HostSettings; readonly hypervisor: Hypervisor };
+type Host = { readonly settings: HostSettings; readonly control: HypervisorControl };
 
 export function createMachineSite(parts: MachineSiteParts): MachineSite & { readonly writers: WriterFactory } {
 	const hostOf = async (path: string): Promise<Host> => {
@@ -38,12 +40,12 @@ export function createMachineSite(parts: MachineSiteParts): MachineSite & { read
 		const settings = (await parts.hosts()).find(({ name }) => name === host);
 		if (settings === undefined)
 			throw new EngineError('not-found.host', `There is no hypervisor host “${host}”.`, { hint: 'See "holdfast host list".', data: { host } });
-		return { settings, hypervisor: parts.open(settings) };
+		return { settings, control: parts.control(settings) };
 	};
 	const machineOf = async (path: string, signal: AbortSignal): Promise<Host & { readonly machine: VirtualMachine }> => {
 		const host = await hostOf(path);
 		const { name } = parseMachinePath(path);
-		const machine = (await host.hypervisor.machines({ signal, name })).find((each) => each.name === name);
+		const machine = (await host.control.machines({ signal, name })).find((each) => each.name === name);
 		if (machine !== undefined) return { ...host, machine };
 		if (isMachinePattern(path))
 			throw new EngineError('not-found.vm', `No virtual machine of the host fits ${path}.`, { hint: '"holdfast host vms HOST" lists them.' });
@@ -52,23 +54,20 @@ export function createMachineSite(parts: MachineSiteParts): MachineSite & { read
 		});
 	};
 	const reach = async (path: string, { signal }: { readonly signal: AbortSignal }): Promise<ReachedMachine> => {
-		const { hypervisor, machine } = await machineOf(path, signal);
-		return { hypervisor, machineId: machine.id };
+		const { control, machine } = await machineOf(path, signal);
+		return { control, machineId: machine.id };
 	};
-	const providerFor = (owner: string | null, savesState = false): SnapshotProvider => new MachineProvider({ hostOf, owner, savesState, clock: parts.clock });
+	const providerFor = (owner: string | null, savesState = false): SnapshotProvider =>
+		new MachineProvider({ hostOf, open: parts.open, owner, savesState, clock: parts.clock });
 	return {
 		provider: providerFor(null),
 		writers: guestAgentWriters(reach),
 		async find(path, { owner, signal }): Promise<FoundMachine> {
 			const { settings, machine } = await machineOf(path, signal);
-			if (!isReachedFromHere(settings))
-				throw new EngineError(
-					'source.unsupported',
-					`The machines of ${settings.name} cannot be read from here yet: ${settings.uri} leads to another machine.`,
-					{
-						hint: 'Run Holdfast on that machine, with the host as qemu:///system.',
-					},
-				);
+			if (!isOnSite(settings))
+				throw new EngineError('source.unsupported', `The machines of ${settings.name} cannot be read from here: ${settings.uri} leads to another machine.`, {
+					hint: onSiteHint,
+				});
 			const isOff = machine.state === 'off' || machine.state === 'crashed';
 			return {
 				volume: {
@@ -103,15 +102,15 @@ export function createMachineSite(parts: MachineSiteParts): MachineSite & { read
 
 	async function meantBy(path: string, signal: AbortSignal): Promise<Host & { readonly machines: readonly VirtualMachine[] }> {
 		const host = await hostOf(path);
-		const machines = (await host.hypervisor.machines({ signal })).filter((machine) => isMeant(path, host.settings.name, machine));
+		const machines = (await host.control.machines({ signal })).filter((machine) => isMeant(path, host.settings.name, machine));
 		return { ...host, machines };
 	}
 
 	async function forgetOn(path: string, owner: string, signal: AbortSignal): Promise<void> {
-		const { hypervisor, machines } = await meantBy(path, signal);
+		const { control, machines } = await meantBy(path, signal);
 		for (const machine of machines) {
-			const names = (await hypervisor.checkpoints(machine.id, { signal })).filter((name) => name.startsWith(checkpointPrefix(owner)));
-			await hypervisor.dropCheckpoints(machine.id, names, { signal });
+			const names = (await control.checkpoints(machine.id, { signal })).filter((name) => name.startsWith(checkpointPrefix(owner)));
+			await control.dropCheckpoints(machine.id, names, { signal });
 		}
 	}
 
@@ -127,8 +126,10 @@ export function createMachineSite(parts: MachineSiteParts): MachineSite & { read
 	}
 }
 
-/** Sockets and scratch files are made on the host: they are reached where that is this machine. */
-export const isReachedFromHere = ({ uri }: HostSettings): boolean => /^qemu(\+unix)?:\/\/\//.test(uri);
+/** Sockets, images and scratch files are the host's: they are reached where that is the machine that asks it. */
+export const isOnSite = ({ uri }: Pick<HostSettings, 'uri'>): boolean => /^qemu(\+unix)?:\/\/\//.test(uri);
+export const onSiteHint =
+	'Start a data mover on that machine, register it ("holdfast machine token"), and add the host as it is from there: "holdfast host add NAME --type libvirt --uri qemu:///system --on MACHINE".';
 
 /** A sentence why what runs in it cannot be held still; null: it can. */
 function guestOf({ state, guestAgent }: VirtualMachine): string | null {
@@ -143,6 +144,7 @@ const checkpointName = (owner: string, { sessionId }: Lease): string => checkpoi
 
 type ProviderParts = {
 	readonly hostOf: (path: string) => Promise<Host>;
+	readonly open: (host: HostSettings) => Hypervisor;
 	/** Null: it only releases. */
 	readonly owner: string | null;
 	readonly savesState: boolean;
@@ -179,16 +181,17 @@ class MachineProvider implements SnapshotProvider {
 	}
 
 	async release(lease: Lease, { signal, outcome }: { readonly signal: AbortSignal; readonly outcome: SnapshotOutcome }): Promise<void> {
-		const { settings, hypervisor } = await this.#parts.hostOf(lease.volume.id);
+		const { settings } = await this.#parts.hostOf(lease.volume.id);
 		const drop = (names: readonly string[]): readonly string[] => names.filter((name) => isOver(name, names, lease, outcome));
-		await hypervisor.endBackup({ machineId: lease.volume.device ?? '', folder: folderOf(settings, lease), drop }, { signal });
+		await this.#parts.open(settings).endBackup({ machineId: lease.volume.device ?? '', folder: folderOf(settings, lease), drop }, { signal });
 	}
 
 	async #createOne({ lease, paths }: VolumeRequest, signal: AbortSignal): Promise<Snapshot> {
-		const { hostOf, savesState, clock } = this.#parts;
+		const { hostOf, open, savesState, clock } = this.#parts;
 		const owner = this.#parts.owner ?? 'nobody';
 		const machineId = lease.volume.device ?? '';
-		const { settings, hypervisor } = await hostOf(lease.volume.id);
+		const { settings } = await hostOf(lease.volume.id);
+		const hypervisor = open(settings);
 		const folder = folderOf(settings, lease);
 		const before = (await hypervisor.checkpoints(machineId, { signal })).findLast((name) => name.startsWith(checkpointPrefix(owner))) ?? null;
 		const createdAt = clock.now();

@@ -5,6 +5,7 @@ import { type FormEvent, type ReactNode, useState } from 'react';
 import { type Host, type HostSettings, hostSettings } from '../../../engine/contract/index.ts';
 import { errorShapeOf, useTRPC } from '../../client.ts';
 import { ErrorPanel, notifyDone, StatusBadge } from '../../ui/index.ts';
+import { MachineSelect } from '../places/index.ts';
 import classes from './inventory.module.css';
 import { factsText } from './inventory-words.ts';
 
@@ -16,6 +17,7 @@ export function AddHostDialog({ onClose, onAdded }: { readonly onClose: () => vo
 	const trpc = useTRPC();
 	const queryClient = useQueryClient();
 	const [typed, setTyped] = useState<Typed>(usual);
+	const [machineId, setMachineId] = useState<string | null>(null);
 	const [wrong, setWrong] = useState<Readonly<Record<string, string>>>({});
 	const test = useMutation(trpc.hosts.test.mutationOptions());
 	const add = useMutation(
@@ -33,7 +35,7 @@ export function AddHostDialog({ onClose, onAdded }: { readonly onClose: () => vo
 	};
 	/** Null: something is wrong, and said beside its field. */
 	const read = (name: string): HostSettings | null => {
-		const parsed = hostSettings.safeParse({ ...typed, name, type: 'libvirt' });
+		const parsed = hostSettings.safeParse({ ...typed, machineId, name, type: 'libvirt' });
 		setWrong(Object.fromEntries(parsed.error?.issues.map(({ path, message }) => [path.join('.'), message]) ?? []));
 		return parsed.data ?? null;
 	};
@@ -51,7 +53,7 @@ export function AddHostDialog({ onClose, onAdded }: { readonly onClose: () => vo
 	};
 	const failure = add.error ? errorShapeOf(add.error) : test.error ? errorShapeOf(test.error) : null;
 	const field = typeof failure?.data?.field === 'string' ? failure.data.field : '';
-	const isAtField = field in usual;
+	const isAtField = field in usual || field === 'machineId';
 	const errorAt = (name: keyof Typed): string | undefined =>
 		wrong[name] ?? (failure && field === name ? [failure.message, failure.hint].join(' ').trim() : undefined);
 	const change = (name: keyof Typed) => (event: { readonly currentTarget: { readonly value: string } }) => {
@@ -64,9 +66,19 @@ export function AddHostDialog({ onClose, onAdded }: { readonly onClose: () => vo
 		<Modal opened onClose={onClose} title="Add hypervisor host" size={540} centered closeOnClickOutside={false}>
 			<form onSubmit={submit} className={classes.form} noValidate>
 				<TextInput label="Name" required data-autofocus placeholder="Lab" value={typed.name} error={errorAt('name')} onChange={change('name')} />
+				<MachineSelect
+					label="Reached through"
+					description="The managed machine that the host is on: its data mover reads the virtual machines and gives them back."
+					machineId={machineId}
+					{...(field === 'machineId' && failure && { error: failure.message })}
+					onMachine={(id) => {
+						setMachineId(id);
+						reset();
+					}}
+				/>
 				<TextInput
 					label="Address"
-					description="As libvirt reaches it. Machines can be protected on the host that Holdfast runs on (qemu:///system); those of others are shown."
+					description="As libvirt reaches it from there: qemu:///system. An address that leads to another machine shows what that host has, and no more."
 					required
 					placeholder="qemu:///system"
 					value={typed.uri}

@@ -60,16 +60,19 @@ const columns: readonly TableColumn<Host>[] = [
 		id: 'name',
 		header: 'Host',
 		width: 'minmax(170px, 1.4fr)',
-		cell: ({ id, settings }) => (
+		cell: ({ id, settings, machineName }) => (
 			<span className={classes.nameCell} title={settings.uri}>
 				<Link to={inventoryPlace('hosts', id)} tabIndex={-1} className={classes.rowLink ?? ''}>
 					{settings.name}
 				</Link>
-				<span className={classes.dim}>{settings.uri}</span>
+				<span className={classes.dim}>
+					{settings.uri}
+					{machineName === null ? '' : ` on ${machineName}`}
+				</span>
 			</span>
 		),
 		sortBy: ({ settings }) => settings.name,
-		text: ({ settings, facts }) => `${settings.name} ${settings.uri} ${facts?.hostName ?? ''}`,
+		text: ({ settings, machineName, facts }) => `${settings.name} ${settings.uri} ${machineName ?? ''} ${facts?.hostName ?? ''}`,
 	},
 	{ id: 'state', header: 'State', width: '110px', cell: (host) => <HostState host={host} />, sortBy: ({ state }) => state },
 	{
@@ -153,7 +156,7 @@ function HostDetails({ host }: { readonly host: Host }): ReactNode {
 	const trpc = useTRPC();
 	const queryClient = useQueryClient();
 	const [isRemoving, setRemoving] = useState(false);
-	const { settings, facts, problem } = host;
+	const { settings, machineName, facts, problem } = host;
 	const machines = useQuery(trpc.hosts.machines.queryOptions({ id: host.id }, { enabled: host.state === 'online' }));
 	const jobs = useQuery(trpc.jobs.list.queryOptions());
 	const needing = (jobs.data ?? []).filter((job) =>
@@ -203,6 +206,14 @@ function HostDetails({ host }: { readonly host: Host }): ReactNode {
 				<Facts
 					rows={[
 						['Address', <code key="uri">{settings.uri}</code>],
+						[
+							'Reached through',
+							machineName === null ? null : (
+								<Link key="machine" to={`/infrastructure/machines/${encodeURIComponent(settings.machineId ?? '')}`}>
+									{machineName}
+								</Link>
+							),
+						],
 						['Host name', facts?.hostName],
 						['Hypervisor', facts?.product],
 						['Processors', facts ? formatNumber(facts.processors) : null],

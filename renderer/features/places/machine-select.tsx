@@ -6,7 +6,7 @@ import { useTRPC } from '../../client.ts';
 /** Stands for the machine of the server, which has no id. */
 const theServer = 'server';
 
-export type MachineSelectProps = Pick<SelectProps, 'aria-label' | 'className' | 'error'> & {
+export type MachineSelectProps = Pick<SelectProps, 'aria-label' | 'className' | 'description' | 'error' | 'label'> & {
 	/** Managed machine; null: the one of the server. */
 	readonly machineId: string | null;
 	readonly onMachine: (machineId: string | null) => void;

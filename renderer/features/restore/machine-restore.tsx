@@ -203,6 +203,7 @@ function Body({ point, onClose }: { readonly point: Point; readonly onClose: () 
 				</Button>
 			</Group>
 			<PlacePicker
+				machineId={host?.settings.machineId ?? null}
 				opened={isPicking}
 				title="Restore the images into which folder?"
 				mode="folder"
