@@ -8,7 +8,7 @@ import { sealQcow2 } from './qcow2-image.ts';
 import { ClusterMap, planQcow2, type Qcow2Layout } from './qcow2-layout.ts';
 import { targetError } from './target-error.ts';
 
-/** Where a disk is restored to. Synchronous; all failures are `restore.target`. */
+/** Where a disk is restored to. All failures are `restore.target`. */
 export interface DiskTarget extends DiskWriter, Disposable {
 	readonly kind: 'file' | 'device';
 	/** A file that was created here. */
@@ -17,9 +17,12 @@ export interface DiskTarget extends DiskWriter, Disposable {
 	readonly sizeBytes: number;
 	/** For `attachDiskWriter` in other threads, as long as this is open. */
 	readonly handle: DiskTargetHandle;
-	/** The disk is written: returns when everything, by whatever thread, is on stable storage, with the file's name. Before that a qcow2 file is no image. */
+	/**
+	 * The disk is written, and every writer has flushed: returns when everything is on stable storage, with the file's name. Before that a qcow2 file is no
+	 * image.
+	 */
 	sync(): void;
-	/** Calling it again does nothing. Without `sync` before, nothing is promised. */
+	/** Every writer has flushed. Calling it again does nothing. Without `sync` before, nothing is promised. */
 	close(): void;
 	/** Closes, and removes a file that was created here: a half-written disk must not look like one. What existed before stays as it is by now. */
 	discard(): void;
@@ -139,14 +142,19 @@ class OpenTarget implements DiskTarget {
 		});
 	}
 
-	write(offsetBytes: number, data: Uint8Array): void {
+	async write(offsetBytes: number, data: Uint8Array): Promise<void> {
 		this.#checkOpen();
-		this.#writer.write(offsetBytes, data);
+		await this.#writer.write(offsetBytes, data);
 	}
 
-	writeZeros(offsetBytes: number, lengthBytes: number): void {
+	async writeZeros(offsetBytes: number, lengthBytes: number): Promise<void> {
 		this.#checkOpen();
-		this.#writer.writeZeros(offsetBytes, lengthBytes);
+		await this.#writer.writeZeros(offsetBytes, lengthBytes);
+	}
+
+	async flush(): Promise<void> {
+		this.#checkOpen();
+		await this.#writer.flush();
 	}
 
 	sync(): void {

@@ -1,8 +1,9 @@
-import { closeSync, writeSync } from 'node:fs';
-import { isZero, systemErrorCode } from '../base/index.ts';
-import { type Platform, type UncachedFile, uncachedUnit } from '../platform/index.ts';
+import { writeSync } from 'node:fs';
+import { isZero } from '../base/index.ts';
+import { type Platform, uncachedUnit } from '../platform/index.ts';
 import { ClusterMap } from './qcow2-layout.ts';
 import { targetError } from './target-error.ts';
+import { leastUncachedBytes, UncachedBuffers, UncachedWrites } from './uncached-writes.ts';
 
 /** What a thread needs to write to a target that another one has opened, and keeps open. */
 export type DiskTargetHandle = {
@@ -15,12 +16,17 @@ export type DiskTargetHandle = {
 	readonly image: { readonly dataOffset: number; readonly clusterBytes: number; readonly used: SharedArrayBuffer } | null;
 };
 
-/** Writes to a disk that is being restored. Threads that share one write to ranges that do not touch. Synchronous; all failures are `restore.target`. */
+/**
+ * Writes to a disk that is being restored. Threads that share one write to ranges that do not touch. All failures are `restore.target`; those of what is still on its way
+ * come with a later call, `flush` at the latest.
+ */
 export interface DiskWriter {
-	/** Writes in any order. Runs of zeros take no room in a file and are zeroed on a device. */
-	write(offsetBytes: number, data: Uint8Array): void;
+	/** Writes in any order. Runs of zeros take no room in a file and are zeroed on a device. When it resolves, `data` may change. */
+	write(offsetBytes: number, data: Uint8Array): Promise<void>;
 	/** Makes a range read as zeros. Free on a file, unless this writer wrote data behind it. */
-	writeZeros(offsetBytes: number, lengthBytes: number): void;
+	writeZeros(offsetBytes: number, lengthBytes: number): Promise<void>;
+	/** Resolves when all that was taken by now is written (not: on stable storage). */
+	flush(): Promise<void>;
 }
 
 const pieceBytes = 65_536;
@@ -28,16 +34,9 @@ const zeros = new Uint8Array(1_048_576);
 /** One call to the kernel holds the thread; a range of this size is done in a moment on any storage. */
 const punchBytes = 256 * 1024 * 1024;
 
-/** Shorter ones are as fast through the system's cache, which gathers them. */
-const leastUncachedBytes = 128 * 1024;
-
 /** A writer for any thread of this process. Lives at most as long as the target. */
 export const attachDiskWriter = (handle: DiskTargetHandle, platform: Platform): DiskWriter & Disposable => new RangeWriter(handle, platform);
 
-/**
- * A restored disk is larger than what a machine wants to remember of it: what it can, it writes past the system's cache, which spares the memory and
- * leaves hardly anything for the sync at the end.
- */
 class RangeWriter implements DiskWriter, Disposable {
 	readonly #handle: DiskTargetHandle;
 	readonly #platform: Platform;
@@ -46,7 +45,7 @@ class RangeWriter implements DiskWriter, Disposable {
 	/** End of the last byte written: what lies behind it in a file is a hole, or belongs to another writer. */
 	#writtenEnd = 0;
 	/** Opened at the first write that is long enough. */
-	#uncached: UncachedFile | null | undefined;
+	#uncached: UncachedWrites | null | undefined;
 
 	constructor(handle: DiskTargetHandle, platform: Platform) {
 		this.#handle = handle;
@@ -55,73 +54,84 @@ class RangeWriter implements DiskWriter, Disposable {
 		this.#used = handle.image && ClusterMap.attach(handle.image.used, handle.image.clusterBytes);
 	}
 
-	write(offsetBytes: number, data: Uint8Array): void {
+	async write(offsetBytes: number, data: Uint8Array): Promise<void> {
 		this.#checkRange(offsetBytes, data.length);
 		// Neighbouring pieces of one sort go together, so that a full block is one write
 		for (let start = 0; start < data.length; ) {
 			const isHole = isZero(data.subarray(start, start + pieceBytes));
 			let end = Math.min(start + pieceBytes, data.length);
 			while (end < data.length && isZero(data.subarray(end, end + pieceBytes)) === isHole) end = Math.min(end + pieceBytes, data.length);
-			if (isHole) this.writeZeros(offsetBytes + start, end - start);
-			else this.#writeAll(data, { from: start, end, offsetBytes: offsetBytes + start });
+			if (isHole) await this.writeZeros(offsetBytes + start, end - start);
+			else await this.#writeAll(offsetBytes + start, data.subarray(start, end));
 			start = end;
 		}
 	}
 
-	writeZeros(offsetBytes: number, lengthBytes: number): void {
+	async writeZeros(offsetBytes: number, lengthBytes: number): Promise<void> {
 		this.#checkRange(offsetBytes, lengthBytes);
 		// Nothing to do where a file was never written
 		const end = this.#handle.kind === 'file' ? Math.min(offsetBytes + lengthBytes, this.#writtenEnd) : offsetBytes + lengthBytes;
 		for (let at = offsetBytes; at < end; at += punchBytes) {
 			const length = Math.min(punchBytes, end - at);
+			await this.#settled(at, length);
 			const isPunched = this.#attempt(() => this.#platform.files.punchHole(this.#handle.fd, this.#dataOffset + at, length));
-			if (!isPunched) this.#fillWithZeros(at, length);
+			if (!isPunched) await this.#fillWithZeros(at, length);
 		}
+	}
+
+	flush(): Promise<void> {
+		return this.#settled(0, this.#handle.sizeBytes);
 	}
 
 	[Symbol.dispose](): void {
-		if (this.#uncached) closeSync(this.#uncached.fd);
+		this.#uncached?.[Symbol.dispose]();
 		this.#uncached = null;
 	}
 
-	#fillWithZeros(offsetBytes: number, lengthBytes: number): void {
-		for (let done = 0; done < lengthBytes; done += zeros.length) {
-			this.#writeAll(zeros, { from: 0, end: Math.min(zeros.length, lengthBytes - done), offsetBytes: offsetBytes + done });
-		}
+	async #fillWithZeros(offsetBytes: number, lengthBytes: number): Promise<void> {
+		for (let done = 0; done < lengthBytes; done += zeros.length)
+			await this.#writeAll(offsetBytes + done, zeros.subarray(0, Math.min(zeros.length, lengthBytes - done)));
+		await this.#settled(offsetBytes, lengthBytes);
 	}
 
-	#writeAll(data: Uint8Array, { from, end, offsetBytes }: { from: number; end: number; offsetBytes: number }): void {
-		this.#writtenEnd = Math.max(this.#writtenEnd, offsetBytes + end - from);
-		this.#used?.mark(offsetBytes, end - from);
+	async #writeAll(offsetBytes: number, data: Uint8Array): Promise<void> {
+		await this.#settled(offsetBytes, data.length);
+		this.#writtenEnd = Math.max(this.#writtenEnd, offsetBytes + data.length);
+		this.#used?.mark(offsetBytes, data.length);
+		const taken = await this.#writeUncached(offsetBytes, data);
+		if (taken === data.length) return;
 		const position = this.#dataOffset + offsetBytes;
 		this.#attempt(() => {
-			const cachedFrom = from + this.#writeUncached(data, from, end, position);
-			if (cachedFrom === end) return;
 			const { fd } = this.#handle;
-			for (let at = cachedFrom; at < end; ) at += writeSync(fd, data, at, end - at, position + at - from);
+			for (let at = taken; at < data.length; ) at += writeSync(fd, data, at, data.length - at, position + at);
 			// so that the sync at the end is short
-			this.#platform.files.startWriteback(fd, position + cachedFrom - from, end - cachedFrom);
+			this.#platform.files.startWriteback(fd, position + taken, data.length - taken);
 		});
 	}
 
-	/** @returns how many bytes it has written from the beginning: whole units, or none */
-	#writeUncached(data: Uint8Array, from: number, end: number, position: number): number {
-		const length = end - from - ((end - from) % uncachedUnit);
+	/** @returns how many bytes it has taken from the beginning: whole units, or none */
+	async #writeUncached(offsetBytes: number, data: Uint8Array): Promise<number> {
+		const position = this.#dataOffset + offsetBytes;
+		const length = data.length - (data.length % uncachedUnit);
 		if (length < leastUncachedBytes || position % uncachedUnit !== 0) return 0;
-		if (this.#uncached === undefined) this.#uncached = this.#platform.files.openUncached(this.#handle.fd);
-		if (this.#uncached === null) return 0;
-		const { fd, buffer } = this.#uncached;
+		if (this.#uncached === undefined) this.#uncached = UncachedWrites.open(this.#handle.fd, this.#platform, new UncachedBuffers(this.#platform));
+		if (this.#uncached === null || this.#uncached.isRefused) return 0;
+		for (let done = 0; done < length; ) {
+			const buffer = await this.#uncached.take();
+			const piece = data.subarray(done, Math.min(length, done + buffer.length));
+			buffer.set(piece);
+			this.#uncached.submit(buffer, piece.length, position + done);
+			done += piece.length;
+		}
+		return length;
+	}
+
+	/** Of the disk. What is on its way to that range has arrived then. */
+	async #settled(offsetBytes: number, lengthBytes: number): Promise<void> {
 		try {
-			for (let done = 0; done < length; ) {
-				const piece = data.subarray(from + done, from + Math.min(length, done + buffer.length));
-				buffer.set(piece);
-				done += writeSync(fd, buffer, 0, piece.length, position + done);
-			}
-			return length;
+			await this.#uncached?.settled(this.#dataOffset + offsetBytes, this.#dataOffset + offsetBytes + lengthBytes);
 		} catch (error) {
-			if (systemErrorCode(error) !== 'EINVAL') throw error;
-			this[Symbol.dispose](); // this storage has larger units
-			return 0;
+			throw targetError(this.#handle.path, 'written', error);
 		}
 	}
 

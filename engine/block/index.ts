@@ -30,3 +30,4 @@ export {
 	type RelaySetup,
 } from './nbd/index.ts';
 export { type OpenBlockSourceOptions, openBlockSource, type SourceFormat } from './open-block-source.ts';
+export { UncachedBuffers, UncachedWrites } from './uncached-writes.ts';

@@ -61,7 +61,7 @@ test('says what is wrong with a path that is no disk', (t) => {
 	assert.throws(() => openBlockSource('/dev/null'), failsWith('source.unsupported', /neither a file nor a block device/));
 });
 
-test('a new target file is sparse and holds what was written, in whatever order', (t) => {
+test('a new target file is sparse and holds what was written, in whatever order', async (t) => {
 	const path = join(temporaryFolder(t), 'restored.img');
 	const random = seededRandom(21);
 	const size = 32 * mib + 512;
@@ -74,12 +74,13 @@ test('a new target file is sparse and holds what was written, in whatever order'
 		const data = Buffer.alloc(1 + random(600_000));
 		// islands of data in zeros
 		for (let at = 0; at < data.length; at += 100_000) if (random(2) === 0) data.fill(1 + random(255), at, Math.min(at + random(100_000), data.length));
-		target.write(offset, data);
+		await target.write(offset, data);
 		model.set(data, offset);
 	}
 	const hole = { offset: 3 * mib + 17, length: 5 * mib };
-	target.writeZeros(hole.offset, hole.length);
+	await target.writeZeros(hole.offset, hole.length);
 	model.fill(0, hole.offset, hole.offset + hole.length);
+	await target.flush();
 	target.sync();
 	target.close();
 	assert.ok(readFileSync(path).equals(model));
@@ -87,13 +88,13 @@ test('a new target file is sparse and holds what was written, in whatever order'
 	assert.equal(statSync(path).mode & 0o777, 0o600);
 });
 
-test('an existing file is refused, and replaced without a trace when that is allowed', (t) => {
+test('an existing file is refused, and replaced without a trace when that is allowed', async (t) => {
 	const path = join(temporaryFolder(t), 'old.img');
 	writeFileSync(path, Buffer.alloc(mib, 9));
 	assert.throws(() => openDiskTarget(path, 4096, { format: 'raw', overwrite: false }), failsWith('exists.target', /old\.img exists/));
 	assert.equal(statSync(path).size, mib);
 	using target = openDiskTarget(path, 2 * mib, { format: 'raw', overwrite: true });
-	target.write(4096, Buffer.from('new'));
+	await target.write(4096, Buffer.from('new'));
 	target.close();
 	const wanted = Buffer.alloc(2 * mib);
 	wanted.write('new', 4096);
@@ -143,7 +144,7 @@ function loopDevice(t: TestContext, sizeBytes: number): string | null {
 	return device;
 }
 
-test('a block device is read and written; zeros really become zeros there', (t) => {
+test('a block device is read and written; zeros really become zeros there', async (t) => {
 	const device = loopDevice(t, 8 * mib);
 	if (device === null) return;
 	const size = 6 * mib;
@@ -154,10 +155,11 @@ test('a block device is read and written; zeros really become zeros there', (t) 
 	model.fill(1, mib + 100, 2 * mib + 700);
 	using target = openDiskTarget(device, size, { format: 'raw', overwrite: true });
 	assert.equal(target.kind, 'device');
-	target.write(mib, model.subarray(mib, 3 * mib));
-	target.write(0, Buffer.alloc(1000)); // not aligned: cannot be punched
-	target.write(1000, Buffer.alloc(mib - 1000));
-	target.writeZeros(3 * mib, 3 * mib);
+	await target.write(mib, model.subarray(mib, 3 * mib));
+	await target.write(0, Buffer.alloc(1000)); // not aligned: cannot be punched
+	await target.write(1000, Buffer.alloc(mib - 1000));
+	await target.writeZeros(3 * mib, 3 * mib);
+	await target.flush();
 	target.sync();
 	target.close();
 	using source = openBlockSource(device);

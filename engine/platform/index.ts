@@ -22,7 +22,6 @@ export type {
 	Platform,
 	SocketAddress,
 	SocketPort,
-	UncachedFile,
 	Volume,
 	VolumePort,
 	Xattr,

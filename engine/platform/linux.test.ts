@@ -161,10 +161,10 @@ for (const kind of fileSystems) {
 		ftruncateSync(fd, 3 * uncachedUnit + 100);
 		const uncached = files.openUncached(fd);
 		if (uncached === null) throw new Error(`${kind} has direct writes`);
-		afterwards(t, () => closeSync(uncached.fd));
+		afterwards(t, () => closeSync(uncached));
 		writeSync(fd, Buffer.alloc(100, 3), 0, 100, 3 * uncachedUnit);
-		uncached.buffer.fill(2);
-		assert.equal(writeSync(uncached.fd, uncached.buffer, 0, 2 * uncachedUnit, uncachedUnit), 2 * uncachedUnit);
+		const buffer = files.alignedBuffer(2 * uncachedUnit).fill(2);
+		assert.equal(writeSync(uncached, buffer, 0, 2 * uncachedUnit, uncachedUnit), 2 * uncachedUnit);
 		const expected = Buffer.concat([Buffer.alloc(uncachedUnit), Buffer.alloc(2 * uncachedUnit, 2), Buffer.alloc(100, 3)]);
 		assert.deepEqual(readFileSync(join(folder, 'file')), expected);
 	});

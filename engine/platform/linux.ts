@@ -7,17 +7,7 @@ import { CPath } from './c-path.ts';
 import { collectDataExtents, defaultMaxExtents } from './data-extents.ts';
 import { LinuxDisks } from './linux-disks.ts';
 import { LinuxSockets } from './linux-sockets.ts';
-import {
-	type Capabilities,
-	type DataExtent,
-	type FilePort,
-	type LockPort,
-	type MetadataPort,
-	type Platform,
-	type UncachedFile,
-	uncachedUnit,
-	type Xattr,
-} from './port.ts';
+import { type Capabilities, type DataExtent, type FilePort, type LockPort, type MetadataPort, type Platform, uncachedUnit, type Xattr } from './port.ts';
 import { systemError, unsupported } from './system-error.ts';
 import { writeTimespecs } from './timespec.ts';
 
@@ -267,16 +257,19 @@ class LinuxFiles implements FilePort {
 		return true;
 	}
 
-	openUncached(fd: number): UncachedFile | null {
-		const length = uncachedUnit * 256;
-		const memory = new Uint8Array(length + uncachedUnit);
-		const address = Number(this.#memmove(memory, memory, 0)); // moves nothing and returns where it would have
-		const start = (uncachedUnit - (address % uncachedUnit)) % uncachedUnit;
+	openUncached(fd: number): number | null {
 		try {
-			return { fd: openSync(`/proc/self/fd/${fd}`, fs.O_RDWR | fs.O_DIRECT), buffer: memory.subarray(start, start + length) };
+			return openSync(`/proc/self/fd/${fd}`, fs.O_RDWR | fs.O_DIRECT);
 		} catch {
 			return null; // no such file system, no /proc: the cache does
 		}
+	}
+
+	alignedBuffer(length: number): Uint8Array {
+		const memory = new Uint8Array(length + uncachedUnit);
+		const address = Number(this.#memmove(memory, memory, 0)); // moves nothing and returns where it would have
+		const start = (uncachedUnit - (address % uncachedUnit)) % uncachedUnit;
+		return memory.subarray(start, start + length);
 	}
 
 	blockDeviceSize(fd: number): number {

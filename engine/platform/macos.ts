@@ -199,6 +199,10 @@ class MacosFiles implements FilePort {
 		return null;
 	}
 
+	alignedBuffer(length: number): Uint8Array {
+		return new Uint8Array(length);
+	}
+
 	blockDeviceSize(): number {
 		throw unsupported({ syscall: 'ioctl' });
 	}

@@ -63,6 +63,7 @@ const windowsFiles: FilePort = {
 	cloneRange: () => false,
 	copyRange: async () => false,
 	openUncached: () => null,
+	alignedBuffer: (length) => new Uint8Array(length),
 	blockDeviceSize() {
 		throw unsupported({ syscall: 'ioctl' });
 	},

@@ -10,6 +10,7 @@ import {
 	maxStoredBytes,
 	nameChunk,
 	recordHeaderBytes,
+	release,
 	sameHash,
 } from '../format/index.ts';
 import { readRecord } from './read-record.ts';
@@ -60,6 +61,8 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 	/** How much each of those takes that are kept, the one used last at the end. */
 	readonly #kept = new Map<string, number>();
 	#keptBytes = 0;
+	/** Memory of records with a single chunk, which nobody else asks for. */
+	readonly #single = new WeakSet<ArrayBufferLike>();
 	/** What records are read into, one at a time: a new buffer for each would be most of what the collector of garbage has to do. */
 	#scratch: Uint8Array | null = null;
 	/** Bytes read from storage so far. */
@@ -108,6 +111,11 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 		throw failure ?? new EngineError('repository.damaged', `The chain has lost the chunk ${hashText(hash)}.`, { data: { chunk: hashText(hash) } });
 	}
 
+	/** The caller needs what `readChunk` gave no more: unless neighbours may, its memory goes back at once. Only for who reads one chunk after the other. */
+	giveBack(chunk: Uint8Array): void {
+		if (this.#single.has(chunk.buffer)) release(chunk);
+	}
+
 	async #readCopy(hash: Uint8Array, fileNumber: number, location: ChunkLocation): Promise<Uint8Array> {
 		const raw = await this.#record(fileNumber, location);
 		const chunk = raw.subarray(location.rawOffset, location.rawOffset + location.rawBytes);
@@ -138,7 +146,10 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 			if (raw.buffer !== scratch.buffer) this.#scratch = scratch;
 			this.readBytes += location.recordBytes;
 			if (raw.byteLength > location.rawBytes + directoryBytes(1)) this.#keep(key, raw.byteLength);
-			else this.#records.delete(key);
+			else {
+				this.#records.delete(key);
+				this.#single.add(raw.buffer);
+			}
 			return raw;
 		});
 		this.#records.set(key, reading);

@@ -22,6 +22,7 @@ export type FileSlice = {
 	readonly temporary: Uint8Array;
 	/** Where the slice begins in the file. */
 	readonly offset: number;
+	readonly lengthBytes: number;
 	/** Encoded extents without lists. */
 	readonly extents: Uint8Array;
 	/** Finish with these once the slice is written: set for a file that is one slice. */

@@ -200,11 +200,12 @@ class FileRestore {
 		const temporary = temporaryName(target);
 		const file: OpenFile = { selected, temporary, sliceCount: 0, writtenSlices: 0, isListed: false, failure: null };
 		this.#open.set(id, file);
-		const slice = (offset: number, extents: Uint8Array, isWhole: boolean): FileSlice => ({
+		const slice = (offset: number, lengthBytes: number, extents: Uint8Array, isWhole: boolean): FileSlice => ({
 			id,
 			target,
 			temporary,
 			offset,
+			lengthBytes,
 			extents,
 			entry: isWhole ? portable(entry) : null,
 		});
@@ -218,7 +219,7 @@ class FileRestore {
 				writeExtent(writer, extent);
 				if (at - start < sliceBytes || at === entry.sizeBytes) continue;
 				file.sliceCount++;
-				await this.#giveSlice(slice(start, writer.copy(), false), at - start, pool);
+				await this.#giveSlice(slice(start, at - start, writer.copy(), false), pool);
 				writer.reset();
 				start = at;
 			}
@@ -230,12 +231,12 @@ class FileRestore {
 		}
 		file.sliceCount++;
 		file.isListed = true;
-		await this.#giveSlice(slice(start, writer.copy(), start === 0 && !file.failure), at - start, pool);
+		await this.#giveSlice(slice(start, at - start, writer.copy(), start === 0 && !file.failure), pool);
 	}
 
-	async #giveSlice(slice: FileSlice, lengthBytes: number, pool: RestorePool): Promise<void> {
+	async #giveSlice(slice: FileSlice, pool: RestorePool): Promise<void> {
 		this.#batch.push(slice);
-		this.#batchedBytes += lengthBytes;
+		this.#batchedBytes += slice.lengthBytes;
 		if (this.#batch.length >= batchFiles || this.#batchedBytes >= batchBytes) await this.#giveBatch(pool);
 	}
 

@@ -2,7 +2,7 @@
 import * as fs from 'node:fs';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { assert, EngineError, isEngineError, threadHasLoaded } from '../base/index.ts';
-import { attachDiskWriter, type DiskTargetHandle, type DiskWriter } from '../block/index.ts';
+import { attachDiskWriter, type DiskTargetHandle, type DiskWriter, UncachedBuffers } from '../block/index.ts';
 import type { ErrorShape } from '../contract/index.ts';
 import { hashBytes, isZeroHash, parseExtents, type TreeEntry } from '../format/index.ts';
 import { noShares, StorageGate } from '../mover/index.ts';
@@ -11,6 +11,7 @@ import { ChainReader, storageAt } from '../repository/index.ts';
 import { applyMetadata, removeExisting, targetError } from './file-writer.ts';
 import { LookAhead } from './look-ahead.ts';
 import type { FileSlice, RestoreReply, RestoreRequest, RestoreTimes, RestoreWorkerSetup, SliceFailure } from './protocol.ts';
+import { SliceWriter } from './slice-writer.ts';
 import { storageOver } from './storage-port.ts';
 
 assert(parentPort, 'this file is a worker thread');
@@ -19,6 +20,7 @@ const { chain, share, storage } = workerData as RestoreWorkerSetup;
 const gate = new StorageGate(storage ? storageOver(storage) : storageAt(chain.repositoryPath), { ...noShares, read: share });
 const reader = new ChainReader(chain, gate.storage);
 const platform = openPlatform();
+const buffers = new UncachedBuffers(platform);
 const times = { chunkMs: 0, writeMs: 0 };
 const reply = (message: RestoreReply): void => port.postMessage(message);
 
@@ -61,10 +63,8 @@ function timesNow(): RestoreTimes {
 	return { readMs, throttledMs, decodeMs: Math.max(0, times.chunkMs - readMs - throttledMs), writeMs: times.writeMs };
 }
 
-function timedWrite(action: () => void): void {
-	const start = performance.now();
-	action();
-	times.writeMs += performance.now() - start;
+function countWrite(startedAt: number): void {
+	times.writeMs += performance.now() - startedAt;
 }
 
 const failureOf = (target: Buffer, error: unknown): SliceFailure => {
@@ -73,66 +73,81 @@ const failureOf = (target: Buffer, error: unknown): SliceFailure => {
 	return { code: data?.isFull ? 'full' : 'target', message };
 };
 
-const zeros = new Uint8Array(1024 * 1024);
-
-function writeAll(fd: number, bytes: Uint8Array, offset: number): void {
-	for (let done = 0; done < bytes.byteLength; ) done += fs.writeSync(fd, bytes, done, bytes.byteLength - done, offset + done);
+/** Opens what a slice is written to. */
+function openPart(temporary: Buffer): number {
+	const flags = fs.constants.O_WRONLY | fs.constants.O_CREAT | (fs.constants.O_NOFOLLOW ?? 0);
+	return fs.openSync(temporary, flags, 0o600);
 }
 
-/** @returns bytes of the file that the slice covers */
-async function writeSlice(slice: FileSlice): Promise<number> {
-	const flags = fs.constants.O_WRONLY | fs.constants.O_CREAT | (fs.constants.O_NOFOLLOW ?? 0);
-	const fd = fs.openSync(Buffer.from(slice.temporary), flags, 0o600);
+/** Decodes a slice and hands it to its writer. @returns bytes of the file that it covers */
+async function writeSlice(slice: FileSlice, writer: SliceWriter): Promise<number> {
+	let at = slice.offset;
+	for (const extent of parseExtents(slice.extents, 'the extents of a file')) {
+		const chunk = extent.kind === 'data' ? await readChunk(extent.hash) : null;
+		if (chunk && chunk.byteLength !== extent.lengthBytes) throw new EngineError('repository.damaged', 'A chunk has not the length that its file expects.');
+		const startedAt = performance.now();
+		if (chunk) await writer.write(chunk, at);
+		else if (extent.kind === 'zero') await writer.writeZeros(extent.lengthBytes, at);
+		countWrite(startedAt);
+		if (chunk) reader.giveBack(chunk);
+		at += extent.lengthBytes;
+	}
+	const startedAt = performance.now();
+	writer.end();
+	countWrite(startedAt);
+	return at - slice.offset;
+}
+
+/** What is still on its way to the target, of the request that is served: its answers come when it has arrived, while the next request is decoded. */
+let arriving: Promise<void>[] = [];
+
+async function restoreSlice(slice: FileSlice): Promise<void> {
+	const [target, temporary] = [Buffer.from(slice.target), Buffer.from(slice.temporary)];
+	const fail = (error: unknown): void => {
+		if (slice.entry) removeExisting(temporary);
+		reply({ type: 'slice', id: slice.id, writtenBytes: 0, failure: failureOf(target, error) });
+	};
+	const opened = new AsyncDisposableStack();
 	try {
-		let at = slice.offset;
-		for (const extent of parseExtents(slice.extents, 'the extents of a file')) {
-			if (extent.kind === 'data') {
-				const chunk = await readChunk(extent.hash);
-				if (chunk.byteLength !== extent.lengthBytes) throw new EngineError('repository.damaged', 'A chunk has not the length that its file expects.');
-				timedWrite(() => writeAll(fd, chunk, at));
-			} else if (extent.kind === 'zero') {
-				timedWrite(() => {
-					for (let done = 0; done < extent.lengthBytes; done += zeros.byteLength)
-						writeAll(fd, zeros.subarray(0, Math.min(zeros.byteLength, extent.lengthBytes - done)), at + done);
-				});
+		const fd = opened.adopt(openPart(temporary), (fd) => fs.closeSync(fd));
+		const writer = opened.use(new SliceWriter(fd, slice.lengthBytes, platform, buffers));
+		const writtenBytes = await writeSlice(slice, writer);
+		const arrive = async (): Promise<void> => {
+			try {
+				await writer.settled();
+				if (slice.entry) fs.ftruncateSync(fd, slice.entry.sizeBytes); // a hole at the end was not written
+				await opened.disposeAsync();
+				if (slice.entry) finish(target, temporary, slice.entry);
+				reply({ type: 'slice', id: slice.id, writtenBytes, failure: null });
+			} catch (error) {
+				await opened.disposeAsync();
+				fail(error);
 			}
-			at += extent.lengthBytes;
-		}
-		if (slice.entry) timedWrite(() => fs.ftruncateSync(fd, slice.entry?.sizeBytes ?? 0)); // a hole at the end was not written
-		return at - slice.offset;
-	} finally {
-		fs.closeSync(fd);
+		};
+		arriving.push(arrive());
+	} catch (error) {
+		await opened.disposeAsync();
+		fail(error);
 	}
 }
 
 function finish(target: Buffer, temporary: Buffer, entry: TreeEntry): void {
-	timedWrite(() => {
-		applyMetadata(temporary, entry, platform, (warning) => reply({ type: 'warning', warning: { ...warning, path: null } }));
-		fs.renameSync(temporary, target);
-	});
+	const startedAt = performance.now();
+	applyMetadata(temporary, entry, platform, (warning) => reply({ type: 'warning', warning: { ...warning, path: null } }));
+	fs.renameSync(temporary, target);
+	countWrite(startedAt);
 }
 
 async function serve(request: RestoreRequest): Promise<void> {
 	ahead = storage && new LookAhead(reader, chunksOf(request));
 	switch (request.type) {
 		case 'slices':
-			for (const slice of request.slices) {
-				const target = Buffer.from(slice.target);
-				const temporary = Buffer.from(slice.temporary);
-				try {
-					const writtenBytes = await writeSlice(slice);
-					if (slice.entry) finish(target, temporary, slice.entry);
-					reply({ type: 'slice', id: slice.id, writtenBytes, failure: null });
-				} catch (error) {
-					if (slice.entry) removeExisting(temporary);
-					reply({ type: 'slice', id: slice.id, writtenBytes: 0, failure: failureOf(target, error) });
-				}
-			}
+			for (const slice of request.slices) await restoreSlice(slice);
 			return;
 		case 'finish': {
 			const target = Buffer.from(request.target);
 			try {
-				timedWrite(() => fs.truncateSync(Buffer.from(request.temporary), request.entry.sizeBytes));
+				fs.truncateSync(Buffer.from(request.temporary), request.entry.sizeBytes);
 				finish(target, Buffer.from(request.temporary), request.entry);
 				reply({ type: 'finished', id: request.id, failure: null });
 			} catch (error) {
@@ -179,23 +194,40 @@ async function writeBlocks({ target, offsets, lengths, hashes }: Extract<Restore
 	const before = reader.readBytes;
 	let writtenBytes = 0;
 	let failure: ErrorShape | null = null;
+	const fail = (error: unknown): void => {
+		if (!isEngineError(error)) throw error;
+		failure ??= error.shape;
+	};
 	try {
 		for (const [i, offset] of offsets.entries()) {
 			const block = await readChunk(hashes.subarray(i * hashBytes, (i + 1) * hashBytes));
 			if (block.byteLength !== lengths[i]) throw new EngineError('repository.damaged', `What is stored of byte ${offset} of the disk has the wrong length.`);
-			timedWrite(() => writer.write(offset, block));
+			const startedAt = performance.now();
+			await writer.write(offset, block);
+			countWrite(startedAt);
 			writtenBytes += block.byteLength;
+			reader.giveBack(block);
 		}
 	} catch (error) {
-		if (!isEngineError(error)) throw error;
-		failure = error.shape;
+		fail(error);
 	}
-	reply({ type: 'blocks', writtenBytes, readBytes: reader.readBytes - before, failure });
+	const readBytes = reader.readBytes - before;
+	arriving.push(
+		writer
+			.flush()
+			.catch(fail)
+			.then(() => reply({ type: 'blocks', writtenBytes, readBytes, failure })),
+	);
 }
 
 let last: Promise<void> = Promise.resolve();
 port.on('message', (request: RestoreRequest) => {
 	// one after the other: the cache of records serves neighbours best
-	last = last.then(() => serve(request)).then(() => reply({ type: 'idle', times: timesNow() }));
+	last = last.then(async () => {
+		await serve(request);
+		const own = arriving;
+		arriving = [];
+		Promise.all(own).then(() => reply({ type: 'idle', times: timesNow() }));
+	});
 });
 threadHasLoaded();

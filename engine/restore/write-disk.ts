@@ -41,7 +41,7 @@ export async function writeDisk(content: DiskContent, target: DiskTarget, pool: 
 	for await (const pieces of content.pieces()) {
 		for (const { offsetBytes, lengthBytes, hash } of pieces) {
 			if (hash === null) {
-				target.writeZeros(offsetBytes, lengthBytes);
+				await target.writeZeros(offsetBytes, lengthBytes);
 				progress.counters.doneBytes += lengthBytes;
 				continue;
 			}
@@ -53,5 +53,6 @@ export async function writeDisk(content: DiskContent, target: DiskTarget, pool: 
 		progress.report();
 	}
 	await give();
+	await target.flush();
 	await pool.drain(signal);
 }
