@@ -10,10 +10,14 @@ export type Warn = (warning: ItemWarning) => void;
 
 const fileTypeBits = { fifo: 0o010000, 'character-device': 0o020000, 'block-device': 0o060000 } as const;
 
+/** Of this thread: no other has the same, today or before. */
+const temporaryPrefix = `.holdfast-${randomBytes(8).toString('hex')}-`;
+let temporaryCount = 0;
+
 /** What a file is called while it is written: it gets its name when it is whole. */
 export const temporaryName = (target: Buffer): Buffer => {
 	const slash = target.lastIndexOf(0x2f);
-	return Buffer.concat([target.subarray(0, slash + 1), Buffer.from(`.holdfast-${randomBytes(8).toString('hex')}.part`)]);
+	return Buffer.concat([target.subarray(0, slash + 1), Buffer.from(`${temporaryPrefix}${temporaryCount++}.part`)]);
 };
 
 /** @throws `restore.target` in words */

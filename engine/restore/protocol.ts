@@ -46,19 +46,24 @@ export type RestoreRequest =
 
 export type SliceFailure = { readonly code: 'repository' | 'target' | 'full'; readonly message: string };
 
-export type RestoreReply =
-	| { readonly type: 'slice'; readonly id: number; readonly writtenBytes: number; readonly failure: SliceFailure | null }
+export type SliceResult = { readonly id: number; readonly writtenBytes: number; readonly failure: SliceFailure | null };
+
+/** To a request, when what it asked for is done. */
+export type RestoreAnswer =
+	| { readonly type: 'slices'; readonly results: readonly SliceResult[] }
 	| { readonly type: 'finished'; readonly id: number; readonly failure: SliceFailure | null }
-	| { readonly type: 'warning'; readonly warning: ItemWarning }
 	| {
 			readonly type: 'chunks';
 			readonly id: number;
 			readonly readBytes: number;
 			readonly failures: readonly { readonly index: number; readonly message: string; readonly isUnreadable: boolean }[];
 	  }
-	| { readonly type: 'blocks'; readonly writtenBytes: number; readonly readBytes: number; readonly failure: ErrorShape | null }
-	/** The request is done with; another may come. */
-	| { readonly type: 'idle'; readonly times: RestoreTimes };
+	| { readonly type: 'blocks'; readonly writtenBytes: number; readonly readBytes: number; readonly failure: ErrorShape | null };
+
+export type RestoreReply =
+	| { readonly type: 'warning'; readonly warning: ItemWarning }
+	/** One for each request, in any order. */
+	| { readonly type: 'answer'; readonly answer: RestoreAnswer; readonly times: RestoreTimes };
 
 /** Milliseconds since the worker began, one after the other: reading the repository, being held back, decoding and verifying, writing the target. */
 export type RestoreTimes = { readonly readMs: number; readonly throttledMs: number; readonly decodeMs: number; readonly writeMs: number };

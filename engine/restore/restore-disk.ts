@@ -32,7 +32,7 @@ export async function restoreDisk(task: RestoreDiskTask, [observer]: readonly Ta
 
 	using target = openDiskTarget(task.to, content.sizeBytes, task);
 	try {
-		await using pool = new RestorePool(chain, reached, task.shares, (reply) => countBlocks(progress, reply));
+		await using pool = new RestorePool(chain, reached, task.shares, { onAnswer: (answer) => countBlocks(progress, answer) });
 		using _telling = progress.tellRegularly(pool);
 		await writeDisk(content, target, pool, progress, signal);
 		progress.observer.activity('syncing');

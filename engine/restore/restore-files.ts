@@ -1,15 +1,15 @@
 import * as fs from 'node:fs';
 import { displayText, EngineError, isEngineError, systemErrorCode, textFromBytes } from '../base/index.ts';
-import type { ErrorCode, OverwriteRule } from '../contract/index.ts';
+import type { ErrorCode, ItemWarning, OverwriteRule } from '../contract/index.ts';
 import { ByteWriter, noContent, type TreeEntry, writeExtent } from '../format/index.ts';
 import type { TaskObserver, TaskShares } from '../mover/index.ts';
 import { openPlatform } from '../platform/index.ts';
 import { applyMetadata, createHardLink, createSpecial, removeExisting, targetError, temporaryName } from './file-writer.ts';
 import type { PointView } from './point-view.ts';
 import { RestoreProgress } from './progress.ts';
-import type { FileSlice, RestoreReply, SliceFailure } from './protocol.ts';
+import type { FileSlice, RestoreAnswer, SliceFailure, SliceResult } from './protocol.ts';
 import { type PointPlace, reachPoint, type TaskSignal } from './reached.ts';
-import { RestorePool } from './restore-pool.ts';
+import { type RestoreClient, RestorePool } from './restore-pool.ts';
 import { type SelectedEntry, select } from './selection.ts';
 
 export type RestoreFilesTask = PointPlace & {
@@ -44,7 +44,7 @@ export async function restoreFiles(task: RestoreFilesTask, [observer]: readonly 
 	const { chain, view, signal } = reached;
 	const restore = new FileRestore(task, observer as TaskObserver, signal);
 	try {
-		await using pool = new RestorePool(chain, reached, task.shares, (reply) => restore.take(reply));
+		await using pool = new RestorePool(chain, reached, task.shares, restore);
 		using _telling = restore.tellRegularly(pool);
 		await restore.run(view, pool);
 	} finally {
@@ -52,7 +52,7 @@ export async function restoreFiles(task: RestoreFilesTask, [observer]: readonly 
 	}
 }
 
-class FileRestore {
+class FileRestore implements RestoreClient {
 	readonly #task: RestoreFilesTask;
 	readonly #progress: RestoreProgress;
 	readonly #signal: AbortSignal;
@@ -247,28 +247,37 @@ class FileRestore {
 		if (slices.length > 0) await pool.give({ type: 'slices', slices }, this.#signal);
 	}
 
-	take(reply: RestoreReply): void {
-		const { counters } = this.#progress;
-		if (reply.type === 'warning') this.#warn(reply.warning.code, reply.warning.message, reply.warning.path);
-		if (reply.type !== 'slice' && reply.type !== 'finished') return;
-		const file = this.#open.get(reply.id);
-		if (!file) return;
-		file.failure ??= reply.failure;
-		if (reply.type === 'slice') {
-			counters.doneBytes += reply.writtenBytes;
-			counters.storedBytes += reply.writtenBytes;
-			counters.transferredBytes += reply.writtenBytes;
-			file.writtenSlices++;
-			if (!file.isListed || file.writtenSlices < file.sliceCount) return;
-			if (file.sliceCount > 1 && !file.failure) {
-				this.#toFinish.push({ id: reply.id, file });
-				return;
-			}
-		}
-		this.#open.delete(reply.id);
-		counters.doneItems++;
-		if (file.failure) this.#failed(file);
+	onWarning({ code, message, path }: ItemWarning): void {
+		this.#warn(code, message, path);
+	}
+
+	onAnswer(answer: RestoreAnswer): void {
+		if (answer.type === 'slices') for (const result of answer.results) this.#takeSlice(result);
+		else if (answer.type === 'finished') this.#close(answer.id, answer.failure);
 		this.#progress.report();
+	}
+
+	#takeSlice({ id, writtenBytes, failure }: SliceResult): void {
+		const { counters } = this.#progress;
+		const file = this.#open.get(id);
+		if (!file) return;
+		counters.doneBytes += writtenBytes;
+		counters.storedBytes += writtenBytes;
+		counters.transferredBytes += writtenBytes;
+		file.failure ??= failure;
+		file.writtenSlices++;
+		if (!file.isListed || file.writtenSlices < file.sliceCount) return;
+		if (file.sliceCount > 1 && !file.failure) this.#toFinish.push({ id, file });
+		else this.#close(id, null);
+	}
+
+	#close(id: number, failure: SliceFailure | null): void {
+		const file = this.#open.get(id);
+		if (!file) return;
+		this.#open.delete(id);
+		this.#progress.counters.doneItems++;
+		file.failure ??= failure;
+		if (file.failure) this.#failed(file);
 	}
 
 	#failed({ selected, failure, temporary }: OpenFile): void {

@@ -43,7 +43,7 @@ export async function restoreMachine(task: RestoreMachineTask, [observer]: reado
 	const created: string[] = [];
 	const createdFiles: string[] = [];
 	try {
-		await using pool = new RestorePool(chain, reached, task.shares, (reply) => countBlocks(progress, reply));
+		await using pool = new RestorePool(chain, reached, task.shares, { onAnswer: (answer) => countBlocks(progress, answer) });
 		using _telling = progress.tellRegularly(pool);
 		for (const { name, to, content } of disks) {
 			progress.observer.activity(name);

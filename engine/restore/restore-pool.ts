@@ -1,9 +1,10 @@
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { endThread, startThread } from '../base/index.ts';
+import type { ItemWarning } from '../contract/index.ts';
 import type { TaskShares } from '../mover/index.ts';
 import type { ChainHandle, Storage } from '../repository/index.ts';
-import type { RestoreReply, RestoreRequest, RestoreTimes, RestoreWorkerSetup } from './protocol.ts';
+import type { RestoreAnswer, RestoreReply, RestoreRequest, RestoreTimes, RestoreWorkerSetup } from './protocol.ts';
 import type { Reached } from './reached.ts';
 import { serveStorage } from './storage-port.ts';
 
@@ -12,13 +13,16 @@ const maxWorkers = Math.min(availableParallelism(), 8);
 /** Requests per worker that are under way or wait: the bound of what is in memory. */
 const outstandingPerWorker = 3;
 
+/** Who is to hear of what the workers did. */
+export type RestoreClient = { onAnswer(answer: RestoreAnswer): void; onWarning?(warning: ItemWarning): void };
+
 type Member = { readonly worker: Worker; outstanding: number; times: RestoreTimes };
 
 /** Restore workers of one task. The first failure of a worker itself is what every later call throws. */
 export class RestorePool implements AsyncDisposable {
 	readonly #setup: Omit<RestoreWorkerSetup, 'storage'>;
 	readonly #remote: Storage | null;
-	readonly #onReply: (reply: RestoreReply) => void;
+	readonly #client: RestoreClient;
 	/** Started when there is work that no other has time for. */
 	readonly #members: Member[] = [];
 	#failure: { readonly error: unknown } | null = null;
@@ -26,10 +30,10 @@ export class RestorePool implements AsyncDisposable {
 	readonly #startedAt = performance.now();
 
 	/** @param shares what the task may move: its workers go by them together */
-	constructor(chain: ChainHandle, { remote }: Pick<Reached, 'remote'>, shares: TaskShares | undefined, onReply: (reply: RestoreReply) => void) {
+	constructor(chain: ChainHandle, { remote }: Pick<Reached, 'remote'>, shares: TaskShares | undefined, client: RestoreClient) {
 		this.#setup = { chain, share: shares?.read ?? null };
 		this.#remote = remote;
-		this.#onReply = onReply;
+		this.#client = client;
 	}
 
 	#start(): Member {
@@ -39,10 +43,10 @@ export class RestorePool implements AsyncDisposable {
 		const member: Member = { worker, outstanding: 0, times: { readMs: 0, throttledMs: 0, decodeMs: 0, writeMs: 0 } };
 		worker.on('message', (reply: RestoreReply) => {
 			try {
-				if (reply.type === 'idle') {
-					member.outstanding--;
-					member.times = reply.times;
-				} else this.#onReply(reply);
+				if (reply.type === 'warning') return this.#client.onWarning?.(reply.warning);
+				member.outstanding--;
+				member.times = reply.times;
+				this.#client.onAnswer(reply.answer);
 			} catch (error) {
 				this.#failure ??= { error };
 			}

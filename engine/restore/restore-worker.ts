@@ -10,7 +10,7 @@ import { openPlatform } from '../platform/index.ts';
 import { ChainReader, storageAt } from '../repository/index.ts';
 import { applyMetadata, removeExisting, targetError } from './file-writer.ts';
 import { LookAhead } from './look-ahead.ts';
-import type { FileSlice, RestoreReply, RestoreRequest, RestoreTimes, RestoreWorkerSetup, SliceFailure } from './protocol.ts';
+import type { FileSlice, RestoreAnswer, RestoreReply, RestoreRequest, RestoreTimes, RestoreWorkerSetup, SliceFailure, SliceResult } from './protocol.ts';
 import { SliceWriter } from './slice-writer.ts';
 import { storageOver } from './storage-port.ts';
 
@@ -98,36 +98,36 @@ async function writeSlice(slice: FileSlice, writer: SliceWriter): Promise<number
 	return at - slice.offset;
 }
 
-/** What is still on its way to the target, of the request that is served: its answers come when it has arrived, while the next request is decoded. */
-let arriving: Promise<void>[] = [];
+/** Decoded and handed to the writer; it is written when `written` resolves, which it always does. */
+type Handed = { readonly written: Promise<SliceResult> };
 
-async function restoreSlice(slice: FileSlice): Promise<void> {
+/** While what one slice brought is on its way to the target, the next is decoded. */
+async function restoreSlice(slice: FileSlice): Promise<Handed> {
 	const [target, temporary] = [Buffer.from(slice.target), Buffer.from(slice.temporary)];
-	const fail = (error: unknown): void => {
-		if (slice.entry) removeExisting(temporary);
-		reply({ type: 'slice', id: slice.id, writtenBytes: 0, failure: failureOf(target, error) });
-	};
 	const opened = new AsyncDisposableStack();
+	const failed = async (error: unknown): Promise<SliceResult> => {
+		await opened.disposeAsync();
+		if (slice.entry) removeExisting(temporary);
+		return { id: slice.id, writtenBytes: 0, failure: failureOf(target, error) };
+	};
+	const settle = async (fd: number, writer: SliceWriter, writtenBytes: number): Promise<SliceResult> => {
+		try {
+			await writer.settled();
+			if (slice.entry && writer.endBytes < slice.entry.sizeBytes) fs.ftruncateSync(fd, slice.entry.sizeBytes); // a hole at the end was not written
+			await opened.disposeAsync();
+			if (slice.entry) finish(target, temporary, slice.entry);
+			return { id: slice.id, writtenBytes, failure: null };
+		} catch (error) {
+			return failed(error);
+		}
+	};
 	try {
 		const fd = opened.adopt(openPart(temporary), (fd) => fs.closeSync(fd));
 		const writer = opened.use(new SliceWriter(fd, slice.lengthBytes, platform, buffers));
 		const writtenBytes = await writeSlice(slice, writer);
-		const arrive = async (): Promise<void> => {
-			try {
-				await writer.settled();
-				if (slice.entry) fs.ftruncateSync(fd, slice.entry.sizeBytes); // a hole at the end was not written
-				await opened.disposeAsync();
-				if (slice.entry) finish(target, temporary, slice.entry);
-				reply({ type: 'slice', id: slice.id, writtenBytes, failure: null });
-			} catch (error) {
-				await opened.disposeAsync();
-				fail(error);
-			}
-		};
-		arriving.push(arrive());
+		return { written: settle(fd, writer, writtenBytes) };
 	} catch (error) {
-		await opened.disposeAsync();
-		fail(error);
+		return { written: failed(error) };
 	}
 }
 
@@ -138,44 +138,52 @@ function finish(target: Buffer, temporary: Buffer, entry: TreeEntry): void {
 	countWrite(startedAt);
 }
 
-async function serve(request: RestoreRequest): Promise<void> {
+/** What is asked is taken, the next request may be served; `answer` comes when it is done. */
+type Served = { readonly answer: Promise<RestoreAnswer> };
+
+async function serve(request: RestoreRequest): Promise<Served> {
 	ahead = storage && new LookAhead(reader, chunksOf(request));
 	switch (request.type) {
-		case 'slices':
-			for (const slice of request.slices) await restoreSlice(slice);
-			return;
-		case 'finish': {
-			const target = Buffer.from(request.target);
-			try {
-				fs.truncateSync(Buffer.from(request.temporary), request.entry.sizeBytes);
-				finish(target, Buffer.from(request.temporary), request.entry);
-				reply({ type: 'finished', id: request.id, failure: null });
-			} catch (error) {
-				removeExisting(Buffer.from(request.temporary));
-				reply({ type: 'finished', id: request.id, failure: failureOf(target, error) });
-			}
-			return;
+		case 'slices': {
+			const written: Promise<SliceResult>[] = [];
+			for (const slice of request.slices) written.push((await restoreSlice(slice)).written);
+			return { answer: Promise.all(written).then((results) => ({ type: 'slices', results })) };
 		}
+		case 'finish':
+			return { answer: finishFile(request) };
 		case 'chunks':
-			return readChunks(request);
+			return { answer: Promise.resolve(await readChunks(request)) };
 		case 'blocks':
 			return writeBlocks(request);
 	}
 }
 
-async function readChunks({ id, hashes }: Extract<RestoreRequest, { type: 'chunks' }>): Promise<void> {
+/** Of a file whose slices are all written. */
+async function finishFile({ id, entry, ...request }: Extract<RestoreRequest, { type: 'finish' }>): Promise<RestoreAnswer> {
+	const [target, temporary] = [Buffer.from(request.target), Buffer.from(request.temporary)];
+	try {
+		fs.truncateSync(temporary, entry.sizeBytes);
+		finish(target, temporary, entry);
+		return { type: 'finished', id, failure: null };
+	} catch (error) {
+		removeExisting(temporary);
+		return { type: 'finished', id, failure: failureOf(target, error) };
+	}
+}
+
+async function readChunks({ id, hashes }: Extract<RestoreRequest, { type: 'chunks' }>): Promise<RestoreAnswer> {
 	const failures: { index: number; message: string; isUnreadable: boolean }[] = [];
 	const before = reader.readBytes;
 	for (let index = 0; index < hashes.byteLength / hashBytes; index++) {
 		const hash = hashes.subarray(index * hashBytes, (index + 1) * hashBytes);
 		try {
-			if (!isZeroHash(hash)) await readChunk(hash);
+			if (!isZeroHash(hash)) reader.giveBack(await readChunk(hash));
 		} catch (error) {
 			if (!isEngineError(error)) throw error;
 			failures.push({ index, message: error.message, isUnreadable: error.code !== 'repository.damaged' });
 		}
 	}
-	reply({ type: 'chunks', id, readBytes: reader.readBytes - before, failures });
+	return { type: 'chunks', id, readBytes: reader.readBytes - before, failures };
 }
 
 /** By the descriptors of the targets, which stay open as long as this thread. */
@@ -189,7 +197,7 @@ function diskWriterFor(target: DiskTargetHandle): DiskWriter {
 	return writer;
 }
 
-async function writeBlocks({ target, offsets, lengths, hashes }: Extract<RestoreRequest, { type: 'blocks' }>): Promise<void> {
+async function writeBlocks({ target, offsets, lengths, hashes }: Extract<RestoreRequest, { type: 'blocks' }>): Promise<Served> {
 	const writer = diskWriterFor(target);
 	const before = reader.readBytes;
 	let writtenBytes = 0;
@@ -212,22 +220,20 @@ async function writeBlocks({ target, offsets, lengths, hashes }: Extract<Restore
 		fail(error);
 	}
 	const readBytes = reader.readBytes - before;
-	arriving.push(
-		writer
+	return {
+		answer: writer
 			.flush()
 			.catch(fail)
-			.then(() => reply({ type: 'blocks', writtenBytes, readBytes, failure })),
-	);
+			.then(() => ({ type: 'blocks', writtenBytes, readBytes, failure })),
+	};
 }
 
 let last: Promise<void> = Promise.resolve();
 port.on('message', (request: RestoreRequest) => {
 	// one after the other: the cache of records serves neighbours best
 	last = last.then(async () => {
-		await serve(request);
-		const own = arriving;
-		arriving = [];
-		Promise.all(own).then(() => reply({ type: 'idle', times: timesNow() }));
+		const { answer } = await serve(request);
+		answer.then((answer) => reply({ type: 'answer', answer, times: timesNow() }));
 	});
 });
 threadHasLoaded();

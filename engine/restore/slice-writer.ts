@@ -19,6 +19,9 @@ export class SliceWriter {
 	/** Bytes of the file from `#at` on that are not on their way yet. */
 	#gathered: { readonly buffer: Uint8Array; readonly at: number; length: number } | null = null;
 
+	/** Where in the file what was written ends. */
+	endBytes = 0;
+
 	/** @param fd open for writing, and the caller's; it stays open until `settled` */
 	constructor(fd: number, lengthBytes: number, platform: Platform, buffers: UncachedBuffers) {
 		this.#fd = fd;
@@ -27,6 +30,7 @@ export class SliceWriter {
 
 	/** When it resolves, `data` may change. Offsets only grow. */
 	async write(data: Uint8Array, offset: number): Promise<void> {
+		this.endBytes = offset + data.byteLength;
 		if (this.#gathered && this.#gathered.at + this.#gathered.length !== offset) this.#handOver();
 		for (let done = 0; done < data.byteLength; ) {
 			const at = offset + done;

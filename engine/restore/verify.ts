@@ -39,15 +39,17 @@ export async function verifyPoint(
 	const progress = new RestoreProgress(observer as TaskObserver);
 	await using view = new PointView(point, new ChainReader(handle, vault.storage));
 	const requested = new Map<number, readonly string[]>();
-	await using pool = new RestorePool(handle, repository, task.shares, (reply) => {
-		if (reply.type !== 'chunks') return;
-		const paths = requested.get(reply.id) ?? [];
-		requested.delete(reply.id);
-		findings.readBytes += reply.readBytes;
-		progress.counters.readBytes += reply.readBytes;
-		for (const failure of reply.failures)
-			note(findings, failure.isUnreadable, { file, point: point.id, path: paths[failure.index] ?? null, reason: failure.message });
-		progress.report();
+	await using pool = new RestorePool(handle, repository, task.shares, {
+		onAnswer(answer) {
+			if (answer.type !== 'chunks') return;
+			const paths = requested.get(answer.id) ?? [];
+			requested.delete(answer.id);
+			findings.readBytes += answer.readBytes;
+			progress.counters.readBytes += answer.readBytes;
+			for (const failure of answer.failures)
+				note(findings, failure.isUnreadable, { file, point: point.id, path: paths[failure.index] ?? null, reason: failure.message });
+			progress.report();
+		},
 	});
 	using _telling = progress.tellRegularly(pool);
 	let id = 0;

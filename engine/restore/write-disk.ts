@@ -3,7 +3,7 @@ import type { DiskTarget } from '../block/index.ts';
 import type { ErrorShape } from '../contract/index.ts';
 import type { DiskContent, DiskPiece } from './disk-content.ts';
 import type { RestoreProgress } from './progress.ts';
-import type { RestoreReply } from './protocol.ts';
+import type { RestoreAnswer } from './protocol.ts';
 import type { RestorePool } from './restore-pool.ts';
 
 const requestBytes = 4 * 1024 * 1024;
@@ -13,14 +13,14 @@ const failureOf = (shape: ErrorShape): EngineError =>
 		? new EngineError(shape.code, shape.message, { hint: 'Restore from another point; run a check of the chain.', data: shape.data })
 		: EngineError.from(shape);
 
-/** What a pool that writes disks is to do with replies. */
-export function countBlocks({ counters }: RestoreProgress, reply: RestoreReply): void {
-	if (reply.type !== 'blocks') return;
-	if (reply.failure) throw failureOf(reply.failure);
-	counters.doneBytes += reply.writtenBytes;
-	counters.storedBytes += reply.writtenBytes;
-	counters.transferredBytes += reply.writtenBytes;
-	counters.readBytes += reply.readBytes;
+/** What a pool that writes disks is to do with answers. */
+export function countBlocks({ counters }: RestoreProgress, answer: RestoreAnswer): void {
+	if (answer.type !== 'blocks') return;
+	if (answer.failure) throw failureOf(answer.failure);
+	counters.doneBytes += answer.writtenBytes;
+	counters.storedBytes += answer.writtenBytes;
+	counters.transferredBytes += answer.writtenBytes;
+	counters.readBytes += answer.readBytes;
 }
 
 /** Returns when all is written. @throws `restore.target`, `repository.*`, the signal's reason; then workers may still write until the pool is disposed */
