@@ -53,6 +53,7 @@ export async function openChainFile(storage: Storage, path: string): Promise<Sto
 
 export class ChainReader implements ChunkReader, AsyncDisposable {
 	readonly #files: readonly { readonly path: string; readonly index: FileIndex }[];
+	readonly #isSequential: boolean;
 	readonly #storage: Storage;
 	readonly #cipher: ChainCipher | null;
 	readonly #open = new Map<number, Promise<StorageFile>>();
@@ -68,7 +69,9 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 	/** Bytes read from storage so far. */
 	readBytes = 0;
 
-	constructor(handle: ChainHandle, storage: Storage = storageAt(handle.repositoryPath)) {
+	/** @param options `isSequential`: only one chunk is used at a time, the last that was read. Then the memory of records that are kept no longer goes back at once. */
+	constructor(handle: ChainHandle, storage: Storage = storageAt(handle.repositoryPath), { isSequential = false }: { readonly isSequential?: boolean } = {}) {
+		this.#isSequential = isSequential;
 		this.#storage = storage;
 		this.#cipher = cipherOf(handle.keys);
 		this.#files = handle.files.map(({ path, index }) => ({ path, index: new FileIndex(index) }));
@@ -111,7 +114,7 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 		throw failure ?? new EngineError('repository.damaged', `The chain has lost the chunk ${hashText(hash)}.`, { data: { chunk: hashText(hash) } });
 	}
 
-	/** The caller needs what `readChunk` gave no more: unless neighbours may, its memory goes back at once. Only for who reads one chunk after the other. */
+	/** The caller needs what `readChunk` gave no more: unless neighbours may, its memory goes back at once. For who reads one chunk after the other. */
 	giveBack(chunk: Uint8Array): void {
 		if (this.#single.has(chunk.buffer)) release(chunk);
 	}
@@ -162,6 +165,7 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 		this.#keptBytes += bytes;
 		for (const [oldest, size] of this.#kept) {
 			if (this.#keptBytes <= cacheBytes || oldest === key) break;
+			if (this.#isSequential) this.#records.get(oldest)?.then(release);
 			this.#kept.delete(oldest);
 			this.#records.delete(oldest);
 			this.#keptBytes -= size;

@@ -18,7 +18,7 @@ assert(parentPort, 'this file is a worker thread');
 const port: MessagePort = parentPort;
 const { chain, share, storage } = workerData as RestoreWorkerSetup;
 const gate = new StorageGate(storage ? storageOver(storage) : storageAt(chain.repositoryPath), { ...noShares, read: share });
-const reader = new ChainReader(chain, gate.storage);
+const reader = new ChainReader(chain, gate.storage, { isSequential: true });
 const platform = openPlatform();
 const buffers = new UncachedBuffers(platform);
 const times = { chunkMs: 0, writeMs: 0 };
