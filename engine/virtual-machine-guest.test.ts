@@ -76,6 +76,39 @@ test('QUIESCE-01 QUIESCE-03 QUIESCE-04: the agent of a real guest holds its file
 	);
 	assert.equal(points.filter(({ mode }) => mode.actual === 'increment').length, 2);
 
+	await t.test(
+		'GIP-01 GIP-03 GIP-08 QUIESCE-02: what a job names in the guest holds still too, by its agent; where it cannot, the point is less, or there is none',
+		async () => {
+			assert.doesNotMatch(logOf('guest'), /application/, 'nothing is run in a guest unless a job names it');
+			const aware = { ...settings, name: 'Aware', guestWriters: ['agent:/bin/application'], blockSize: '256k' } as const;
+			let { id, revision } = await api.jobs.create(jobSettings.parse(aware), none);
+			const run = async (): Promise<Session> => ended((await api.jobs.run({ id, full: null }, none)).sessionId);
+			const held = await run();
+			assert.equal(held.state, 'success', JSON.stringify(held.tasks));
+			const point = await api.points.get({ point: 'Aware@latest' }, none);
+			const title = 'the script /bin/application in Lab/guest';
+			assert.deepEqual([point.consistency, point.snapshot?.writers], ['application', [title, 'the guest agent of Lab/guest']]);
+			assert.match(logOf('guest'), /application freeze[\s\S]*application thaw/);
+			const to = join(place, 'aware');
+			await ended((await api.restore.files({ point: point.id, paths: ['/vda.raw'], to, overwrite: 'never' }, none)).sessionId);
+			const found = execFileSync('debugfs', ['-R', 'cat /held', join(to, 'vda.raw')], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+			assert.equal(found, 'held\n', 'at the instant of the snapshot it held still');
+			await writesOn();
+
+			for (const requireConsistent of [true, false]) {
+				const changed = jobSettings.parse({ ...aware, guestWriters: ['agent:/bin/nothing'], requireConsistent });
+				({ id, revision } = await api.jobs.update({ id, revision, settings: changed }, none));
+				const session = await run();
+				const told = requireConsistent
+					? (session.tasks[0]?.error?.message ?? '')
+					: ((await api.points.get({ point: 'Aware@latest' }, none)).snapshot?.reason ?? '');
+				assert.deepEqual([session.state, /does not run \/bin\/nothing/.test(told)], [requireConsistent ? 'failed' : 'success', true], JSON.stringify(session));
+			}
+			assert.equal((await api.points.get({ point: 'Aware@latest' }, none)).consistency, 'file-system');
+			await writesOn();
+		},
+	);
+
 	await host.virsh('destroy', 'guest');
 	await t.test('QUIESCE-01 QUIESCE-06: without an agent its state is saved with the point, and it goes on; given back, it goes on from there', async () => {
 		await defineGuest(host, 'plain', guest, { hasAgent: false });
@@ -114,6 +147,15 @@ test('QUIESCE-01 QUIESCE-03 QUIESCE-04: the agent of a real guest holds its file
 		await host.virsh('start', 'plain');
 		await writesOn('plain');
 		assert.doesNotMatch(logOf('plain'), /booted/, 'it went on from where it was');
+		assert.equal(existsSync(join(host.folder, 'plain.memory')), false);
+		await host.virsh('destroy', 'plain');
+		await host.virsh('undefine', 'plain');
+		const power = await ended((await api.restore.vm(restoreVmInput.parse({ point: point.id, overwrite: true, powerOn: true }), none)).sessionId);
+		assert.equal(power.state, 'success', JSON.stringify(power.tasks));
+		assert.equal((await host.virsh('domstate', 'plain')).trim(), 'running', 'it goes on at once');
+		assert.doesNotMatch(await host.virsh('dominfo', 'plain'), /Managed save: +yes/);
+		await writesOn('plain');
+		assert.doesNotMatch(logOf('plain'), /booted/);
 		assert.equal(existsSync(join(host.folder, 'plain.memory')), false);
 		await host.virsh('destroy', 'plain');
 		for (const { to } of images) execFileSync('qemu-img', ['check', '-q', to]);

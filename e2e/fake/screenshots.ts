@@ -107,6 +107,17 @@ const shots: readonly Shot[] = [
 			await next(page);
 		},
 	},
+	{
+		name: 'wizard-5-guests',
+		place: '/jobs/new?source=vm%3ARack%201%2F%23production',
+		act: async (page) => {
+			await fillName(page);
+			for (let step = 0; step < 4; step++) await next(page);
+			await page.getByRole('textbox', { name: 'Script, by its whole path in the guest' }).fill('/etc/holdfast/app.sh');
+			await page.keyboard.press('Enter');
+			await page.getByRole('region', { name: 'Scripts in guests' }).scrollIntoViewIfNeeded();
+		},
+	},
 	{ name: 'wizard-6-schedule', place: '/jobs/new', act: toStep(5) },
 	{ name: 'wizard-7-summary', place: '/jobs/new', act: toStep(6) },
 	{

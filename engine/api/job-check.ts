@@ -15,7 +15,7 @@ import {
 } from '../contract/index.ts';
 import { isInside, lookAtSource, realPathOf, type SourceFacts } from '../infra/index.ts';
 import { parseSchedule, refuseConflicts, severalReaders, sourceKey } from '../jobs/index.ts';
-import { databaseRules, lookForDatabases } from '../source/index.ts';
+import { databaseRules, lookForDatabases, refuseOtherGuestWriter, sampleGuestWriter } from '../source/index.ts';
 import type { ApiParts } from './parts.ts';
 
 type Findings = { readonly errors: Map<string, EngineError>; readonly warnings: Map<string, string> };
@@ -52,9 +52,28 @@ export async function checkJobDraft(
 	return findings;
 }
 
-function checkReading({ snapshots }: Pick<ApiParts, 'snapshots'>, { snapshot, writers = [], quiesce, requireConsistent }: JobDraft, findings: Findings): void {
+function checkReading({ snapshots }: Pick<ApiParts, 'snapshots'>, draft: JobDraft, findings: Findings): void {
+	const { snapshot, sources = [], writers = [], guestWriters = [], quiesce, requireConsistent } = draft;
 	if (snapshot !== undefined) attempt(findings, 'snapshot', () => snapshots.refuseUnknownMode(snapshot));
 	for (const [i, spec] of writers.entries()) attempt(findings, `writers.${i}`, () => void snapshots.writer(spec));
+	for (const [i, spec] of guestWriters.entries())
+		attempt(findings, `guestWriters.${i}`, () => {
+			refuseOtherGuestWriter(spec);
+			snapshots.writer(sampleGuestWriter(spec));
+		});
+	const kinds = new Set(sources.map(({ kind }) => (kind === 'vm' ? 'vm' : 'other')));
+	if (guestWriters.length > 0 && quiesce === 'crash')
+		report(
+			findings,
+			'guestWriters',
+			'usage.conflict',
+			'Guests are not spoken with where nobody is asked to hold still.',
+			'Choose another way to be consistent.',
+		);
+	if (guestWriters.length > 0 && sources.length > 0 && !kinds.has('vm'))
+		findings.warnings.set('guestWriters', 'The job protects no virtual machines: there are no guests in which something could hold still.');
+	if (writers.length > 0 && sources.length > 0 && !kinds.has('other'))
+		findings.warnings.set('writers', 'They are asked for folders and disks only. For virtual machines, name applications in their guests (--guest-writer).');
 	if (requireConsistent && quiesce === 'crash')
 		report(findings, 'requireConsistent', 'usage.conflict', 'A job that requires consistency cannot be crash-consistent.', 'Choose one of the two.');
 	if (requireConsistent && snapshot === 'none')

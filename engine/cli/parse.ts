@@ -1,7 +1,7 @@
 /** Values of options and arguments. Every refusal names the option and shows how it is written. */
 import { isAbsolute, resolve, win32 } from 'node:path';
 import { EngineError } from '../base/index.ts';
-import { type GfsCounts, gfsFlag, type SourceSpec, snapshotMode, writerSpec } from '../contract/index.ts';
+import { type GfsCounts, gfsFlag, guestWriterSpec, type SourceSpec, snapshotMode, writerSpec } from '../contract/index.ts';
 
 const invalid = (option: string, message: string, hint?: string): EngineError =>
 	new EngineError('usage.invalid', `${option}: ${message}`, { hint, data: { field: option } });
@@ -35,6 +35,12 @@ export function parseSnapshotMode(text: string, option = '--snapshot'): string {
 export function parseWriter(text: string): string {
 	const spec = writerSpec.safeParse(text);
 	if (!spec.success) throw invalid('--writer', `"${text}" does not say what it is.`, 'Write KIND:SPEC, for example script:/etc/holdfast/app.sh');
+	return spec.data;
+}
+
+export function parseGuestWriter(text: string): string {
+	const spec = guestWriterSpec.safeParse(text);
+	if (!spec.success) throw invalid('--guest-writer', `"${text}" names nothing in a guest.`, 'Write agent:/path/in/the/guest, or ssh:USER@/path/in/the/guest.');
 	return spec.data;
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { databaseChoices } from './databases.ts';
-import { quiesceMode, snapshotMode, writerSpec } from './snapshots.ts';
+import { guestWriterSpec, quiesceMode, snapshotMode, writerSpec } from './snapshots.ts';
 import { entityName, epochMs, errorShape, size } from './values.ts';
 
 export const sourceSpec = z.discriminatedUnion('kind', [
@@ -78,6 +78,8 @@ export const jobSettings = z.object({
 	requireConsistent: z.boolean().default(false),
 	/** Applications that hold still while the snapshot is made, in the order in which they are frozen. */
 	writers: z.array(writerSpec).max(100).default([]),
+	/** Applications in the guests of virtual machines that do so as well, in each machine of the job; none: guests are spoken with by their agent only (GIP-01). */
+	guestWriters: z.array(guestWriterSpec).max(10).default([]),
 	/** What becomes of databases in folders that no writer holds still. */
 	databases: databaseChoices.default({}),
 	/** Null: only when started by hand. */

@@ -32,6 +32,9 @@ export const writerSpec = z
 	.max(4000)
 	.regex(/^[a-z][a-z0-9-]*:[^\0]+$/, 'Write KIND:SPEC, for example script:/etc/holdfast/app.sh');
 
+/** An application in the guests of a job's virtual machines: `agent:/path?…`, which the guest agent runs, or `ssh:USER@[:PORT]/path?…` at the address of each. */
+export const guestWriterSpec = writerSpec.regex(/^(agent|ssh):/, 'Write agent:/path/in/the/guest, or ssh:USER@/path/in/the/guest.');
+
 const volumeProvider = z.object({
 	name: z.string(),
 	/** Null: it can make snapshots of the volume; else why not. */

@@ -44,7 +44,7 @@ export function createSourceReading(
 	const here = objects.filter(({ kind }) => kind !== 'vm');
 	const onNote = (message: string, isWarning: boolean): void => session.note(isWarning ? 'warning' : 'info', message, isWarning ? 'snapshot.failed' : null);
 	const options = { signal: session.signal, onNote };
-	const { machineId, exclude, quiesce, requireConsistent, writers, snapshot: mode } = settings;
+	const { machineId, exclude, quiesce, requireConsistent, writers, guestWriters, snapshot: mode } = settings;
 	const machines = new Map<string, ReturnType<JobSnapshots['openMachine']>>();
 	let opening: Promise<OpenReading> | undefined;
 	const lost = new AbortController();
@@ -52,7 +52,7 @@ export function createSourceReading(
 
 	async function read(object: SourceSpec): Promise<ObjectSource> {
 		if (object.kind === 'vm') {
-			const wish = { sessionId: session.id, path: object.path, owner: job.id, exclude, quiesce, requireConsistent };
+			const wish = { sessionId: session.id, path: object.path, owner: job.id, exclude, quiesce, requireConsistent, guestWriters };
 			const machine = snapshots.openMachine(wish, options);
 			machines.set(object.path, machine);
 			return (await machine).reading;

@@ -51,7 +51,11 @@ export const createJobSnapshots = (
 		if (source === null || host === undefined) return here.openMachine({ ...wish, isExcluded: excludesDisk(exclude) }, options);
 		const { RemoteReading } = await loadWire();
 		const { name, type, uri, scratchFolder } = host;
-		const reading = await RemoteReading.openMachine(source, { ...wish, exclude: [...exclude], host: { name, type, uri, scratchFolder } }, options);
+		const reading = await RemoteReading.openMachine(
+			source,
+			{ ...wish, guestWriters: [...wish.guestWriters], exclude: [...exclude], host: { name, type, uri, scratchFolder } },
+			options,
+		);
 		const [machine] = reading.sources;
 		if (machine === undefined) {
 			await reading[Symbol.asyncDispose]();

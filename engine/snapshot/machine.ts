@@ -42,6 +42,8 @@ export type FoundMachine = {
 	readonly isOff: boolean;
 	/** Holds what runs in it still; else a sentence why that cannot be. */
 	readonly guest: SnapshotWriter | string;
+	/** A writer of the job for guests (`agent:…`, `ssh:…`) as the writer of this one. @throws `snapshot.writer`, `usage.invalid`, `source.*` */
+	application(spec: string, options: { readonly signal: AbortSignal }): Promise<string>;
 	/** Makes its snapshots with its state saved meanwhile; else a sentence why that cannot be. */
 	readonly saving: SnapshotProvider | string;
 };
@@ -67,12 +69,14 @@ export type MachineWish = {
 	readonly isExcluded: (disk: string) => boolean;
 	readonly quiesce: QuiesceMode;
 	readonly requireConsistent: boolean;
+	/** Applications in its guest that hold still as well, before its file systems do. */
+	readonly guestWriters: readonly string[];
 };
 
 export type MachineReading = {
 	readonly views: readonly [];
 	readonly machine: MachineSnapshot;
-	readonly consistency: 'file-system' | 'crash';
+	readonly consistency: 'application' | 'file-system' | 'crash';
 	readonly snapshot: SnapshotUse;
 };
 
@@ -83,12 +87,12 @@ export type MachineOptions = { readonly signal: AbortSignal; readonly onNote: (m
  * @throws `snapshot.*`, `source.*`, `not-found.*`, the signal's reason
  */
 export async function openMachine(
-	{ requestor, machines }: { readonly requestor: Requestor; readonly machines: MachineSite },
+	{ requestor, machines, writer }: { readonly requestor: Requestor; readonly machines: MachineSite; readonly writer: (spec: string) => SnapshotWriter },
 	wish: MachineWish,
 	{ signal, onNote }: MachineOptions,
 ): Promise<{ readonly reading: MachineReading; readonly set: SnapshotSet }> {
 	const { path, quiesce: mode, requireConsistent } = wish;
-	const { volume, provider, disks, isOff, guest, saving } = await machines.find(path, { owner: wish.owner, signal });
+	const { volume, provider, disks, isOff, guest, application, saving } = await machines.find(path, { owner: wish.owner, signal });
 	const wanted = disks.filter(({ name }) => !wish.isExcluded(name));
 	for (const { name, unsupported } of wanted) if (unsupported !== null) onNote(`The disk ${name} of ${path} is left out: ${unsupported}`, true);
 	const names = wanted.filter(({ unsupported }) => unsupported === null).map(({ name }) => name);
@@ -101,18 +105,21 @@ export async function openMachine(
 			},
 		);
 	const can = { online: typeof guest !== 'string', offline: typeof saving !== 'string' };
-	const steps = isOff ? (['crash'] as const) : planQuiescence({ mode, requireConsistent, can });
+	const wishes = isOff || mode === 'crash' ? [] : wish.guestWriters;
+	const steps = isOff ? (['crash'] as const) : planSteps(planQuiescence({ mode, requireConsistent, can }), wishes, requireConsistent);
 	const cannot = typeof guest === 'string' ? guest : '';
 	if (steps.length === 0)
 		throw new EngineError('snapshot.unsupported', `A consistent point is required, and ${path} cannot be held still. ${cannot}`, {
 			hint: 'Install the guest agent in the machine and give it a channel for it, let its state be saved (offline), or do not require consistency.',
 		});
-	let reason = mode === 'crash' || isOff ? '' : cannot;
+	let reason = mode === 'crash' || isOff || steps[0] === 'application' ? '' : cannot;
 	if (reason !== '') onNote(`${beginning(path, steps[0])}: ${reason}`, steps[0] === 'crash');
 	for (const [i, step] of steps.entries()) {
-		const writers = step === 'online' && typeof guest !== 'string' ? [guest] : [];
 		const maker = step === 'offline' && typeof saving !== 'string' ? saving : provider;
 		try {
+			const writers: SnapshotWriter[] = [];
+			if (step === 'application') for (const spec of wishes) writers.push(writer(await application(spec, { signal })));
+			if ((step === 'application' || step === 'online') && typeof guest !== 'string') writers.push(guest);
 			const set = await requestor.createSet(
 				{ sessionId: wish.sessionId, volumes: [{ volume, provider: maker, paths: names, limit: 1 }], writers },
 				{ signal, onNote: (message) => onNote(message, false) },
@@ -124,7 +131,7 @@ export async function openMachine(
 				reading: {
 					views: [],
 					machine: snapshot.machine,
-					consistency: isOff || step !== 'crash' ? 'file-system' : 'crash',
+					consistency: step === 'application' ? step : isOff || step !== 'crash' ? 'file-system' : 'crash',
 					snapshot: {
 						requested: mode,
 						actual: provider.name,
@@ -137,13 +144,28 @@ export async function openMachine(
 			};
 		} catch (error) {
 			if (signal.aborted || !isEngineError(error) || i + 1 === steps.length) throw error;
-			reason = [reason, error.message].filter(Boolean).join(' ');
+			reason = [reason, error.message, steps[i + 1] !== 'online' && step === 'application' && !error.message.includes(cannot) ? cannot : '']
+				.filter(Boolean)
+				.join(' ');
 			onNote(`${error.message} ${beginning(path, steps[i + 1])}.`, true);
 		}
 	}
 	throw new Error('Defect: no way to make a snapshot was left, and none failed');
 }
 
+/** `application`: those that the job names in its guest hold still, and then its file systems. */
+type Step = Quiescence | 'application';
+
+/** A job that requires consistency, and names applications, is content with nothing less (QUIESCE-02). */
+function planSteps(others: readonly Quiescence[], applications: readonly string[], requireConsistent: boolean): readonly Step[] {
+	if (applications.length === 0) return others;
+	return requireConsistent ? ['application'] : ['application', ...others];
+}
+
 /** What comes next, as the beginning of a sentence. */
-const beginning = (path: string, step: Quiescence | undefined): string =>
-	step === 'offline' ? `The state of ${path} is saved while its snapshot is made` : `${path} is crash-consistent`;
+const beginning = (path: string, step: Step | undefined): string =>
+	step === 'online'
+		? `The file systems of ${path} hold still without its applications`
+		: step === 'offline'
+			? `The state of ${path} is saved while its snapshot is made`
+			: `${path} is crash-consistent`;

@@ -48,7 +48,7 @@ export class Requestor {
 	}
 
 	/**
-	 * Undoes what an engine that died, or a release that failed, left: applications first, then snapshots. What cannot be undone now stays in the journal for the
+	 * Undoes what an engine that died, or a release that failed, left: applications first, the one that was frozen last before the others, then snapshots. What cannot be undone now stays in the journal for the
 	 * next time. Never fails.
 	 */
 	async cleanUp(parties: Parties): Promise<CleanUpReport> {
@@ -56,7 +56,7 @@ export class Requestor {
 		const undone: JournalEntry[] = [];
 		const left: { entry: JournalEntry; reason: string }[] = [];
 		const entries = (await journal.list()).filter(({ id }) => !this.#alive.has(id));
-		for (const entry of [...entries.filter(({ kind }) => kind === 'freeze'), ...entries.filter(({ kind }) => kind === 'snapshot')]) {
+		for (const entry of [...entries.filter(({ kind }) => kind === 'freeze').toReversed(), ...entries.filter(({ kind }) => kind === 'snapshot')]) {
 			try {
 				if (entry.kind === 'freeze') await this.#thawLeft(entry, parties);
 				else await this.#releaseLeft(entry, parties);

@@ -136,7 +136,7 @@ export class Snapshots {
 	async openMachine(wish: MachineWish, options: MachineOptions): Promise<OpenMachine> {
 		const { machines, requestor } = this.#parts;
 		if (machines === null) throw new EngineError('not-found.vm', `There is no virtual machine ${wish.path}: no hypervisor host is known here.`);
-		const { reading, set } = await openMachine({ requestor, machines }, wish, options);
+		const { reading, set } = await openMachine({ requestor, machines, writer: (spec) => this.writer(spec) }, wish, options);
 		return { reading, lost: set.lost, complete: () => set.complete(), [Symbol.asyncDispose]: () => set[Symbol.asyncDispose]() };
 	}
 

@@ -16,6 +16,7 @@ export * from './folder/file.ts';
 export * from './folder/measure.ts';
 export * from './folder/reading.ts';
 export * from './folder/scan.ts';
+export { refuseOtherGuestWriter, sampleGuestWriter } from './vm/guest-writers.ts';
 export type * from './vm/hypervisor.ts';
 export * from './vm/machine-files.ts';
 export { createMachineSite, isOnSite, type MachineSiteParts, onSiteHint } from './vm/machine-site.ts';

@@ -10,30 +10,22 @@ import { createDevices, createMachines, type DeviceServing } from '../../infra/i
 import { startScheduler } from '../../jobs/index.ts';
 import { openJobSite } from '../../jobs/testing/job-site.ts';
 import { openPlatform, type Platform, type VolumePort } from '../../platform/index.ts';
-import type { Hypervisor } from '../../source/index.ts';
+import type { HypervisorControl } from '../../source/index.ts';
 import { createApi } from '../index.ts';
 
 const unreachable = async (): Promise<never> => {
 	throw new EngineError('source.unreachable', 'Nobody is there.');
 };
-const noHypervisor: Hypervisor = {
+const noHypervisor: HypervisorControl = {
 	describe: unreachable,
 	machines: unreachable,
-	beginBackup: unreachable,
-	endBackup: unreachable,
-	configuration: unreachable,
-	readDefinition: unreachable,
-	register: unreachable,
-	start: unreachable,
-	loadState: unreachable,
-	unregister: unreachable,
 	dropCheckpoints: unreachable,
 	checkpoints: unreachable,
 	holdStill: unreachable,
 };
 const nobodyServes: DeviceServing = { serve: async () => undefined, stop: async () => undefined, states: async () => [], uri: (name) => `nbd+unix:///${name}` };
 
-export async function openApiSite(t: TestContext, options: { readonly disks?: VolumePort; readonly hypervisor?: Hypervisor } = {}) {
+export async function openApiSite(t: TestContext, options: { readonly disks?: VolumePort; readonly hypervisor?: HypervisorControl } = {}) {
 	const root = await mkdtemp(join(tmpdir(), 'holdfast-api-'));
 	t.after(() => rm(root, { recursive: true, force: true }));
 	const source: SourceSpec = { kind: 'folder', path: join(root, 'documents') };

@@ -23,6 +23,7 @@ export function addJobEdit(group: Command, line: CommandLine): void {
 		.option('--no-on', 'the sources lie on the machine of the backup server')
 		.option('--no-exclude', 'leave nothing out')
 		.option('--no-writer', 'no applications hold still')
+		.option('--no-guest-writer', 'nothing is run in guests')
 		.option('--no-database', 'databases as usual, with a warning')
 		.option('--no-require-consistent', 'take what can be had')
 		.option('--no-schedule', 'run only by hand')

@@ -22,7 +22,7 @@ import {
 import type { Client } from '../connection.ts';
 import { addLaterOptions } from '../later.ts';
 import { findMachine, findRepository } from '../lookup.ts';
-import { localTimeZone, parseCount, parseDuration, parseGfs, parseSnapshotMode, parseSource, parseTimeZone, parseWriter } from '../parse.ts';
+import { localTimeZone, parseCount, parseDuration, parseGfs, parseGuestWriter, parseSnapshotMode, parseSource, parseTimeZone, parseWriter } from '../parse.ts';
 import { addEncryptionOptions, type EncryptionOptions } from './encryption-options.ts';
 
 export type JobOptions = EncryptionOptions & {
@@ -45,6 +45,7 @@ export type JobOptions = EncryptionOptions & {
 	readonly snapshot?: string;
 	/** False when an edit removes them all. */
 	readonly writer?: readonly string[] | false;
+	readonly guestWriter?: readonly string[] | false;
 	readonly database?: readonly string[] | false;
 	readonly quiesce?: QuiesceMode;
 	readonly requireConsistent?: boolean;
@@ -80,6 +81,10 @@ export function addJobOptions(command: Command): Command {
 		.option('--exclude <glob...>', 'leave out what matches, below the source; a pattern without a slash matches at any depth')
 		.option('--snapshot <provider>', 'what to read from: auto (the best of each volume, else live), none (live) or a provider that "volume list" shows')
 		.option('--writer <spec...>', 'applications that hold still meanwhile, KIND:SPEC, e.g. script:/etc/holdfast/app.sh or sqlite:/var/lib/app/app.db')
+		.option(
+			'--guest-writer <spec...>',
+			'scripts in the guests of virtual machines that do so: agent:/path/there, run by the guest agent, or ssh:USER@/path/there?identity=/key',
+		)
 		.option(
 			'--database <kind=choice...>',
 			`databases that no writer holds still: include or exclude, per kind (${databaseKinds.join(', ')}), e.g. oracle=exclude`,
@@ -139,6 +144,7 @@ export async function jobChanges(
 		...(options.exclude !== undefined && { exclude: options.exclude === false ? [] : [...options.exclude] }),
 		...(options.snapshot !== undefined && { snapshot: parseSnapshotMode(options.snapshot) }),
 		...(options.writer !== undefined && { writers: options.writer === false ? [] : options.writer.map(parseWriter) }),
+		...(options.guestWriter !== undefined && { guestWriters: options.guestWriter === false ? [] : options.guestWriter.map(parseGuestWriter) }),
 		...(options.database !== undefined && { databases: options.database === false ? {} : parseDatabases(options.database) }),
 		...(options.quiesce !== undefined && { quiesce: options.quiesce }),
 		...(options.requireConsistent !== undefined && { requireConsistent: options.requireConsistent }),

@@ -48,6 +48,7 @@ export function jobLines(
 		],
 		...(settings.mode === 'on-host' ? [] : ([['Read by', `${proxyName ?? 'the proxy with the most room'}, off-host`]] as const)),
 		...settings.writers.map((writer, index) => [index === 0 ? 'Applications' : '', writer] as const),
+		...settings.guestWriters.map((writer, index) => [index === 0 ? 'In guests' : '', writer] as const),
 		...Object.entries(settings.databases).map(([kind, choice], index) => [index === 0 ? 'Databases' : '', `${kind} ${choice}d`] as const),
 		...(settings.requireConsistent ? ([['Consistency', 'required']] as const) : []),
 		['Repository', repositoryName],

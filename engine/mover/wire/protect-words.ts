@@ -5,6 +5,7 @@ import {
 	compression,
 	databaseChoice,
 	databaseKind,
+	guestWriterSpec,
 	hostSettings,
 	itemWarning,
 	quiesceMode,
@@ -115,6 +116,7 @@ export const machineWish = readingWish.pick({ clientId: true, sessionId: true, q
 	host: hostSettings.omit({ machineId: true }),
 	/** `HOST/NAME`. */
 	path: z.string().regex(/^[^\0]+\/[^/\0]+$/),
+	guestWriters: z.array(guestWriterSpec).max(10),
 	/** Id of the job. */
 	owner: z.string().min(1).max(64),
 });

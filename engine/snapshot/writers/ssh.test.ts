@@ -74,6 +74,9 @@ test('GIP-03 GIP-07: a script in another machine is called by ssh with freeze an
 	await assert.rejects(new SshWriter(site.spec('&timeout=1')).freeze({ signal }), { code: 'snapshot.timeout', message: /took longer than 1 s/ });
 	rmSync(join(site.folder, 'slow'));
 
+	writeFileSync(site.knownHosts, `web ${readFileSync(join(site.folder, 'host.pub'), 'utf8')}`);
+	await assert.rejects(writer.identify({ signal }), { code: 'snapshot.writer' }, 'its key is not known by its address');
+	await new SshWriter(site.spec('&accept=0,3&alias=web')).identify({ signal });
 	writeFileSync(site.knownHosts, `[127.0.0.1]:${site.port} ${readFileSync(join(site.folder, 'key.pub'), 'utf8')}`);
 	await assert.rejects(
 		writer.freeze({ signal }),
@@ -96,6 +99,8 @@ test('specs of scripts elsewhere that cannot be understood, or would be options,
 		'me@h/x?accept=255',
 		'me@h/x?what=1',
 		'me@h/x?identity=key',
+		'me@h/x?alias=-oX',
+		'me@h/x?alias=a%20b',
 		'me@h/x?identity=/a"b',
 		'm e@h/x',
 		'me@h/x\ny',

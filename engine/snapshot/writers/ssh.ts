@@ -15,6 +15,8 @@ type SshSpec = ScriptRules & {
 	/** On the other machine. */
 	readonly path: string;
 	/** Of the private key; null: what ssh itself finds. */
+	/** By which the key of the host is known; null: by its address. */
+	readonly alias: string | null;
 	readonly identity: string | null;
 	readonly knownHosts: string | null;
 };
@@ -30,7 +32,7 @@ const invalid = (spec: string, why: string): EngineError =>
 		data: { field: 'writers' },
 	});
 
-/** `USER@HOST[:PORT]/path[?timeout=&accept=&identity=&known-hosts=]`. Nothing in it may look like an option of ssh. @throws `usage.invalid` */
+/** `USER@HOST[:PORT]/path[?timeout=&accept=&identity=&known-hosts=&alias=]`. Nothing in it may look like an option of ssh. @throws `usage.invalid` */
 export function parseSshSpec(spec: string): SshSpec {
 	const [place = '', query = '', ...rest] = spec.split('?');
 	const [, user, host, port, path] = /^([a-z_][\w.-]*)@([a-z0-9][\w.-]*|\[[0-9a-f:.]+\])(?::(\d{1,5}))?(\/[^\0\n\r]+)$/i.exec(place) ?? [];
@@ -38,20 +40,22 @@ export function parseSshSpec(spec: string): SshSpec {
 		throw invalid(spec, 'it needs a user, a host and the whole path of a script there.');
 	if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) throw invalid(spec, `${port} is no port.`);
 	const options = new URLSearchParams(query);
-	const unknown = [...options.keys()].find((key) => !['timeout', 'accept', 'identity', 'known-hosts'].includes(key));
+	const unknown = [...options.keys()].find((key) => !['timeout', 'accept', 'identity', 'known-hosts', 'alias'].includes(key));
 	if (unknown !== undefined) throw invalid(spec, `“${unknown}” is no option.`);
 	const files = ['identity', 'known-hosts'].map((key) => options.get(key));
 	for (const file of files)
 		if (file !== null && (!isAbsolute(file) || /["%$\0\n\r]/.test(file))) throw invalid(spec, `“${file}” is not the whole path of a file.`);
 	const [identity = null, knownHosts = null] = files;
+	const alias = options.get('alias');
+	if (alias !== null && !/^\w[\w.-]{0,254}$/.test(alias)) throw invalid(spec, `“${alias}” is no name of a host.`);
 	return {
-		...{ user, host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port ?? usualPort), path, identity, knownHosts },
+		...{ user, host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port ?? usualPort), path, identity, knownHosts, alias },
 		...parseRules(options, (why) => invalid(spec, why), failedToConnect - 1),
 	};
 }
 
 /** What ssh is called with: no terminal, no questions, no forwarding, nothing shared with other calls. */
-export function sshArguments({ user, host, port, path, identity, knownHosts }: SshSpec, verb: string): readonly string[] {
+export function sshArguments({ user, host, port, path, identity, knownHosts, alias }: SshSpec, verb: string): readonly string[] {
 	const options = [
 		...[
 			'BatchMode=yes',
@@ -63,6 +67,7 @@ export function sshArguments({ user, host, port, path, identity, knownHosts }: S
 		],
 		...['ClearAllForwardings=yes', 'ForwardAgent=no', 'ForwardX11=no', 'PermitLocalCommand=no', 'ControlMaster=no', 'ControlPath=none', 'LogLevel=ERROR'],
 		...(identity === null ? [] : [`IdentityFile="${identity}"`, 'IdentitiesOnly=yes']),
+		...(alias === null ? [] : [`HostKeyAlias=${alias}`]),
 		...(knownHosts === null ? [] : [`UserKnownHostsFile="${knownHosts}"`, 'GlobalKnownHostsFile=/dev/null']),
 	];
 	return ['-T', ...options.flatMap((option) => ['-o', option]), '-p', String(port), '-l', user, '--', host, `${quote(path)} ${verb}`];
@@ -117,6 +122,6 @@ export class SshWriter extends VerbWriter {
 
 export const sshWriters: WriterFactory = {
 	kind: 'ssh',
-	usage: 'user@host[:port]/path/of/script/there[?timeout=SECONDS&accept=CODE,CODE&identity=/key&known-hosts=/file]',
+	usage: 'user@host[:port]/path/of/script/there[?timeout=SECONDS&accept=CODE,CODE&identity=/key&known-hosts=/file&alias=NAME]',
 	open: (spec) => new SshWriter(spec),
 };

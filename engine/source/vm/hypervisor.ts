@@ -83,6 +83,16 @@ export type SavedState = Pick<MachineRegistration, 'name' | 'disks' | 'nvramPath
 	readonly goesOn: boolean;
 };
 
+export type GuestCall = {
+	readonly machineId: string;
+	/** Path in the guest. */
+	readonly program: string;
+	readonly args: readonly string[];
+};
+
+/** `code`: of a program that a signal has ended, 128 and the signal. */
+export type GuestOutcome = { readonly code: number; readonly stdout: string; readonly stderr: string };
+
 export type RegisteredMachine = {
 	readonly id: string;
 	/** Disks of the definition that a copy does not have. */
@@ -119,6 +129,10 @@ export interface Hypervisor extends HypervisorControl {
 	 */
 	endBackup(end: BackupEnd, options?: HypervisorOptions): Promise<void>;
 	configuration(machineId: string, options?: HypervisorOptions): Promise<MachineConfiguration>;
+	/** Has the guest agent run a program, and waits for its end; what is given up goes on in the guest. */
+	runInGuest(call: GuestCall, options?: HypervisorOptions): Promise<GuestOutcome>;
+	/** Of the guest, the likeliest first; empty: nobody knows. */
+	addresses(machineId: string, options?: HypervisorOptions): Promise<readonly string[]>;
 	/** Asks nobody. @throws `source.refused` when it is no definition of this hypervisor */
 	readDefinition(definition: string): Promise<DefinedMachine>;
 	/** Makes a machine known that is off and whose disks are in place. Fails with `exists.name` where the host has one of this name or id; a machine that is there is never changed. */

@@ -15,9 +15,11 @@ import type {
 	SnapshotProvider,
 	VolumeRequest,
 	WriterFactory,
+	WriterOptions,
 } from '../../snapshot/index.ts';
 import { GuestAgentWriter, guestAgentWriters, type ReachedMachine } from './guest-agent.ts';
-import type { Hypervisor, HypervisorControl } from './hypervisor.ts';
+import { guestWriterOf } from './guest-writers.ts';
+import type { GuestOutcome, Hypervisor, HypervisorControl } from './hypervisor.ts';
 import { definitionFile, nvramFile } from './machine-files.ts';
 
 export type MachineSiteParts = {
@@ -34,7 +36,13 @@ const listMs = 60_000;
 
 type Host = { readonly settings: HostSettings; readonly control: HypervisorControl };
 
-export function createMachineSite(parts: MachineSiteParts): MachineSite & { readonly writers: WriterFactory } {
+export type ReachedSite = MachineSite & {
+	readonly writers: WriterFactory;
+	/** In a machine (`HOST/NAME`) of a host that is on this machine, by its guest agent. @throws `not-found.*`, `source.*`, the signal's reason */
+	runInGuest(machine: string, program: string, args: readonly string[], options: WriterOptions): Promise<GuestOutcome>;
+};
+
+export function createMachineSite(parts: MachineSiteParts): ReachedSite {
 	const hostOf = async (path: string): Promise<Host> => {
 		const { host } = parseMachinePath(path);
 		const settings = (await parts.hosts()).find(({ name }) => name === host);
@@ -57,18 +65,27 @@ export function createMachineSite(parts: MachineSiteParts): MachineSite & { read
 		const { control, machine } = await machineOf(path, signal);
 		return { control, machineId: machine.id };
 	};
+	/** Guests and disks are reached on the host only. @throws `source.unsupported` */
+	const openOnSite = (settings: HostSettings): Hypervisor => {
+		if (isOnSite(settings)) return parts.open(settings);
+		throw new EngineError('source.unsupported', `The machines of ${settings.name} cannot be read from here: ${settings.uri} leads to another machine.`, {
+			hint: onSiteHint,
+		});
+	};
 	const providerFor = (owner: string | null, savesState = false): SnapshotProvider =>
 		new MachineProvider({ hostOf, open: parts.open, owner, savesState, clock: parts.clock });
 	return {
 		provider: providerFor(null),
 		writers: guestAgentWriters(reach),
+		async runInGuest(path, program, args, { signal }) {
+			const { settings, machine } = await machineOf(path, signal);
+			return openOnSite(settings).runInGuest({ machineId: machine.id, program, args }, { signal });
+		},
 		async find(path, { owner, signal }): Promise<FoundMachine> {
 			const { settings, machine } = await machineOf(path, signal);
-			if (!isOnSite(settings))
-				throw new EngineError('source.unsupported', `The machines of ${settings.name} cannot be read from here: ${settings.uri} leads to another machine.`, {
-					hint: onSiteHint,
-				});
+			const hypervisor = openOnSite(settings);
 			const isOff = machine.state === 'off' || machine.state === 'crashed';
+			const silence = guestOf(machine);
 			return {
 				volume: {
 					id: path,
@@ -82,7 +99,11 @@ export function createMachineSite(parts: MachineSiteParts): MachineSite & { read
 				provider: providerFor(owner),
 				disks: machine.disks,
 				isOff,
-				guest: guestOf(machine) ?? new GuestAgentWriter(path, reach),
+				guest: silence ?? new GuestAgentWriter(path, reach),
+				async application(spec, { signal }) {
+					if (spec.startsWith('agent:') && silence !== null) throw new EngineError('snapshot.writer', `Nothing can be run in ${path}. ${silence}`);
+					return guestWriterOf(spec, path, { addresses: () => hypervisor.addresses(machine.id, { signal }), signal });
+				},
 				saving: isOff ? 'The machine is off.' : providerFor(owner, true),
 			};
 		},

@@ -86,9 +86,9 @@ function Details({ job }: { readonly job: JobSummary }): ReactNode {
 							['Who reads', settings.mode === 'on-host' ? null : readerText(job.proxyName)],
 							[
 								'Applications',
-								settings.writers.length === 0
+								settings.writers.length + settings.guestWriters.length === 0
 									? null
-									: settings.writers
+									: [...settings.writers, ...settings.guestWriters]
 											.map(writerParts)
 											.map(({ title, place }) => `${title} ${place}`)
 											.join(', '),

@@ -64,17 +64,19 @@ export const quiesceWords: Record<JobSettings['quiesce'], { readonly title: stri
 	},
 };
 
-type Reading = Pick<JobSettings, 'snapshot' | 'quiesce' | 'requireConsistent' | 'writers'>;
+type Reading = Pick<JobSettings, 'snapshot' | 'quiesce' | 'requireConsistent' | 'writers' | 'guestWriters'>;
 
 /** What folders and disks are read from. */
 export const readingWord = ({ snapshot }: Pick<Reading, 'snapshot'>): string =>
 	snapshot === 'auto' ? 'Snapshot, else live' : snapshot === 'none' ? 'Live' : `Snapshot of ${snapshot}, or nothing`;
 
+const namedCount = ({ writers, guestWriters }: Pick<Reading, 'writers' | 'guestWriters'>): number => writers.length + guestWriters.length;
+
 /** "Snapshot, else live; applications and guests hold still (2 named); fails rather than be less consistent". */
 export const consistencyText = (settings: Reading): string =>
 	[
 		readingWord(settings),
-		`applications and guests ${quiesceWords[settings.quiesce].word}${settings.writers.length > 0 ? ` (${settings.writers.length} named)` : ''}`,
+		`applications and guests ${quiesceWords[settings.quiesce].word}${namedCount(settings) > 0 ? ` (${namedCount(settings)} named)` : ''}`,
 		...(settings.requireConsistent ? ['fails rather than be less consistent'] : []),
 	].join('; ');
 

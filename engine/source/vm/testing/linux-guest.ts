@@ -37,6 +37,15 @@ while true; do
 done
 `;
 
+/** An application that holds still: what it leaves on the disk meanwhile is in each snapshot that was made then, and gone afterwards. */
+const application = `#!/bin/sh
+case "$1" in
+	freeze) echo held >/mnt/held && sync ;;
+	thaw) rm -f /mnt/held ;;
+esac
+echo "application $1" >/dev/console
+`;
+
 export type GuestFiles = { readonly kernel: string; readonly initrd: string };
 
 /** Null: this machine has not what a guest is made of. */
@@ -62,7 +71,8 @@ export function buildGuest(folder: string, parts: NonNullable<ReturnType<typeof 
 	for (const name of modules)
 		if (existsSync(join(parts.modules, `${name}.ko`))) copyFileSync(join(parts.modules, `${name}.ko`), join(root, 'lib/modules', `${basename(name)}.ko`));
 	writeFileSync(join(root, 'init'), init);
-	chmodSync(join(root, 'init'), 0o755);
+	writeFileSync(join(root, 'bin/application'), application);
+	for (const name of ['init', 'bin/application']) chmodSync(join(root, name), 0o755);
 	const initrd = join(folder, 'guest.cpio');
 	execFileSync('sh', ['-c', `find . | busybox cpio -o -H newc > '${initrd}'`], { cwd: root, stdio: 'ignore' });
 	rmSync(root, { recursive: true });

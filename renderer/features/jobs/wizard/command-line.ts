@@ -75,6 +75,8 @@ export function commandLine({
 	else if (isEdit) parts.push('--no-require-consistent');
 	if (draft.writers.length > 0) for (const writer of draft.writers) say('writer', writer);
 	else if (isEdit) parts.push('--no-writer');
+	if (draft.guestWriters.length > 0) for (const writer of draft.guestWriters) say('guest-writer', writer);
+	else if (isEdit) parts.push('--no-guest-writer');
 	const databases = Object.entries(draft.databases);
 	for (const [kind, choice] of databases) say('database', `${kind}=${choice}`);
 	if (databases.length === 0 && isEdit) parts.push('--no-database');

@@ -120,10 +120,11 @@ test('QUIESCE-01, QUIESCE-02: what a job reads from and who holds still is said 
 		quiesce: 'crash' as const,
 		requireConsistent: true,
 		writers: ['script:/etc/a b.sh?timeout=30', 'sqlite:/a.db'],
+		guestWriters: ['agent:/app.sh'],
 	};
 	assert.equal(
 		commandLine({ draft, repositoryName: 'Main', serverTimeZone: '', editedName: null }).join(' '),
-		"holdfast job add Db --repository Main --snapshot btrfs --quiesce crash --require-consistent --writer 'script:/etc/a b.sh?timeout=30' --writer sqlite:/a.db",
+		"holdfast job add Db --repository Main --snapshot btrfs --quiesce crash --require-consistent --writer 'script:/etc/a b.sh?timeout=30' --writer sqlite:/a.db --guest-writer agent:/app.sh",
 	);
 });
 

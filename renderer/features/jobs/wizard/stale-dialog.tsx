@@ -17,6 +17,7 @@ const titles: Record<keyof Draft, string> = {
 	quiesce: 'Consistency',
 	requireConsistent: 'Consistency required',
 	writers: 'Applications that hold still',
+	guestWriters: 'Scripts in guests',
 	mode: 'Who reads',
 	proxyId: 'Proxy',
 	databases: 'Databases',
@@ -62,6 +63,8 @@ function show(settings: JobSettings, field: keyof Draft, repositoryName: (id: st
 			return quiesceWords[settings.quiesce].title;
 		case 'writers':
 			return settings.writers.join('\n') || 'none';
+		case 'guestWriters':
+			return settings.guestWriters.join('\n') || 'none';
 		case 'databases':
 			return (
 				Object.entries(settings.databases)

@@ -18,6 +18,7 @@ const none: readonly Volume[] = [];
 export function StepConsistency(props: StepProps): ReactNode {
 	const { draft, change, errors } = props;
 	const hasMachines = draft.sources.some(({ kind }) => kind === 'vm');
+	const isOutside = draft.sources.length === 0 || draft.sources.some(({ kind }) => kind !== 'vm');
 	const modes = (['online', 'offline', 'crash'] as const).filter((mode) => mode !== 'offline' || hasMachines || draft.quiesce === 'offline');
 	return (
 		<div className={classes.form} data-wide>
@@ -25,7 +26,7 @@ export function StepConsistency(props: StepProps): ReactNode {
 			<Reader {...props} />
 			<Radio.Group
 				label="Applications and guests"
-				description={hasMachines ? 'Guests of virtual machines are asked through their guest agent.' : 'They are named below.'}
+				description={hasMachines ? 'Guests of virtual machines are asked through their guest agent; scripts in them are named below.' : 'They are named below.'}
 				value={draft.quiesce}
 				onChange={(value) => change({ quiesce: value as QuiesceMode })}
 				error={errors.quiesce}
@@ -43,7 +44,8 @@ export function StepConsistency(props: StepProps): ReactNode {
 				onChange={(event) => change({ requireConsistent: event.currentTarget.checked })}
 				error={errors.requireConsistent}
 			/>
-			<Writers {...props} />
+			{isOutside || draft.writers.length > 0 ? <Writers of="writers" {...props} /> : null}
+			{hasMachines || draft.guestWriters.length > 0 ? <Writers of="guestWriters" {...props} /> : null}
 			<Databases {...props} />
 		</div>
 	);

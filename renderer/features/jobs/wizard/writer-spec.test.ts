@@ -12,6 +12,8 @@ test('QUIESCE-01: a writer is written as the engine reads it, and read back as i
 	const database = writerText({ kind: 'mariadb', place: 'mysql://keeper@db?option-file=/etc/db.cnf', timeoutS: 5, accept: '1' });
 	assert.equal(database, 'mariadb:mysql://keeper@db?option-file=/etc/db.cnf');
 	assert.equal(writerParts(database).place, 'mysql://keeper@db?option-file=/etc/db.cnf');
+	const guest = writerText({ kind: 'ssh', place: 'root@/app.sh?identity=/key', timeoutS: 5, accept: '' });
+	assert.deepEqual([guest, writerParts(guest).place], ['ssh:root@/app.sh?identity=/key&timeout=5', 'root@/app.sh']);
 	assert.ok(!writerSpec.safeParse(writerText({ kind: 'sqlite', place: ' ', timeoutS: null, accept: '' })).success);
 });
 

@@ -3,20 +3,40 @@ import { IconArrowUp, IconPlus, IconX } from '@tabler/icons-react';
 import { type KeyboardEvent, type ReactNode, useState } from 'react';
 import type { StepProps } from './job-wizard.tsx';
 import classes from './wizard.module.css';
-import { type WriterFields, type WriterKind, writerKinds, writerLooks, writerParts, writerText } from './writer-spec.ts';
+import { guestWriterKinds, isScript, type WriterFields, type WriterKind, writerKinds, writerLooks, writerParts, writerText } from './writer-spec.ts';
 
 const empty = (kind: WriterKind): WriterFields => ({ kind, place: writerLooks[kind].usual, timeoutS: null, accept: '' });
 
+const lists = {
+	writers: {
+		label: 'Applications that hold still',
+		heading: 'Applications that hold still while the snapshot is made',
+		none: 'None. A database whose files are read without it comes back as after a power cut: most recover from that, from a snapshot of one instant, by their logs.',
+		add: 'Add an application',
+		kinds: writerKinds,
+		first: 'script',
+	},
+	guestWriters: {
+		label: 'Scripts in guests',
+		heading: 'Scripts in guests that hold applications still while the snapshot is made',
+		none: 'None. Guests are only asked to hold their file systems still: databases in them come back as after a power cut. Nothing else in them is contacted.',
+		add: 'Add a script in guests',
+		kinds: guestWriterKinds,
+		first: 'agent',
+	},
+} as const;
+
 /** Applications that hold still, in the order in which they are frozen. The engine looks at each when the step is left. */
-export function Writers({ draft, change, errors, warnings }: StepProps): ReactNode {
-	const { writers } = draft;
-	const [typed, setTyped] = useState<WriterFields>(empty('script'));
+export function Writers({ of, draft, change, errors, warnings }: StepProps & { readonly of: keyof typeof lists }): ReactNode {
+	const list = lists[of];
+	const writers = draft[of];
+	const [typed, setTyped] = useState<WriterFields>(empty(list.first));
 	const look = writerLooks[typed.kind];
 	const spec = writerText(typed);
 	const isNew = typed.place.trim() !== '' && !writers.includes(spec);
 	const add = (): void => {
 		if (!isNew) return;
-		change({ writers: [...writers, spec] });
+		change({ [of]: [...writers, spec] });
 		setTyped(empty(typed.kind));
 	};
 	// Enter adds what is typed; it does not leave the step with it forgotten.
@@ -25,21 +45,17 @@ export function Writers({ draft, change, errors, warnings }: StepProps): ReactNo
 		event.preventDefault();
 		add();
 	};
-	const moveUp = (i: number): void =>
-		change({ writers: [...writers.slice(0, i - 1), writers[i] as string, writers[i - 1] as string, ...writers.slice(i + 1)] });
+	const moveUp = (i: number): void => change({ [of]: [...writers.slice(0, i - 1), writers[i] as string, writers[i - 1] as string, ...writers.slice(i + 1)] });
 	return (
-		<section aria-label="Applications that hold still" className={classes.stack}>
-			<h3>Applications that hold still while the snapshot is made</h3>
+		<section aria-label={list.label} className={classes.stack}>
+			<h3>{list.heading}</h3>
 			{writers.length === 0 ? (
-				<div className={classes.hint}>
-					None. A database whose files are read without it comes back as after a power cut: most recover from that, from a snapshot of one instant, by their
-					logs.
-				</div>
+				<div className={classes.hint}>{list.none}</div>
 			) : (
 				<ul className={classes.chosen}>
 					{writers.map((writer, i) => {
 						const { title, place, note } = writerParts(writer);
-						const problem = errors[`writers.${i}`];
+						const problem = errors[`${of}.${i}`];
 						return (
 							<li key={writer}>
 								<div className={classes.chosenText}>
@@ -61,7 +77,7 @@ export function Writers({ draft, change, errors, warnings }: StepProps): ReactNo
 									variant="subtle"
 									color="gray"
 									size="sm"
-									onClick={() => change({ writers: writers.filter((each) => each !== writer) })}
+									onClick={() => change({ [of]: writers.filter((each) => each !== writer) })}
 									aria-label={`Do not ask ${place}`}
 								>
 									<IconX size={14} />
@@ -71,17 +87,17 @@ export function Writers({ draft, change, errors, warnings }: StepProps): ReactNo
 					})}
 				</ul>
 			)}
-			{errors.writers ? (
+			{errors[of] ? (
 				<div className={classes.problem} role="alert">
-					{errors.writers}
+					{errors[of]}
 				</div>
 			) : null}
-			{warnings.writers ? <div className={classes.warning}>{warnings.writers}</div> : null}
-			<fieldset className={classes.writer} onKeyDown={onKeyDown} aria-label="Add an application">
+			{warnings[of] ? <div className={classes.warning}>{warnings[of]}</div> : null}
+			<fieldset className={classes.writer} onKeyDown={onKeyDown} aria-label={list.add}>
 				<Select
 					label="Kind"
 					w={170}
-					data={writerKinds.map((kind) => ({ value: kind, label: writerLooks[kind].title }))}
+					data={list.kinds.map((kind) => ({ value: kind, label: writerLooks[kind].title }))}
 					value={typed.kind}
 					allowDeselect={false}
 					onChange={(kind) => kind && setTyped(empty(kind as WriterKind))}
@@ -93,7 +109,7 @@ export function Writers({ draft, change, errors, warnings }: StepProps): ReactNo
 					value={typed.place}
 					onChange={(event) => setTyped({ ...typed, place: event.currentTarget.value })}
 				/>
-				{typed.kind === 'script' ? (
+				{isScript(typed.kind) ? (
 					<>
 						<NumberInput
 							label="At most"

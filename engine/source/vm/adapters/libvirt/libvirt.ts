@@ -5,6 +5,8 @@ import type {
 	DefinedMachine,
 	DiskBackup,
 	DiskBackupRequest,
+	GuestCall,
+	GuestOutcome,
 	Hypervisor,
 	HypervisorOptions,
 	MachineConfiguration,
@@ -14,6 +16,7 @@ import type {
 } from '../../hypervisor.ts';
 import { beginBackup, checkpoints, dropCheckpoints, endBackup } from './disk-backup.ts';
 import type { Domain } from './domain-xml.ts';
+import { addressesOf, runInGuest } from './guest-commands.ts';
 import { loadState, register, unregister } from './registration.ts';
 import { type Virsh, virshOf } from './virsh.ts';
 
@@ -92,6 +95,14 @@ class Libvirt implements Hypervisor {
 
 	unregister(machineId: string, options: HypervisorOptions = {}): Promise<void> {
 		return unregister(this.#virsh, machineId, options);
+	}
+
+	runInGuest(call: GuestCall, options: HypervisorOptions = {}): Promise<GuestOutcome> {
+		return runInGuest(this.#virsh, call, options);
+	}
+
+	addresses(machineId: string, options: HypervisorOptions = {}): Promise<readonly string[]> {
+		return addressesOf(this.#virsh, machineId, options);
 	}
 
 	dropCheckpoints(machineId: string, names: readonly string[], options: HypervisorOptions = {}): Promise<void> {
