@@ -113,8 +113,6 @@ function parseHeader(
 
 const decompress = promisify(zstdDecompress);
 
-/** Node's zlib works in pieces of this size and joins them: one piece for the whole record spares the joining, if it is not quite filled. */
-const pieceFor = (bytes: number): number => Math.max(1024, bytes);
 
 /** zstd levels of RFC 8878 encoders; null stores as it is. */
 export type CompressionLevel = number | null;
@@ -153,7 +151,10 @@ export async function sealRecordBeside(
 
 const compress = promisify(zstdCompress);
 
-const packingOf = (raw: Uint8Array, level: number) => ({ params: { [zlib.ZSTD_c_compressionLevel]: level }, chunkSize: pieceFor(raw.byteLength) });
+/** The most that zstd may need (`ZSTD_compressBound`): with so much room it writes straight to it, and asks for no memory of its own in between. */
+const roomFor = (rawBytes: number): number => rawBytes + (rawBytes >> 8) + 512;
+
+const packingOf = (raw: Uint8Array, level: number) => ({ params: { [zlib.ZSTD_c_compressionLevel]: level }, chunkSize: roomFor(raw.byteLength) });
 
 function sealPacked(
 	target: Uint8Array,
@@ -205,7 +206,10 @@ function unseal(bytes: Uint8Array, where: string, offset: number, cipher: ChainC
 	return { header, packed, where, offset };
 }
 
-const unpackingOf = ({ rawBytes }: RecordHeader) => ({ maxOutputLength: Math.max(1, rawBytes), chunkSize: pieceFor(rawBytes + 1) });
+/** Node's zlib works in pieces of this size and joins them: one piece for the whole record spares the joining, if it is not quite filled. */
+const pieceFor = (bytes: number): number => Math.max(1024, bytes + 1);
+
+const unpackingOf = ({ rawBytes }: RecordHeader) => ({ maxOutputLength: Math.max(1, rawBytes), chunkSize: pieceFor(rawBytes) });
 
 const notUnpacked = ({ where, offset }: Unsealed, cause: unknown): Error =>
 	damaged(where, offset + recordHeaderBytes, `a record cannot be decompressed (${cause instanceof Error ? cause.message : String(cause)})`);

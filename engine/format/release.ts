@@ -1,10 +1,10 @@
-/** Smaller ones may be pieces of a pool. */
-const leastBytes = 64 * 1024;
+/** Smaller ones may be pools of many. */
+const leastBytes = 128 * 1024;
 
 /**
  * Gives the memory of a large buffer back at once; `bytes` is empty afterwards. The collector of garbage sees a small object with something behind it, and would let
  * some tens of megabytes pile up in each thread.
  */
 export function release(bytes: Uint8Array): void {
-	if (bytes.byteLength >= leastBytes && bytes.buffer instanceof ArrayBuffer) bytes.buffer.transfer(0);
+	if (bytes.buffer.byteLength >= leastBytes && bytes.buffer instanceof ArrayBuffer) bytes.buffer.transfer(0);
 }
