@@ -3,7 +3,7 @@
  * The peers take turns at each operation, so that a slow minute of the machine hurts all alike. See `--help`.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { cpus, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { bundleEngine } from '../.ci/bundle-engine.ts';
@@ -126,7 +126,8 @@ async function benchWorkload({ subject, name, description, operations, change }:
 			if (operation === 'incremental') change();
 			for (const { peer, samples, repositoryBytes } of all) {
 				const place = places.get(peer) as Place;
-				const { seconds, processorSeconds, peakBytes } = operation === 'restore' ? await restore(peer, place, run) : await measureQuietly(peer.backUp(place));
+				const { seconds, processorSeconds, peakBytes } =
+					operation === 'restore' ? await restore(peer, place, run) : await measureQuietly(peer.backUp(place), subject);
 				append(samples, operation, { seconds, processorSeconds, peakBytes });
 				if (operation === 'full' || operation === 'incremental') append(repositoryBytes, operation, allocatedBytes(place.repository));
 				console.log(
@@ -134,7 +135,8 @@ async function benchWorkload({ subject, name, description, operations, change }:
 				);
 			}
 		}
-		rmSync(join(scratch, 'peers'), { recursive: true });
+		// All at once: who restores right after the files of another were removed has to look for inodes that ext4 lets go of a minute later only
+		for (const folder of ['peers', 'restored']) rmSync(join(scratch, folder), { recursive: true, force: true });
 	}
 	rmSync(subject.path, { recursive: true });
 	return {
@@ -158,18 +160,26 @@ async function prepare(peer: Peer, subject: Subject, beside: DisposableStack): P
 }
 
 async function restore(peer: Peer, place: Place, run: number): Promise<Measurement> {
-	const target = join(scratch, 'restored');
-	mkdirSync(target);
-	const measurement = await measureQuietly(peer.restore(place, target));
+	const target = join(scratch, 'restored', peer.name);
+	mkdirSync(target, { recursive: true });
+	const measurement = await measureQuietly(peer.restore(place, target), place.subject);
 	// A fast restore of something else would be no achievement. Once is enough: the later runs do the same.
 	const difference = options.verify && run === 1 ? firstDifference(place.subject.path, peer.restored(place, target)) : undefined;
 	if (difference !== undefined) throw new Error(`${peer.name} did not restore what was backed up: ${difference}`);
-	rmSync(target, { recursive: true });
 	return measurement;
 }
 
-/** What the command before has left to be written must not slow this one down. */
-function measureQuietly(command: Command): Promise<Measurement> {
+/**
+ * What the command before has left to be written must not slow this one down, and no peer must be the one that first makes the machine find the memory for what
+ * all of them write: as much as the subject has is written, and removed, before each.
+ */
+function measureQuietly(command: Command, subject: Subject): Promise<Measurement> {
+	const path = join(scratch, 'memory');
+	const zeros = Buffer.alloc(1 << 20);
+	const file = openSync(path, 'w');
+	for (let left = allocatedBytes(subject.path); left > 0; left -= zeros.byteLength) writeSync(file, zeros);
+	closeSync(file);
+	rmSync(path);
 	if (process.platform !== 'win32') spawnSync('sync');
 	return measure(command, { signal: abort.signal });
 }
