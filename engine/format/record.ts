@@ -113,7 +113,6 @@ function parseHeader(
 
 const decompress = promisify(zstdDecompress);
 
-
 /** zstd levels of RFC 8878 encoders; null stores as it is. */
 export type CompressionLevel = number | null;
 

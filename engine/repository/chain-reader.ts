@@ -33,7 +33,7 @@ export interface ChunkReader {
 }
 
 /** Decoded records that are kept for the next chunk of the same record; one that holds a single chunk is not. */
-const cacheBytes = 24 * 1024 * 1024;
+const cacheBytes = 12 * 1024 * 1024;
 /** A block of the usual size, or a group. */
 const leastScratchBytes = 1024 * 1024;
 
