@@ -23,7 +23,6 @@ export { type PairingToken, parsePairingToken } from './pairing-token.ts';
 export { isInside, realPathOf } from './paths.ts';
 export {
 	inTurn,
-	type OffHostApplication,
 	type OffHostMachine,
 	type OffHostProvider,
 	type OffHostRequest,

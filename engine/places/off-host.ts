@@ -27,9 +27,6 @@ type Prospect = { readonly problems: readonly EngineError[]; readonly volumes: r
 /** The machine of the backup server, and the repository, as places that a proxy must reach. */
 const [here, target] = ['here', 'target'] as const;
 
-/** Proxies read blocks, and need not understand what lies on them; the rest of what rules could be asked about is not there: change journals, checkpoints of a run, databases that only their own program reads. */
-const blocksOnly = { fileSystems: [], method: 'incremental', changesFoundBy: 'modified-time', hasCheckpointRestart: false, applications: [] } as const;
-
 export function createOffHost({ machines, snapshots, hosts }: OffHostParts): OffHost {
 	async function volumesOf({ sources, snapshot }: OffHostWish): Promise<readonly Volume[]> {
 		const makers = await snapshots.makersOf(sources, snapshot);
@@ -42,9 +39,6 @@ export function createOffHost({ machines, snapshots, hosts }: OffHostParts): Off
 				computer: source.kind === 'vm' ? parseMachinePath(source.path).host : hostname(),
 				provider: provider && { name: provider.name, isTransportable: provider.capabilities.isTransportable },
 				reason,
-				fileSystem: null,
-				isEncrypted: false,
-				isDeduplicated: false,
 			};
 		});
 	}
@@ -92,10 +86,9 @@ export function createOffHost({ machines, snapshots, hosts }: OffHostParts): Off
 		const [pinned] = wish.proxyId === null ? [] : proxies;
 		const volumes = await volumesOf(wish);
 		const request: OffHostRequest = {
-			host: systemOf(hostname(), process.platform),
-			proxy: pinned ? systemOf(pinned.settings.name, pinned.status?.platform ?? process.platform) : null,
+			host: { name: hostname(), system: process.platform },
+			proxy: pinned ? { name: pinned.settings.name, system: pinned.status?.platform ?? process.platform } : null,
 			volumes,
-			...blocksOnly,
 		};
 		return { problems: [...found, ...refuseOffHost(request)], volumes, proxies };
 	}
@@ -120,8 +113,6 @@ export function createOffHost({ machines, snapshots, hosts }: OffHostParts): Off
 		},
 	};
 }
-
-const systemOf = (name: string, system: string): OffHostRequest['host'] => ({ name, system, cluster: null, readsDeduplicated: false });
 
 /** A machine as it answers now. Of one that does not, nobody knows what it would reach. */
 async function candidateOf(machines: OffHostParts['machines'], machine: Machine, { repository }: OffHostWish, signal: AbortSignal): Promise<Candidate> {

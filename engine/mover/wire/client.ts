@@ -1,4 +1,4 @@
-import { type Clock, EngineError, isEngineError, systemClock } from '../../base/index.ts';
+import { type Clock, EngineError, isEngineError, systemClock, toErrorShape } from '../../base/index.ts';
 import { Connection, connectionLost, type Transport } from './connection.ts';
 import { type Frame, parsePreface, protocolVersion, refuseOtherVersion } from './frame.ts';
 import { defaultConnections, type Hello, maxConnections, parseGreeting, refusal, type Welcome, welcome } from './greeting.ts';
@@ -23,6 +23,8 @@ export type OpenOptions = Pick<SessionOptions, 'onMessage'> & {
 
 /** How long a connection may take until it is greeted. */
 const greetMs = 20_000;
+/** A data mover listens as long as it lives: where its machine has said for so long, without a break, that nobody does, its sessions are gone with it. */
+const nobodyThereMs = 60_000;
 /** Between two attempts to connect: soon at first, then at leisure. */
 const firstDelayMs = 50;
 const maxDelayMs = 5000;
@@ -59,21 +61,32 @@ async function greetFirst(options: OpenOptions): ReturnType<typeof greet> {
 async function keepConnected(options: OpenOptions, session: Session, name: string, lost: Promise<void>): Promise<void> {
 	const { clock = systemClock } = options;
 	let delayMs = firstDelayMs;
+	let nobodySince: number | null = null;
 	await lost;
 	while (!session.ended.aborted) {
 		try {
 			const { connection } = await greet({ ...options, signal: session.ended }, { session: name });
 			const since = clock.monotonic();
+			nobodySince = null;
 			await session.attach(connection);
 			if (clock.monotonic() - since > maxDelayMs) delayMs = firstDelayMs;
 			else if (session.connectionCount === 0) continue; // a network that drops everything at once would wait for nothing
 		} catch (error) {
 			if (isEngineError(error) && error.data?.isFinal) return session.end(error);
+			nobodySince = isEngineError(error) && error.data?.nobodyListens ? (nobodySince ?? clock.monotonic()) : null;
+			if (nobodySince !== null && session.connectionCount === 0 && clock.monotonic() - nobodySince >= nobodyThereMs) return session.end(goneWith(error));
 		}
 		await clock.sleep(delayMs, { signal: session.ended }).catch(() => undefined); // the loop sees that it has ended
 		delayMs = Math.min(maxDelayMs, delayMs * 2);
 	}
 }
+
+/** What the session was for has come to nothing. */
+const goneWith = (error: unknown): EngineError =>
+	new EngineError('connection.lost', `The data mover has ended, and what it worked on with it: ${toErrorShape(error).message}`, {
+		hint: 'Start it again, then run it again. What was not committed has left no trace.',
+		cause: error,
+	});
 
 async function greet(options: OpenOptions, first: Hello): Promise<{ readonly connection: Connection; readonly welcome: Welcome }> {
 	const { clock = systemClock, peer, product, version = protocolVersion } = options;

@@ -36,6 +36,7 @@ function dialError(name: string, address: string, cause: Error): EngineError {
 	if (code === 'ECONNREFUSED' || code === 'ETIMEDOUT' || code === 'EHOSTUNREACH' || code === 'ENETUNREACH' || code === 'ENOTFOUND' || code === 'EAI_AGAIN')
 		return new EngineError('connection.refused', `The data mover ${name} cannot be reached at ${address} (${code}).`, {
 			hint: 'Start it there with "holdfast mover start", and check address, port and firewall.',
+			data: { nobodyListens: code === 'ECONNREFUSED' },
 			cause,
 		});
 	if (code === 'ECONNRESET' || code === 'EPIPE')

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { duplexPair } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { crc32 } from 'node:zlib';
@@ -8,6 +9,8 @@ import { EngineError, isEngineError } from '../../base/index.ts';
 import { FakeClock, settle } from '../../base/testing.ts';
 import { seededRandom as chance } from '../../repository/testing/random.ts';
 import { type OpenOptions, openSession } from './client.ts';
+import type { Transport } from './connection.ts';
+import { dial } from './dial.ts';
 import { encodeFrameHeader, encodePreface, FrameParser, frameHeaderBytes, parseFrameHeader, prefaceBytes, protocolVersion } from './frame.ts';
 import { clientPatienceMs, resumeMs, type Session, windowBytes } from './session.ts';
 import { BadProxy, connectTo, hostOn } from './testing.ts';
@@ -158,6 +161,38 @@ test('PIPE-08: a session outlives its connections for five minutes, and no longe
 	await assert.rejects(inVain, (error) => isEngineError(error, 'connection.lost'));
 	proxy.isOpen = true;
 	await settle();
+});
+
+test('PIPE-08: where nobody listens any more for a minute the data mover has ended, and its sessions with it; one that is out of reach is waited for', async (t) => {
+	const clock = new FakeClock('2026-01-01T00:00:00Z');
+	const there = await listener(t, clock);
+	for (const hasEnded of [true, false]) {
+		let transport: Transport | null = null;
+		let isGone = false;
+		const connect: OpenOptions['connect'] = async (options) => {
+			if (isGone) throw new EngineError('connection.refused', 'It cannot be reached.', { data: { nobodyListens: hasEnded } });
+			transport = await connectTo(there.port)(options);
+			return transport;
+		};
+		const { session } = await open(t, there.port, { clock, connectionCount: 1, connect });
+		await session.send([Buffer.from('before')]);
+		isGone = true;
+		(transport as Transport | null)?.destroy();
+		while (session.connectionCount > 0) await new Promise((resolve) => setImmediate(resolve));
+		await clock.advance(50_000);
+		assert.equal(session.ended.aborted, false);
+		await clock.advance(30_000);
+		assert.equal(session.ended.aborted, hasEnded);
+		if (hasEnded) assert.match(session.ended.reason.message, /has ended/);
+		session.end();
+	}
+	const server = createServer().listen(0, '127.0.0.1');
+	await once(server, 'listening');
+	const { port } = server.address() as AddressInfo;
+	server.close();
+	await once(server, 'close');
+	const nobody = dial({ name: 'Vault', host: '127.0.0.1', port, certificate: '', key: '', authority: '', peerId: 'x' });
+	await assert.rejects(nobody({ signal: new AbortController().signal }), { code: 'connection.refused', data: { nobodyListens: true } });
 });
 
 test('the other side is held back when it does not take what is sent', async (t) => {
