@@ -1,19 +1,23 @@
 /** A hypervisor host that only a managed machine can ask: its data mover reads the virtual machines, and gives them back. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { requireTool } from '../base/testing.ts';
 import { isRootOnLinux } from '../platform/testbed.ts';
+import { startSshServer } from '../snapshot/testing/ssh-server.ts';
 import { LibvirtHost } from '../source/vm/testing/libvirt-host.ts';
+import { addFarMachine, ip } from './testing/far-machine.ts';
 import { addMachine, backupFilesIn, startMover, turn } from './testing/mover.ts';
 import { makePlace, makeServedPlace, noise, program, succeeding } from './testing/program.ts';
 
 const mib = 1024 * 1024;
 
-test('SRV-07 SRV-13 SNAP-01: virtual machines of a host on a managed machine are listed, read there and given back there, whatever dies meanwhile', {
+test('SRV-07 SRV-13 SNAP-01 GIP-03: virtual machines of a host on a managed machine are listed, read there and given back there, whatever dies meanwhile', {
 	timeout: 240_000,
 }, async (t) => {
 	if (!isRootOnLinux(t) || !requireTool(t, 'libvirtd', 'virsh', 'qemu-system-x86_64', 'qemu-img', 'unshare')) return;
@@ -33,7 +37,8 @@ test('SRV-07 SRV-13 SNAP-01: virtual machines of a host on a managed machine are
 	});
 	const uri = `qemu:///system?socket=${sockets}/libvirt-sock`;
 	const expected = noise('vda', 8 * mib);
-	await host.define('web', { disks: { vda: '8M' } });
+	const mac = '52:54:00:12:34:85';
+	await host.define('web', { disks: { vda: '8M' }, more: `<interface type='user'><mac address='${mac}'/></interface>` });
 	const raw = join(server.root, 'vda.raw');
 	writeFileSync(raw, expected);
 	execFileSync('qemu-img', ['convert', '-n', '-f', 'raw', '-O', 'qcow2', raw, join(host.folder, 'web-vda.qcow2')]);
@@ -60,7 +65,7 @@ test('SRV-07 SRV-13 SNAP-01: virtual machines of a host on a managed machine are
 	await ok('repository', 'add', 'Here', '--path', here);
 	await ok('repository', 'add', 'There', '--path', join(far.root, 'backup'), '--on', 'Vault');
 	await ok('repository', 'add', 'Single', '--path', join(server.root, 'single'), '--single-file');
-	const job = ['job', 'add', 'Lab', '--source', 'vm:Lab/*', '--block-size', '256k', '--quiesce', 'crash'];
+	const job = ['job', 'add', 'Lab', '--source', 'vm:Lab/*', '--block-size', '256k', '--guest-writer', 'agent:/app.sh'];
 	const mixed = await refusal('job', 'add', 'Mixed', '--source', 'vm:Lab/*', `folder:${server.root}`, '--repository', 'Single');
 	assert.match(`${mixed.code} ${mixed.message}`, /usage\.conflict .*several machines/);
 	await ok('machine', 'set', 'Vault', '--role', 'repository,proxy');
@@ -79,6 +84,27 @@ test('SRV-07 SRV-13 SNAP-01: virtual machines of a host on a managed machine are
 		writeFileSync(raw, expected);
 		assert.match(execFileSync('qemu-img', ['compare', '-f', 'qcow2', '-F', 'raw', image, raw], { encoding: 'utf8' }), /identical/);
 	};
+	/** Another machine stands for the guest: it has the network address of its card, and a real ssh server. */
+	const holdByAnotherWay = async (): Promise<void> => {
+		const guest = addFarMachine(t, 85);
+		const namespace = guest?.command[3] ?? '';
+		const [, card = ''] = /^\d+: (hfb[^@:]+)/m.exec(execFileSync('ip', ['-n', namespace, '-o', 'link'], { encoding: 'utf8' })) ?? [];
+		ip('-n', namespace, 'link', 'set', card, 'address', mac);
+		const ssh = await startSshServer(t, { address: guest?.far ?? '', command: ['ip', 'netns', 'exec', namespace] });
+		if (guest === null || ssh === null) return;
+		const [script, log, known] = ['app.sh', 'log', 'known'].map((name) => join(ssh.folder, name)) as [string, string, string];
+		writeFileSync(script, `#!/bin/sh\necho "$1" >> '${log}'\n`, { mode: 0o755 });
+		writeFileSync(known, `web ${ssh.hostKey}`); // by the name of the machine, since addresses change
+		const first = connect(ssh.port, guest.far);
+		await once(first, 'connect'); // from then on the host knows who has this address, as of a guest that speaks with others
+		first.destroy();
+		const spec = `ssh:root@:${ssh.port}${script}?identity=${ssh.key}&known-hosts=${known}`;
+		await ok('job', 'edit', 'Lab', '--guest-writer', spec, '--require-consistent');
+		assert.equal((await ok('job', 'run', 'Lab')).session.state, 'success');
+		const { point } = await ok('point', 'show', 'Lab@latest');
+		assert.deepEqual([point.consistency, point.snapshot.writers], ['application', [`the script ${script} on ${guest.far}`]]);
+		assert.equal(readFileSync(log, 'utf8'), 'freeze\nthaw\n');
+	};
 	for (const mode of ['full', 'increment']) {
 		if (mode === 'increment') await write(9, 6);
 		const { session } = await ok('job', 'run', 'Lab');
@@ -88,6 +114,10 @@ test('SRV-07 SRV-13 SNAP-01: virtual machines of a host on a managed machine are
 		assert.match((await server.run('session', 'show', session.id)).stdout, /Read on the machine “Vault”, where its host is/);
 		await assertClean();
 	}
+
+	const { point } = await ok('point', 'show', 'Lab@latest');
+	assert.deepEqual([point.consistency, /Nothing can be run in Lab\/web\. The machine does not run/.test(point.snapshot.reason)], ['crash', true]);
+	await holdByAnotherWay();
 
 	const images = join(host.folder, 'restored');
 	mkdirSync(images, { mode: 0o755 });

@@ -171,16 +171,16 @@ describe('clean-up', () => {
 
 	test('an engine that died while applications were frozen thaws them at its next start, before it removes the snapshot', async () => {
 		const site = createSite({ faults: new Faults('create hangs') });
-		const writer = new UnrulyWriter(site.history, 'a');
-		void open(site, wishes(site, '/data', '/home'), [writer]).catch(() => undefined);
+		const [writer, inner] = [new UnrulyWriter(site.history, 'a'), new UnrulyWriter(site.history, 'b')];
+		void open(site, wishes(site, '/data', '/home'), [writer, inner]).catch(() => undefined);
 		await settle();
 		assert.equal(writer.isFrozen, true);
 		site.provider.snapshots.add([...site.journal.entries.keys()].at(-1) as string); // made, and nobody was told
 		site.history.length = 0;
 		const successor = new Requestor({ journal: site.journal, slots: new VolumeSlots(), clock: site.clock, log: silentLog });
-		await successor.cleanUp(parties(site, writer));
-		assert.deepEqual(site.history, ['thaw a', 'end a aborted', 'release /data', 'release /home']);
-		assertClean(site, writer);
+		await successor.cleanUp(parties(site, writer, inner));
+		assert.deepEqual(site.history, ['thaw b', 'end b aborted', 'thaw a', 'end a aborted', 'release /data', 'release /home'], 'last frozen, first thawed');
+		assertClean(site, writer, inner);
 	});
 
 	test('a writer that cannot be thawed makes the snapshot worthless, and is thawed by the next clean-up', async () => {

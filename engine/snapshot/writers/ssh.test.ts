@@ -1,59 +1,25 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { findTool, requireTool } from '../../base/testing.ts';
-import { afterwards, isRootOnLinux, temporaryFolder } from '../../platform/testbed.ts';
+import { startSshServer } from '../testing/ssh-server.ts';
 import { parseSshSpec, SshWriter, sshArguments } from './ssh.ts';
 
 const { signal } = new AbortController();
 
-async function freePort(): Promise<number> {
-	const server = createServer().listen(0, '127.0.0.1');
-	await once(server, 'listening');
-	const address = server.address();
-	server.close();
-	await once(server, 'close');
-	return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
-/** A real server on loopback that lets root in with one key. */
+/** A real server on loopback, and a script that it may be asked for. */
 async function startServer(t: TestContext) {
-	if (!isRootOnLinux(t) || !requireTool(t, 'sshd', 'ssh', 'ssh-keygen')) return null;
-	const folder = temporaryFolder(t, 'ssh');
-	for (const name of ['host', 'key']) execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, name)]);
-	const port = await freePort();
-	const [authorized, knownHosts, log] = ['authorized', 'known hosts', 'log'].map((name) => join(folder, name)) as [string, string, string];
-	writeFileSync(authorized, readFileSync(join(folder, 'key.pub')));
-	writeFileSync(knownHosts, `[127.0.0.1]:${port} ${readFileSync(join(folder, 'host.pub'), 'utf8')}`);
-	mkdirSync('/run/sshd', { recursive: true });
-	const options = [
-		'UsePAM=no',
-		'StrictModes=no',
-		'PasswordAuthentication=no',
-		`AuthorizedKeysFile=${authorized}`,
-		`HostKey=${join(folder, 'host')}`,
-		'PidFile=none',
-	];
-	const config = ['-f', '/dev/null', '-p', String(port), '-o', 'ListenAddress=127.0.0.1', ...options.flatMap((option) => ['-o', option])];
-	const server = spawn(findTool('sshd') ?? 'sshd', ['-D', '-e', ...config], { stdio: ['ignore', 'ignore', 'pipe'] });
-	afterwards(t, () => void server.kill('SIGTERM'));
-	await new Promise<void>((resolve, reject) => {
-		server.stderr.on('data', (piece) => {
-			if (String(piece).includes('listening')) resolve();
-		});
-		server.once('exit', (code) => reject(new Error(`sshd did not start (${code})`)));
-	});
+	const server = await startSshServer(t);
+	if (server === null) return null;
+	const { folder, port, key, hostKey } = server;
+	const [knownHosts, log] = ['known hosts', 'log'].map((name) => join(folder, name)) as [string, string];
+	writeFileSync(knownHosts, `[127.0.0.1]:${port} ${hostKey}`);
 	const script = join(folder, "app's freeze.sh");
 	// one that goes on by itself ends with its folder
 	writeFileSync(script, `#!/bin/sh\necho "$1" >> '${log}'\nwhile [ -e '${folder}/slow' ]; do sleep 0.1; done\nexit 3\n`);
 	chmodSync(script, 0o755);
-	const spec = (more = '', path = script): string =>
-		`root@127.0.0.1:${port}${path}?identity=${join(folder, 'key')}&known-hosts=${encodeURIComponent(knownHosts)}${more}`;
-	return { folder, port, spec, log, knownHosts };
+	const spec = (more = '', path = script): string => `root@127.0.0.1:${port}${path}?identity=${key}&known-hosts=${encodeURIComponent(knownHosts)}${more}`;
+	return { ...server, spec, log, knownHosts };
 }
 
 test('GIP-03 GIP-07: a script in another machine is called by ssh with freeze and thaw; its exit codes are those that it was said to have', {
@@ -74,10 +40,10 @@ test('GIP-03 GIP-07: a script in another machine is called by ssh with freeze an
 	await assert.rejects(new SshWriter(site.spec('&timeout=1')).freeze({ signal }), { code: 'snapshot.timeout', message: /took longer than 1 s/ });
 	rmSync(join(site.folder, 'slow'));
 
-	writeFileSync(site.knownHosts, `web ${readFileSync(join(site.folder, 'host.pub'), 'utf8')}`);
+	writeFileSync(site.knownHosts, `web ${site.hostKey}`);
 	await assert.rejects(writer.identify({ signal }), { code: 'snapshot.writer' }, 'its key is not known by its address');
 	await new SshWriter(site.spec('&accept=0,3&alias=web')).identify({ signal });
-	writeFileSync(site.knownHosts, `[127.0.0.1]:${site.port} ${readFileSync(join(site.folder, 'key.pub'), 'utf8')}`);
+	writeFileSync(site.knownHosts, `[127.0.0.1]:${site.port} ${site.publicKey}`);
 	await assert.rejects(
 		writer.freeze({ signal }),
 		({ code, message, hint }) => code === 'snapshot.writer' && /cannot be reached by ssh/.test(message) && /known hosts/.test(hint),

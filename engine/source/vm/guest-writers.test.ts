@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
-import { parseAddresses } from './adapters/libvirt/guest-commands.ts';
+import { addressesOfCards, parseAddresses } from './adapters/libvirt/guest-commands.ts';
 import { guestWriterOf, refuseOtherGuestWriter } from './guest-writers.ts';
 
 const { signal } = new AbortController();
@@ -25,7 +25,7 @@ test('GIP-03: a script of a job is called in each of its machines: by the agent,
 		assert.throws(() => refuseOtherGuestWriter(spec), { code: 'usage.invalid' }, spec);
 });
 
-test('the addresses of a guest, as virsh tells them', () => {
+test('the addresses of a guest, as virsh and the table of neighbours tell them', () => {
 	const told = ` lo         00:00:00:00:00:00    ipv4         127.0.0.1/8
  -          -                    ipv6         ::1/128
  eth0       52:54:00:8c:21:0f    ipv6         fe80::5054:ff:fe8c:210f/64
@@ -35,4 +35,15 @@ test('the addresses of a guest, as virsh tells them', () => {
 `;
 	assert.deepEqual(parseAddresses(told), ['192.168.122.7', '2001:db8::7']);
 	assert.deepEqual(parseAddresses('\n'), []);
+	const cards = ` Interface   Type   Source   Model     MAC
+-----------------------------------------------------
+ vnet0       user   -        rtl8139   52:54:00:12:34:85
+`;
+	const neighbours = `IP address       HW type     Flags       HW address            Mask     Device
+192.0.2.1        0x1         0x2         02:fc:00:00:00:05     *        eth0
+10.231.99.2      0x1         0x2         52:54:00:12:34:85     *        hfxa
+10.231.99.3      0x1         0x0         52:54:00:12:34:85     *        hfxa
+`;
+	assert.deepEqual(addressesOfCards(cards, neighbours), ['10.231.99.2']);
+	assert.deepEqual(addressesOfCards('', neighbours), []);
 });

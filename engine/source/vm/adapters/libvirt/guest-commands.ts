@@ -1,4 +1,5 @@
 /** What QEMU's guest agent does in a guest (the QEMU guest agent protocol reference: guest-exec, guest-exec-status), and where the guest is. */
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { EngineError, isEngineError } from '../../../../base/index.ts';
@@ -53,20 +54,30 @@ export async function runInGuest(virsh: Virsh, { machineId, program, args }: Gue
 	}
 }
 
-/** As the guest says itself, else as the host has given or seen them. Loopback and link-local addresses are no way there. */
+/** As the guest says itself, else as the host has given them, else as it has heard from its neighbours, with which it shares a network. */
 export async function addressesOf(virsh: Virsh, machineId: string, { signal }: HypervisorOptions): Promise<readonly string[]> {
-	for (const source of ['agent', 'lease', 'arp']) {
-		const said = await virsh('domifaddr', ['--source', source], [machineId], { signal }).catch((error: unknown) => {
+	const ask = (command: string, options: readonly string[]): Promise<string> =>
+		virsh(command, options, [machineId], { signal }).catch((error: unknown) => {
 			if (!isEngineError(error, 'source.refused')) throw error;
 			return ''; // this source knows nothing of it
 		});
-		const found = parseAddresses(said);
+	for (const source of ['agent', 'lease']) {
+		const found = parseAddresses(await ask('domifaddr', ['--source', source]));
 		if (found.length > 0) return found;
 	}
-	return [];
+	// libvirt has this as a source too, and loses its way in the answers of some kernels
+	const neighbours = await readFile('/proc/net/arp', 'utf8').catch(() => '');
+	return addressesOfCards(await ask('domiflist', []), neighbours);
 }
 
-/** The table of `virsh domifaddr`, IPv4 before IPv6. */
+/** Of the cards that `virsh domiflist` has, by the host's table of neighbours (proc(5), /proc/net/arp). */
+export function addressesOfCards(listed: string, neighbours: string): readonly string[] {
+	const cards = new Set(listed.toLowerCase().match(/\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b/g) ?? []);
+	const lines = neighbours.split('\n').map((line) => line.trim().split(/\s+/));
+	return lines.flatMap(([address = '', , flags = '', card = '']) => (Number(flags) > 0 && cards.has(card.toLowerCase()) ? [address] : []));
+}
+
+/** The table of `virsh domifaddr`, IPv4 before IPv6. Loopback and link-local addresses are no way there. */
 export function parseAddresses(said: string): readonly string[] {
 	const found = [...said.matchAll(/\b(ipv[46]) +([0-9a-f.:]{2,45})\/\d{1,3}\s*$/gim)].map(([, family = '', address = '']) => ({
 		family: family.toLowerCase(),
