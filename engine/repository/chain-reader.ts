@@ -51,6 +51,8 @@ export async function openChainFile(storage: Storage, path: string): Promise<Sto
 	}
 }
 
+const recordKey = (fileNumber: number, { recordOffset }: ChunkLocation): string => `${fileNumber}:${recordOffset}`;
+
 export class ChainReader implements ChunkReader, AsyncDisposable {
 	readonly #files: readonly { readonly path: string; readonly index: FileIndex }[];
 	readonly #isSequential: boolean;
@@ -62,7 +64,11 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 	/** How much each of those takes that are kept, the one used last at the end. */
 	readonly #kept = new Map<string, number>();
 	#keptBytes = 0;
-	/** Memory of records with a single chunk, which nobody else asks for. */
+	/** How many times each record will be asked for. */
+	readonly #expected = new Map<string, number>();
+	/** Of those that are expected, the ones that are read and have a single chunk. */
+	readonly #waiting = new Map<string, Uint8Array>();
+	/** Memory of records with a single chunk that only their last reader has. */
 	readonly #single = new WeakSet<ArrayBufferLike>();
 	/** What records are read into, one at a time: a new buffer for each would be most of what the collector of garbage has to do. */
 	#scratch: Uint8Array | null = null;
@@ -90,12 +96,21 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 		return undefined;
 	}
 
-	/** Begins to read what `readChunk` will need soon. @returns the chunk's bytes, 0 when the chain does not have it */
+	/** Begins to read what `readChunk` will need soon, once for each time that it was called. @returns the chunk's bytes, 0 when the chain does not have it */
 	expect(hash: Uint8Array): number {
 		const found = this.locate(hash);
 		if (!found) return 0;
+		const key = recordKey(found.fileNumber, found.location);
+		this.#expected.set(key, (this.#expected.get(key) ?? 0) + 1);
 		this.#record(found.fileNumber, found.location);
 		return found.location.rawBytes;
+	}
+
+	/** What was expected and not read is not needed any more. */
+	forgetExpected(): void {
+		const keys = [...this.#expected.keys()];
+		this.#expected.clear();
+		for (const key of keys) if (this.#waiting.has(key)) this.#drop(key);
 	}
 
 	/** One copy after the other: a chunk is lost only when none of them is whole. */
@@ -121,6 +136,7 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 
 	async #readCopy(hash: Uint8Array, fileNumber: number, location: ChunkLocation): Promise<Uint8Array> {
 		const raw = await this.#record(fileNumber, location);
+		this.#meetExpectation(recordKey(fileNumber, location));
 		const chunk = raw.subarray(location.rawOffset, location.rawOffset + location.rawBytes);
 		if (chunk.byteLength !== location.rawBytes || !sameHash(nameChunk(chunk, this.#cipher), hash)) {
 			const file = this.#files[fileNumber]?.path;
@@ -133,7 +149,7 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 	}
 
 	#record(fileNumber: number, location: ChunkLocation): Promise<Uint8Array> {
-		const key = `${fileNumber}:${location.recordOffset}`;
+		const key = recordKey(fileNumber, location);
 		const known = this.#records.get(key);
 		if (known) {
 			const bytes = this.#kept.get(key);
@@ -150,14 +166,30 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 			this.readBytes += location.recordBytes;
 			if (raw.byteLength > location.rawBytes + directoryBytes(1)) this.#keep(key, raw.byteLength);
 			else {
-				this.#records.delete(key);
-				this.#single.add(raw.buffer);
+				this.#waiting.set(key, raw);
+				if (!this.#expected.has(key)) this.#drop(key);
 			}
 			return raw;
 		});
 		this.#records.set(key, reading);
 		reading.catch(() => this.#records.delete(key)); // the caller sees the failure; the next one tries again
 		return reading;
+	}
+
+	#meetExpectation(key: string): void {
+		const count = this.#expected.get(key);
+		if (count === undefined) return;
+		if (count > 1) return void this.#expected.set(key, count - 1);
+		this.#expected.delete(key);
+		if (this.#waiting.has(key)) this.#drop(key);
+	}
+
+	/** Lets go of a record with a single chunk: who reads it now is the last. */
+	#drop(key: string): void {
+		const raw = this.#waiting.get(key);
+		if (raw) this.#single.add(raw.buffer);
+		this.#waiting.delete(key);
+		this.#records.delete(key);
 	}
 
 	#keep(key: string, bytes: number): void {

@@ -142,6 +142,7 @@ function finish(target: Buffer, temporary: Buffer, entry: TreeEntry): void {
 type Served = { readonly answer: Promise<RestoreAnswer> };
 
 async function serve(request: RestoreRequest): Promise<Served> {
+	reader.forgetExpected(); // a request that failed leaves some
 	ahead = storage && new LookAhead(reader, chunksOf(request));
 	switch (request.type) {
 		case 'slices': {
