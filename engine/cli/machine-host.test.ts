@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -133,13 +133,6 @@ test('SRV-07 SRV-13 SNAP-01 GIP-03: virtual machines of a host on a managed mach
 	await host.virsh('undefine', 'copy');
 	const inTheWay = await refusal(...copy);
 	assert.match(`${inTheWay.code} ${inTheWay.message}`, /exists\.target .*copy-vda\.qcow2/);
-	await host.virsh('destroy', 'web');
-	await host.virsh('undefine', 'web', '--checkpoints-metadata');
-	rmSync(join(host.folder, 'web-vda.qcow2'));
-	await ok('restore', 'vm', 'Lab/Lab/web@latest'); // as what it was
-	assertImage(join(host.folder, 'web-vda.qcow2'));
-	await host.virsh('start', 'web', '--paused');
-
 	// the data mover dies in the middle: the host is tidied up when it is back, and the next run is right
 	await write(3, 2);
 	await ok('repository', 'edit', 'Here', '--write-limit', '1');
@@ -164,5 +157,4 @@ test('SRV-07 SRV-13 SNAP-01 GIP-03: virtual machines of a host on a managed mach
 	for (const name of ['Lab', 'Lab here']) await ok('job', 'remove', name);
 	while ((await host.virsh('checkpoint-list', '--name', 'web')).trim() !== '') await turn(); // nobody needs them any more
 	await ok('host', 'remove', 'Lab');
-	assert.ok(existsSync(join(host.folder, 'web-vda.qcow2')));
 });
