@@ -20,6 +20,7 @@ import { changeShare, createDisk, createSmallFiles, createTree, type Workload, t
 
 const peers: readonly Peer[] = [
 	createHoldfast(),
+	createHoldfast({ compression: 'fast' }),
 	createHoldfast({ isRemote: true }),
 	createRestic(),
 	createBorg('borg', 'lz4'),

@@ -11,16 +11,22 @@ const machine = 'far';
 
 /**
  * The command line as users run it: a process of its own each time, so the start of the program is in the figures.
- * @param isRemote the repository is held by a data mover, a process of its own, and reached over loopback and TLS
+ * @param options `isRemote`: the repository is held by a data mover, a process of its own, and reached over loopback and TLS
  */
-export function createHoldfast({ isRemote = false }: { readonly isRemote?: boolean } = {}): Peer {
+export function createHoldfast({
+	isRemote = false,
+	compression = 'optimal',
+}: {
+	readonly isRemote?: boolean;
+	readonly compression?: 'optimal' | 'fast';
+} = {}): Peer {
 	const holdfast = ({ state }: Place, ...args: string[]): Command => ({
 		program: process.execPath,
 		args: [join(root, 'engine', 'cli', 'holdfast.js'), '--data', join(state, 'data'), '--json', ...args],
 	});
 	return {
-		name: isRemote ? 'holdfast-tls' : 'holdfast',
-		note: `encrypted; compression optimal; start of the program included${isRemote ? '; through a data mover, over loopback and TLS' : ''}`,
+		name: isRemote ? 'holdfast-tls' : compression === 'fast' ? 'holdfast-fast' : 'holdfast',
+		note: `encrypted; compression ${compression}; start of the program included${isRemote ? '; through a data mover, over loopback and TLS' : ''}`,
 		async version() {
 			return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
 		},
@@ -42,7 +48,7 @@ export function createHoldfast({ isRemote = false }: { readonly isRemote?: boole
 					passwordFile,
 					...(isRemote ? ['--on', machine] : []),
 				),
-				holdfast(place, 'job', 'add', job, '--source', source, '--repository', 'bench'),
+				holdfast(place, 'job', 'add', job, '--source', source, '--repository', 'bench', '--compression', compression),
 			];
 		},
 		backUp: (place) => holdfast(place, 'job', 'run', job),
