@@ -39,7 +39,8 @@ export function addJobRun(group: Command, line: CommandLine): void {
 			const wish = { full: options.full ?? null, ...parseWish(options, context.surroundings.workingFolder) };
 			if (!options.wait && isEmbedded) {
 				const sessionId = await startInBackground(context, ['job', 'run', id, ...wishWords(wish)]);
-				return reportStart(context, sessionId);
+				await line.read(command, (reading) => reportStart(reading, sessionId)); // a short session may be over, and that process with it
+				return line.exitCode;
 			}
 			const start = () => client.jobs.run.mutate({ id, ...wish });
 			if (!options.wait) return reportStart(context, (await start()).sessionId);
