@@ -1,5 +1,5 @@
 import { EngineError } from '../base/index.ts';
-import type { EngineApi } from '../contract/index.ts';
+import { type EngineApi, mayHoldRepositories } from '../contract/index.ts';
 import type { ApiParts } from './parts.ts';
 
 const namesOf = (of: readonly { readonly settings: { readonly name: string } }[]): string => of.map(({ settings: { name } }) => `“${name}”`).join(', ');
@@ -57,8 +57,8 @@ export function createMachinesApi({ machines, config }: Pick<ApiParts, 'machines
 		offerPairing: () => machines.offerPairing(),
 		add: ({ settings, token }, options) => machines.add(settings, token, options),
 		async update({ id, revision, settings }) {
-			if (!settings.roles.includes('repository'))
-				await refuseWhileNeeded(id, 'The role repository cannot be taken from', 'Remove these repositories first. Their files stay.');
+			if (!mayHoldRepositories(settings))
+				await refuseWhileNeeded(id, 'The roles repository and gateway cannot both be taken from', 'Remove these repositories first. Their files stay.');
 			if (!settings.roles.includes('proxy')) await refuseWhileNamed(id, 'proxyId');
 			return machines.update(id, revision, settings);
 		},

@@ -4,7 +4,15 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { EngineError, isEngineError, toErrorShape } from '../base/index.ts';
 import type { Entity } from '../config/index.ts';
-import type { EngineApi, Repository, RepositoryLocation, RepositorySettings } from '../contract/index.ts';
+import {
+	type EngineApi,
+	isShareAddress,
+	mayHoldRepositories,
+	mountIt,
+	type Repository,
+	type RepositoryLocation,
+	type RepositorySettings,
+} from '../contract/index.ts';
 import { defaultTasks, isInside, realPathOf, requireAbsolute } from '../infra/index.ts';
 import { importChains, LEAST_FREE_BYTES, planFullAt, sliceCountOf, usedBytes } from '../jobs/index.ts';
 import { type Inventory, loadInventory } from './inventory.ts';
@@ -66,15 +74,16 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 
 	/** Refuses a place that cannot be a repository, before anything is created there. @returns it with a path that says the same from everywhere */
 	async function checkPlace<Place extends RepositoryLocation>(place: Place, ownId: string | null): Promise<Place> {
+		if (isShareAddress(place.path)) throw new EngineError('usage.invalid', `${place.path} is no folder.`, { hint: mountIt, data: { field: 'path' } });
 		if (place.machineId === null) {
 			const path = requireAbsolute(place.path, 'path');
 			await checkFolder(path, ownId);
 			return { ...place, path };
 		}
 		const { settings } = await config.managed.machines.get(place.machineId);
-		if (!settings.roles.includes('repository'))
+		if (!mayHoldRepositories(settings))
 			throw new EngineError('usage.conflict', `The machine “${settings.name}” does not hold repositories.`, {
-				hint: `Give it the role first: "holdfast machine set ${settings.name} --role ${[...settings.roles, 'repository'].join(',')}".`,
+				hint: `Give it the role first: "holdfast machine set ${settings.name} --role ${[...settings.roles, 'repository'].join(',')}"; gateway instead of repository, if it has the share mounted.`,
 				data: { field: 'machineId' },
 			});
 		const other = (await config.repositories.list()).find(
@@ -148,7 +157,7 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 			if (saved.revision === revision && isMoved) {
 				if (await isInUse(id)) throw inUse(saved.settings.name);
 				placed = await checkPlace(settings, id);
-				await chainStore.prepare(placed);
+				await prepareMoved(saved, placed);
 			}
 			try {
 				await config.repositories.update(id, revision, placed);
@@ -211,6 +220,30 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 			return get(id);
 		},
 	};
+
+	/**
+	 * The same path on another machine is the same share, which that one has mounted too: it is compared by what is known to lie there, before the
+	 * machine that has it now lets go. Any other place may be new.
+	 * @throws `repository.unreachable`, `repository.*`
+	 */
+	async function prepareMoved(saved: Entity<RepositorySettings>, placed: RepositorySettings): Promise<void> {
+		const known = new Set((await loadInventory(parts)).views.get(saved.id)?.chains.map((chain) => chain.id));
+		const isGatewayChange = known.size > 0 && placed.path === saved.settings.path && placed.machineId !== saved.settings.machineId;
+		await chainStore.prepare(placed, { isThere: isGatewayChange });
+		if (!isGatewayChange) return;
+		const { chains } = await chainStore.list(placed);
+		if (chains.some((chain) => known.has(chain.id))) return;
+		await release({ id: saved.id, settings: placed });
+		const machine = placed.machineId === null ? 'the backup server' : `“${(await config.managed.machines.get(placed.machineId)).settings.name}”`;
+		throw new EngineError(
+			'repository.unreachable',
+			`${placed.path} on ${machine} is another repository: of the chains of “${saved.settings.name}” none is there.`,
+			{
+				hint: 'Mount the share that holds it at this path.',
+				data: { field: 'machineId' },
+			},
+		);
+	}
 
 	/** A machine that is away keeps the folder in mind; it lets nobody but us in anyway. */
 	async function release({ id, settings }: Pick<Entity<RepositorySettings>, 'id' | 'settings'>): Promise<void> {

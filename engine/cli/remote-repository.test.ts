@@ -105,7 +105,7 @@ test('VAL-29 CONSOLE-09: who may hold a repository, and what depends on a machin
 	const removal = await refusal('machine', 'remove', 'Vault');
 	assert.equal(removal.code, 'busy.machine');
 	assert.match(removal.message, /“Far”.*“Web”/);
-	assert.equal((await refusal('machine', 'set', 'Vault', '--role', 'gateway')).code, 'busy.machine');
+	assert.equal((await refusal('machine', 'set', 'Vault', '--role', 'proxy')).code, 'busy.machine');
 
 	const moved = await ok('repository', 'edit', 'Far', '--no-on', '--path', 'near');
 	assert.deepEqual([moved.repository.machine, moved.repository.path], [null, join(server.root, 'near')]);

@@ -6,6 +6,10 @@ import { entityName, epochMs, type errorShape, size } from './values.ts';
 export const machineRole = z.enum(['proxy', 'repository', 'gateway', 'mount']);
 export type MachineRole = z.infer<typeof machineRole>;
 
+/** A machine holds repositories on its own disks, or is the gateway to shares that it has mounted. */
+export const mayHoldRepositories = ({ roles }: { readonly roles: readonly MachineRole[] }): boolean =>
+	roles.includes('repository') || roles.includes('gateway');
+
 /** Where a data mover listens. */
 export const machineAddress = z.object({
 	host: z

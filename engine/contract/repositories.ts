@@ -2,13 +2,17 @@ import { z } from 'zod';
 import { chainMethod, gfsFlag, schedule } from './jobs.ts';
 import { entityName, epochMs, errorShape, size } from './values.ts';
 
+/** `smb://server/share`, `nfs://…`: the name of a share, where a folder is meant. */
+export const isShareAddress = (path: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(path);
+export const mountIt = 'Mount the share on the machine that shall be its gateway, and give the path that it has there.';
+
 const maxTasks = z.number().int().min(1).max(64);
 
 export const repositorySettings = z.object({
 	name: entityName,
 	/** Of the folder, on its machine. */
 	path: z.string().min(1, 'A folder is needed.'),
-	/** Managed machine that holds it; null: the one of the backup server. */
+	/** Managed machine that holds it, or is the gateway to the share that it lies on; null: the one of the backup server. */
 	machineId: z.string().min(1).nullable().default(null),
 	/** One chain for all objects of a job instead of one per object. */
 	singleFile: z.boolean().default(false),

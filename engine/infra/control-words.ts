@@ -42,7 +42,8 @@ export const controlQuestion = z.discriminatedUnion('ask', [
 	z.object({ ask: z.literal('reach'), addresses: z.array(machineAddress).max(16) }),
 	z.object({ ask: z.literal('targets'), paths: z.array(z.string().max(32_768)).max(maxTargets) }),
 	...hostQuestions,
-	z.object({ ask: z.literal('hold'), path: z.string().max(4096) }),
+	/** `isThere`: it must be a repository already. */
+	z.object({ ask: z.literal('hold'), path: z.string().max(4096), isThere: z.boolean().optional() }),
 	z.object({ ask: z.literal('letGo'), path: z.string().max(4096) }),
 	z.object({ ask: z.literal('renew'), certificate: pem }),
 	z.object({ ask: z.literal('forget') }),

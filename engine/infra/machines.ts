@@ -4,6 +4,7 @@ import { type Clock, EngineError, isEngineError, type Log, newId, toErrorShape }
 import type { Entity, MachineState, MachineStore, StoredAuthority } from '../config/index.ts';
 import type { EngineEvent, HostSettings, Machine, MachineAddress, MachineSettings, PairingOffer, PlaceList, SourceSpec } from '../contract/index.ts';
 import type { Medium } from '../platform/index.ts';
+import type { HoldOptions } from '../repository/index.ts';
 import type { TargetFacts } from '../restore/index.ts';
 import type { HypervisorControl } from '../source/index.ts';
 import { createAuthority, fingerprintOf, type Identity, isRenewalDue, issue, issueFor, peerIdOf } from './certificates.ts';
@@ -40,7 +41,7 @@ export interface Machines {
 	/** Which of these addresses its data mover can connect to, in their order. `connection.*`, `auth.*` */
 	reach(id: string, addresses: readonly MachineAddress[], options: Asking): Promise<readonly boolean[]>;
 	/** Has its data mover try a folder out, and hold it as a repository from then on. `usage.*`, `repository.*`, `connection.*` */
-	hold(id: string, path: string): Promise<{ medium: Medium }>;
+	hold(id: string, path: string, options?: HoldOptions): Promise<{ medium: Medium }>;
 	letGo(id: string, path: string): Promise<void>;
 	/** A hypervisor host that is asked by its data mover. Calls also fail with `not-found.machine`, `connection.*`, `auth.*`. */
 	hostOn(id: string, host: Pick<HostSettings, 'type' | 'uri'>): HypervisorControl;
@@ -272,8 +273,8 @@ export function createMachines({ store, clock, bus, log, product, version }: Mac
 			const { answer } = await ask(await store.machines.get(id), { ask: 'reach', addresses: [...addresses] }, options);
 			return addresses.map((_, i) => answer.reached[i] ?? false);
 		},
-		async hold(id, path) {
-			return (await ask(await store.machines.get(id), { ask: 'hold', path }, {})).answer;
+		async hold(id, path, { isThere = false } = {}) {
+			return (await ask(await store.machines.get(id), { ask: 'hold', path, isThere }, {})).answer;
 		},
 		async letGo(id, path) {
 			await ask(await store.machines.get(id), { ask: 'letGo', path }, {});

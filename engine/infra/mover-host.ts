@@ -270,7 +270,7 @@ class Mover {
 			case 'targets':
 				return { targets: [...lookAtTargets(question.paths)] };
 			case 'hold':
-				await holdRepository(folder, question.path);
+				await holdRepository(folder, question.path, question);
 				return { done: true, medium: platform.disks.mediumOf(await realPathOf(question.path)) };
 			case 'letGo':
 				await letRepositoryGo(folder, question.path);

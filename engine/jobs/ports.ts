@@ -19,7 +19,7 @@ import type {
 import type { ChainLock } from '../format/index.ts';
 import type { BackupRun as MoverRun, ObjectOutcome, TaskOptions as RunOptions, TaskObserver } from '../mover/index.ts';
 import type { Medium } from '../platform/index.ts';
-import type { ChainRecord, ChainStep, ImportFindings, ImportOptions, StepOutcome, StorageFinding } from '../repository/index.ts';
+import type { ChainRecord, ChainStep, HoldOptions, ImportFindings, ImportOptions, StepOutcome, StorageFinding } from '../repository/index.ts';
 import type { CheckPart } from '../restore/index.ts';
 import type { MachineRestoration, RestoreImages } from './bring-back-machine.ts';
 
@@ -132,8 +132,8 @@ export interface OffHost {
 
 /** The repository's folder as a catalogue of chains. */
 export interface ChainStore {
-	/** Tries out the folder: creates it if its parent exists, writes, syncs, reads back, renames, deletes. @returns what it lies on. Throws `repository.*`. */
-	prepare(repository: RepositoryLocation): Promise<{ readonly medium: Medium }>;
+	/** Tries out the folder: creates it if its parent exists, writes, syncs, reads back, renames, deletes. @returns what it lies on. Throws `repository.*`. `isThere`: it must be a repository already. */
+	prepare(repository: RepositoryLocation, options?: HoldOptions): Promise<{ readonly medium: Medium }>;
 	/** It is no repository of this installation any more; nothing in it is touched. Throws when the machine that holds it could not be told. */
 	release(repository: RepositoryLocation): Promise<void>;
 	space(repository: RepositoryLocation): Promise<{ capacityBytes: number; freeBytes: number }>;

@@ -16,6 +16,7 @@ import {
 	relockChain,
 	removeChain,
 	removeFile,
+	requireMarked,
 	storageAt,
 	takeOverChain,
 } from '../repository/index.ts';
@@ -35,8 +36,9 @@ export function createChainStore(places: Places, machines: Pick<Machines, 'hold'
 	}
 
 	return {
-		async prepare({ path, machineId }) {
-			if (machineId !== null) return machines.hold(machineId, path);
+		async prepare({ path, machineId }, { isThere = false } = {}) {
+			if (machineId !== null) return machines.hold(machineId, path, { isThere });
+			if (isThere) await requireMarked(path);
 			await prepareRepository(path);
 			return { medium: disks.mediumOf(await realPathOf(path)) };
 		},

@@ -116,6 +116,21 @@ const markerText = 'This folder is a repository of Holdfast. Leave this file her
 
 export const markRepository = (storage: Storage): Promise<void> => storage.replace(markerName, Buffer.from(markerText));
 
+/** `isThere`: it is a repository already, seen from another machine before; a folder that is none is refused, and left as it is. */
+export type HoldOptions = { readonly isThere?: boolean | undefined };
+
+/** Looks, and touches nothing. @throws `repository.unreachable` where there is no folder, or none that was marked */
+export async function requireMarked(repositoryPath: string): Promise<void> {
+	const isMarked = await stat(path.join(repositoryPath, markerName)).then(
+		(status) => status.isFile(),
+		() => false, // whatever the reason: it is not seen
+	);
+	if (!isMarked)
+		throw new EngineError('repository.unreachable', `${repositoryPath} is not the repository here: its file ${markerName} is not there.`, {
+			hint: 'Mount the share that holds it at this path.',
+		});
+}
+
 /** Before anything is written: refuses what only looks like a new repository, and marks one that is older than the marker. @throws `repository.unreachable` */
 export async function claimRepository(vault: Vault): Promise<void> {
 	if ((await vault.storage.list('')).some(({ name }) => name === markerName)) return;

@@ -1,7 +1,7 @@
 import { isAbsolute, resolve, win32 } from 'node:path';
 import type { Command } from 'commander';
 import { EngineError } from '../../base/index.ts';
-import type { RepositorySettings } from '../../contract/index.ts';
+import { isShareAddress, mountIt, type RepositorySettings } from '../../contract/index.ts';
 import type { Client } from '../connection.ts';
 import { findMachine } from '../lookup.ts';
 import { parseCount, parseRate } from '../parse.ts';
@@ -22,7 +22,7 @@ export type RepositoryOptions = EncryptionOptions & {
 /** The settings of a repository, the same for adding and editing. */
 export function addRepositoryOptions(command: Command): Command {
 	command
-		.option('--on <machine>', 'managed machine that holds the folder (default: the machine of the backup server)')
+		.option('--on <machine>', 'managed machine that holds the folder, or has the share mounted that it lies on (default: the machine of the backup server)')
 		.option('--single-file', 'one chain for all objects of a job instead of one per object')
 		.option('--max-tasks <n>', 'tasks that may write at the same time, 1 to 64 (if nothing is said when it is added: 1 on a rotating disk, 6 on flash, else 4)')
 		.option('--read-limit <MB/s>', 'read at most this much from it; 0 removes the limit')
@@ -41,6 +41,7 @@ export async function locationChange(
 	{ workingFolder, present }: { workingFolder: string; present?: RepositorySettings },
 ): Promise<Partial<Pick<RepositorySettings, 'path' | 'machineId'>>> {
 	const machineId = on === undefined ? (present?.machineId ?? null) : on === false ? null : (await findMachine(client, on)).id;
+	if (path !== undefined && isShareAddress(path)) throw new EngineError('usage.invalid', `--path: "${path}" is no folder.`, { hint: mountIt });
 	if (path !== undefined && machineId !== null && !isAbsolute(path) && !win32.isAbsolute(path))
 		throw new EngineError('usage.invalid', `--path: "${path}" is not an absolute path.`, { hint: 'Write the path from the root of that machine.' });
 	return {

@@ -1,7 +1,7 @@
 import { Button, Group, Modal, NumberInput, Select, Switch, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
-import type { ErrorShape, Repository, RepositorySettings } from '../../../engine/contract/index.ts';
+import { type ErrorShape, mayHoldRepositories, type Repository, type RepositorySettings } from '../../../engine/contract/index.ts';
 import { errorShapeOf, useTRPC } from '../../client.ts';
 import { bytesPerSecOf, type Conflict, ErrorPanel, formatBytes, megabytesPerSecOf, plural, StaleRevision } from '../../ui/index.ts';
 import { aNewKey, choiceErrors, choiceOf, chosenKeyId, EncryptionPart, type MadeKey, RecoveryKeyDialog, useEncryptedSave } from '../keys/index.ts';
@@ -65,7 +65,7 @@ function Body({
 	const [isPicking, setPicking] = useState(false);
 	const [conflict, setConflict] = useState<Conflict<Repository> | null>(null);
 	const machines = useQuery(trpc.machines.list.queryOptions());
-	const holders = (machines.data ?? []).filter(({ id, settings: { roles } }) => roles.includes('repository') || id === settings.machineId);
+	const holders = (machines.data ?? []).filter(({ id, settings: { roles } }) => mayHoldRepositories({ roles }) || id === settings.machineId);
 	const suggestion = useQuery(trpc.repositories.suggest.queryOptions(undefined, { enabled: repository === null }));
 	const [encryption, setEncryption] = useState(() => choiceOf(base?.settings.encryptionKeyId ?? null));
 	const [keyErrors, setKeyErrors] = useState<Readonly<Record<string, string>>>({});
@@ -141,7 +141,7 @@ function Body({
 			{(machines.data ?? []).length > 0 ? (
 				<Select
 					label="Machine"
-					description="Backup files are written by its data mover. Machines with the role Repository can be chosen."
+					description="Backup files are written by its data mover. Machines with the role Repository host can be chosen, and Gateways: those have the share mounted that the folder lies on."
 					data={[
 						{ value: '', label: 'This server' },
 						...holders.map(({ id, settings: { name }, state }) => ({ value: id, label: state === 'online' ? name : `${name} (offline)` })),
