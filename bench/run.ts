@@ -119,6 +119,7 @@ async function findPeers(): Promise<{ present: { peer: Peer; version: string }[]
 async function benchWorkload({ subject, name, description, operations, change }: Workload, present: readonly Peer[]): Promise<SubjectResult> {
 	const all = present.map((peer) => ({ peer, samples: new Map<Operation, Sample[]>(), repositoryBytes: new Map<Operation, number[]>() }));
 	warm(subject.path);
+	const subjectBytes = allocatedBytes(subject.path);
 	for (let run = 1; run <= options.runs; run++) {
 		const places = new Map<Peer, Place>();
 		using beside = new DisposableStack();
@@ -128,7 +129,7 @@ async function benchWorkload({ subject, name, description, operations, change }:
 			for (const { peer, samples, repositoryBytes } of all) {
 				const place = places.get(peer) as Place;
 				const { seconds, processorSeconds, peakBytes } =
-					operation === 'restore' ? await restore(peer, place, run) : await measureQuietly(peer.backUp(place), subject);
+					operation === 'restore' ? await restore(peer, place, { run, subjectBytes }) : await measureQuietly(peer.backUp(place), subjectBytes);
 				append(samples, operation, { seconds, processorSeconds, peakBytes });
 				if (operation === 'full' || operation === 'incremental') append(repositoryBytes, operation, allocatedBytes(place.repository));
 				console.log(
@@ -160,10 +161,10 @@ async function prepare(peer: Peer, subject: Subject, beside: DisposableStack): P
 	return place;
 }
 
-async function restore(peer: Peer, place: Place, run: number): Promise<Measurement> {
+async function restore(peer: Peer, place: Place, { run, subjectBytes }: { readonly run: number; readonly subjectBytes: number }): Promise<Measurement> {
 	const target = join(scratch, 'restored', peer.name);
 	mkdirSync(target, { recursive: true });
-	const measurement = await measureQuietly(peer.restore(place, target), place.subject);
+	const measurement = await measureQuietly(peer.restore(place, target), subjectBytes);
 	// A fast restore of something else would be no achievement. Once is enough: the later runs do the same.
 	const difference = options.verify && run === 1 ? firstDifference(place.subject.path, peer.restored(place, target)) : undefined;
 	if (difference !== undefined) throw new Error(`${peer.name} did not restore what was backed up: ${difference}`);
@@ -174,11 +175,11 @@ async function restore(peer: Peer, place: Place, run: number): Promise<Measureme
  * What the command before has left to be written must not slow this one down, and no peer must be the one that first makes the machine find the memory for what
  * all of them write: as much as the subject has is written, and removed, before each.
  */
-function measureQuietly(command: Command, subject: Subject): Promise<Measurement> {
+function measureQuietly(command: Command, subjectBytes: number): Promise<Measurement> {
 	const path = join(scratch, 'memory');
 	const zeros = Buffer.alloc(1 << 20);
 	const file = openSync(path, 'w');
-	for (let left = allocatedBytes(subject.path); left > 0; left -= zeros.byteLength) writeSync(file, zeros);
+	for (let left = subjectBytes; left > 0; left -= zeros.byteLength) writeSync(file, zeros);
 	closeSync(file);
 	rmSync(path);
 	if (process.platform !== 'win32') spawnSync('sync');
