@@ -8,12 +8,7 @@ import { hostData } from './places/index.ts';
 import { openPlatform } from './platform/index.ts';
 import { Requestor, Snapshots, VolumeSlots } from './snapshot/index.ts';
 import { volumeProviders } from './snapshot/providers/index.ts';
-import { guestScriptWriters } from './snapshot/writers/guest-script.ts';
-import { mariadbWriters } from './snapshot/writers/mariadb/writer.ts';
-import { postgresqlWriters } from './snapshot/writers/postgresql/writer.ts';
-import { scriptWriters } from './snapshot/writers/script.ts';
-import { sqliteWriters } from './snapshot/writers/sqlite.ts';
-import { sshWriters } from './snapshot/writers/ssh.ts';
+import { allWriters } from './snapshot/writers/index.ts';
 import { createMachineSite } from './source/index.ts';
 import { openLibvirt } from './source/vm/adapters/libvirt/libvirt.ts';
 
@@ -46,15 +41,7 @@ export async function openDataMover({ folder: path, listen, token, product, cloc
 		requestor: new Requestor({ journal, slots: new VolumeSlots(), clock, log }),
 		providers: volumeProviders(folder.path, () => platform.disks.mounts()),
 		isDevice: () => false,
-		writers: [
-			postgresqlWriters(writersFolder),
-			mariadbWriters,
-			sqliteWriters,
-			scriptWriters,
-			sshWriters,
-			machineSite.writers,
-			guestScriptWriters((...call) => machineSite.runInGuest(...call)),
-		],
+		writers: allWriters(writersFolder, machineSite),
 		machines: machineSite,
 		settings: { all: async () => new Map(), put: () => Promise.reject(new Error('Defect: nothing is chosen here')) },
 		disks: platform.disks,

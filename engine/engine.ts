@@ -40,12 +40,7 @@ import { startServer } from './server/index.ts';
 import { type JournalEntry, Requestor, Snapshots, VolumeSlots, watchVolumes } from './snapshot/index.ts';
 import { CowProvider, ServedDevices } from './snapshot/providers/cow/index.ts';
 import { volumeProviders } from './snapshot/providers/index.ts';
-import { guestScriptWriters } from './snapshot/writers/guest-script.ts';
-import { mariadbWriters } from './snapshot/writers/mariadb/writer.ts';
-import { postgresqlWriters } from './snapshot/writers/postgresql/writer.ts';
-import { scriptWriters } from './snapshot/writers/script.ts';
-import { sqliteWriters } from './snapshot/writers/sqlite.ts';
-import { sshWriters } from './snapshot/writers/ssh.ts';
+import { allWriters } from './snapshot/writers/index.ts';
 import { createMachineSite } from './source/index.ts';
 import { openLibvirt } from './source/vm/adapters/libvirt/libvirt.ts';
 
@@ -124,15 +119,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		requestor: new Requestor({ journal: config.snapshotJournal<JournalEntry>(), slots: new VolumeSlots(), clock, log }),
 		providers: [...volumeProviders(folder.path, () => platform.disks.mounts()), new CowProvider(serving)],
 		isDevice: (path) => serving.find(path) !== undefined,
-		writers: [
-			postgresqlWriters(writersFolder),
-			mariadbWriters,
-			sqliteWriters,
-			scriptWriters,
-			sshWriters,
-			machineSite.writers,
-			guestScriptWriters((...call) => machineSite.runInGuest(...call)),
-		],
+		writers: allWriters(writersFolder, machineSite),
 		machines: machineSite,
 		settings: config.volumeSettings,
 		disks: platform.disks,

@@ -5,6 +5,7 @@ import {
 	databaseFacts,
 	type ErrorCode,
 	entityName,
+	hostOfMachine,
 	type JobDraft,
 	type JobSettings,
 	jobSettings,
@@ -184,8 +185,8 @@ async function checkRepository({ config }: Pick<ApiParts, 'config'>, { repositor
 
 /** A chain of all objects is written by one run, which one machine reads. */
 async function checkReaders({ config }: Pick<ApiParts, 'config'>, { sources = [], machineId = null }: JobDraft, findings: Findings): Promise<void> {
-	const hosts = new Map((await config.hosts.list()).map(({ settings }) => [settings.name, settings.machineId]));
-	const readers = new Set(sources.map(({ kind, path }) => (kind === 'vm' ? (hosts.get(parseMachinePath(path).host) ?? null) : machineId)));
+	const hosts = (await config.hosts.list()).map(({ settings }) => settings);
+	const readers = new Set(sources.map(({ kind, path }) => (kind === 'vm' ? (hostOfMachine(hosts, path)?.machineId ?? null) : machineId)));
 	if (readers.size < 2) return;
 	const { code, message, hint } = severalReaders();
 	report(findings, 'sources', code, message, hint);

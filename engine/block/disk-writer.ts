@@ -1,9 +1,9 @@
-import { writeSync } from 'node:fs';
 import { isZero } from '../base/index.ts';
 import { type Platform, uncachedUnit } from '../platform/index.ts';
 import { ClusterMap } from './qcow2-layout.ts';
 import { targetError } from './target-error.ts';
 import { leastUncachedBytes, UncachedBuffers, UncachedWrites } from './uncached-writes.ts';
+import { writeAt } from './write-at.ts';
 
 /** What a thread needs to write to a target that another one has opened, and keeps open. */
 export type DiskTargetHandle = {
@@ -103,7 +103,7 @@ class RangeWriter implements DiskWriter, Disposable {
 		const position = this.#dataOffset + offsetBytes;
 		this.#attempt(() => {
 			const { fd } = this.#handle;
-			for (let at = taken; at < data.length; ) at += writeSync(fd, data, at, data.length - at, position + at);
+			writeAt(fd, data.subarray(taken), position + taken);
 			// so that the sync at the end is short
 			this.#platform.files.startWriteback(fd, position + taken, data.length - taken);
 		});

@@ -1,6 +1,7 @@
-import { fsyncSync, ftruncateSync, writeSync } from 'node:fs';
+import { fsyncSync, ftruncateSync } from 'node:fs';
 import { qcow2Magic } from './qcow2-header.ts';
 import type { ClusterMap, Qcow2Layout } from './qcow2-layout.ts';
+import { writeAt } from './write-at.ts';
 
 /** The only reference to what it points at: a writer may change it in place. */
 const isOnlyReference = 0x8000_0000;
@@ -20,10 +21,6 @@ export function sealQcow2(fd: number, layout: Qcow2Layout, used: ClusterMap): vo
 	fsyncSync(fd);
 	writeAt(fd, header(layout), 0);
 	fsyncSync(fd);
-}
-
-function writeAt(fd: number, bytes: Uint8Array, position: number): void {
-	for (let done = 0; done < bytes.byteLength; ) done += writeSync(fd, bytes, done, bytes.byteLength - done, position + done);
 }
 
 /** @param cluster in the file */

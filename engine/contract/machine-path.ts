@@ -8,6 +8,12 @@ export function parseMachinePath(path: string): MachinePath {
 	return { host: path.slice(0, slash), name: path.slice(slash + 1) };
 }
 
+/** The host that a path names; undefined: it is none of these. */
+export function hostOfMachine<Host extends { readonly name: string }>(hosts: readonly Host[], path: string): Host | undefined {
+	const { host } = parseMachinePath(path);
+	return hosts.find(({ name }) => name === host);
+}
+
 /** `*` and `?` in the name, or `#TAG` for it: whatever fits when a job runs. */
 export const isMachinePattern = (path: string): boolean => /[*?]|^#/.test(parseMachinePath(path).name);
 

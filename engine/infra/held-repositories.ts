@@ -1,5 +1,5 @@
 import { assert, EngineError } from '../base/index.ts';
-import { type HoldOptions, prepareRepository, requireMarked } from '../repository/index.ts';
+import { type HoldOptions, prepareRepository } from '../repository/index.ts';
 import { requireAbsolute } from './list-places.ts';
 import type { MoverFolder } from './mover-folder.ts';
 import { isInside, realPathOf } from './paths.ts';
@@ -8,7 +8,7 @@ import { isInside, realPathOf } from './paths.ts';
  * Tries a folder out, marks it as a repository, and remembers that the backup server may use it.
  * @throws `usage.*` for a folder that cannot be one, `repository.*`
  */
-export async function holdRepository(folder: MoverFolder, path: string, { isThere = false }: HoldOptions = {}): Promise<void> {
+export async function holdRepository(folder: MoverFolder, path: string, options?: HoldOptions): Promise<void> {
 	const { membership } = folder;
 	assert(membership, 'who tells it to hold a repository is its backup server');
 	requireAbsolute(path, 'path');
@@ -21,8 +21,7 @@ export async function holdRepository(folder: MoverFolder, path: string, { isTher
 		const otherPath = await realPathOf(other);
 		if (isInside(realPath, otherPath) || isInside(otherPath, realPath)) throw refuse(`${path} and the repository in ${other} lie one inside the other.`);
 	}
-	if (isThere) await requireMarked(path);
-	await prepareRepository(path);
+	await prepareRepository(path, options);
 	const current = folder.membership ?? membership; // a certificate may have been renewed meanwhile
 	if (!current.repositories.includes(path)) await folder.join({ ...current, repositories: [...current.repositories, path] });
 }

@@ -40,9 +40,8 @@ export async function bringBackMachine(
 	observer: TaskObserver,
 	options: RunOptions,
 ): Promise<void> {
-	const images = disks.map((disk) => ({ name: disk.name, to: disk.to }));
 	const files = [...(nvramTo === null ? [] : [{ name: nvramFile, to: nvramTo }]), ...(memoryTo === null ? [] : [{ name: memoryFile, to: memoryTo }])];
-	const created = await restore({ disks: images, files, overwrite });
+	const created = await restore({ disks, files, overwrite });
 	let registered: string | null = null;
 	try {
 		options.signal?.throwIfAborted();

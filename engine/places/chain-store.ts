@@ -16,7 +16,6 @@ import {
 	relockChain,
 	removeChain,
 	removeFile,
-	requireMarked,
 	storageAt,
 	takeOverChain,
 } from '../repository/index.ts';
@@ -36,10 +35,9 @@ export function createChainStore(places: Places, machines: Pick<Machines, 'hold'
 	}
 
 	return {
-		async prepare({ path, machineId }, { isThere = false } = {}) {
-			if (machineId !== null) return machines.hold(machineId, path, { isThere });
-			if (isThere) await requireMarked(path);
-			await prepareRepository(path);
+		async prepare({ path, machineId }, options) {
+			if (machineId !== null) return machines.hold(machineId, path, options);
+			await prepareRepository(path, options);
 			return { medium: disks.mediumOf(await realPathOf(path)) };
 		},
 		async release({ path, machineId }) {

@@ -1,5 +1,5 @@
 import { EngineError } from '../base/index.ts';
-import { type HostSettings, type Machine, maxTasksOfMachine, parseMachinePath } from '../contract/index.ts';
+import { type HostSettings, hostOfMachine, type Machine, maxTasksOfMachine } from '../contract/index.ts';
 import type { Machines } from '../infra/index.ts';
 import type { JobMachines, JobSnapshots } from '../jobs/index.ts';
 import { loadWire } from '../mover/index.ts';
@@ -17,12 +17,6 @@ export const maxTasksOf = ({ settings, status }: Pick<Machine, 'settings' | 'sta
 /** All hypervisor hosts that are known now. */
 type KnownHosts = () => Promise<readonly HostSettings[]>;
 
-/** Of a virtual machine. */
-async function hostOf(hosts: KnownHosts, path: string): Promise<HostSettings | undefined> {
-	const { host } = parseMachinePath(path);
-	return (await hosts()).find(({ name }) => name === host);
-}
-
 /** Managed machines as jobs know them. */
 export function createJobMachines(machines: Pick<Machines, 'get' | 'lookAtSource'>, hosts: KnownHosts): JobMachines {
 	async function get(id: string) {
@@ -33,7 +27,7 @@ export function createJobMachines(machines: Pick<Machines, 'get' | 'lookAtSource
 		get,
 		sourceProblem: async (id, source) => (await machines.lookAtSource(id, source, {})).problem,
 		async readerOf({ kind, path }) {
-			const machineId = kind === 'vm' ? (await hostOf(hosts, path))?.machineId : null;
+			const machineId = kind === 'vm' ? hostOfMachine(await hosts(), path)?.machineId : null;
 			return machineId == null ? null : get(machineId);
 		},
 	};
@@ -46,7 +40,7 @@ export const createJobSnapshots = (
 	hosts: KnownHosts,
 ): JobSnapshots => ({
 	async openMachine({ exclude, ...wish }, options) {
-		const host = await hostOf(hosts, wish.path);
+		const host = hostOfMachine(await hosts(), wish.path);
 		const source = await places.source(host?.machineId ?? null);
 		if (source === null || host === undefined) return here.openMachine({ ...wish, isExcluded: excludesDisk(exclude) }, options);
 		const { RemoteReading } = await loadWire();

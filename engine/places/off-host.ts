@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { hostname } from 'node:os';
 import { EngineError, isEngineError } from '../base/index.ts';
 import { listenOnFree } from '../block/index.ts';
-import { type HostSettings, type Machine, type MachineAddress, parseMachinePath, type SourceSpec } from '../contract/index.ts';
+import { type HostSettings, hostOfMachine, type Machine, type MachineAddress, parseMachinePath, type SourceSpec } from '../contract/index.ts';
 import { type Candidate, chooseProxies, inTurn, type Machines, type OffHostRequest, type OffHostVolume, refuseOffHost } from '../infra/index.ts';
 import type { OffHost, OffHostWish } from '../jobs/index.ts';
 import type { Snapshots } from '../snapshot/index.ts';
@@ -63,8 +63,8 @@ export function createOffHost({ machines, snapshots, hosts }: OffHostParts): Off
 
 	/** Virtual machines of a host that is reached through a managed machine. */
 	async function isOnMachine(sources: readonly SourceSpec[]): Promise<boolean> {
-		const away = new Set((await hosts()).filter(({ machineId }) => machineId !== null).map(({ name }) => name));
-		return sources.some(({ kind, path }) => kind === 'vm' && away.has(parseMachinePath(path).host));
+		const known = await hosts();
+		return sources.some(({ kind, path }) => kind === 'vm' && (hostOfMachine(known, path)?.machineId ?? null) !== null);
 	}
 
 	async function lookAt(wish: OffHostWish): Promise<Prospect> {

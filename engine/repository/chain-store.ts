@@ -88,7 +88,8 @@ export type ChainList = { readonly chains: readonly ChainRecord[]; readonly prob
 export type StoredChain = { readonly path: string; readonly folder: string; readonly metadata: ChainMetadata; readonly seal: ChainSeal | null };
 
 /** Tries a folder out before it is trusted, and creates it if its parent exists. @throws `repository.*`, of the first promise that it breaks */
-export async function prepareRepository(repositoryPath: string): Promise<void> {
+export async function prepareRepository(repositoryPath: string, { isThere = false }: HoldOptions = {}): Promise<void> {
+	if (isThere) await requireMarked(repositoryPath);
 	const parent = path.dirname(repositoryPath);
 	const isFolder = (name: string): Promise<boolean> =>
 		stat(name).then(
@@ -120,7 +121,7 @@ export const markRepository = (storage: Storage): Promise<void> => storage.repla
 export type HoldOptions = { readonly isThere?: boolean | undefined };
 
 /** Looks, and touches nothing. @throws `repository.unreachable` where there is no folder, or none that was marked */
-export async function requireMarked(repositoryPath: string): Promise<void> {
+async function requireMarked(repositoryPath: string): Promise<void> {
 	const isMarked = await stat(path.join(repositoryPath, markerName)).then(
 		(status) => status.isFile(),
 		() => false, // whatever the reason: it is not seen

@@ -1,13 +1,12 @@
-import * as fs from 'node:fs';
-import { type UncachedBuffers, UncachedWrites } from '../block/index.ts';
+import { leastUncachedBytes, type UncachedBuffers, UncachedWrites, writeAt } from '../block/index.ts';
 import { type Platform, uncachedUnit } from '../platform/index.ts';
 
 /** Shorter slices go through the system's cache, which gathers them. */
 const leastBytes = 512 * 1024;
-/** What is gathered of a slice when it ends, or a hole comes, and is not worth a write of its own. */
-const leastGatheredBytes = 128 * 1024;
-
 const zeros = new Uint8Array(1024 * 1024);
+
+/** Bytes of the file, from `at` on, that are not on their way yet. */
+type Gathered = { readonly buffer: Uint8Array; readonly at: number; length: number };
 
 /**
  * Writes a slice of a file from its beginning to its end. Long ones are written past the system's cache, in whole units from memory that is aligned, while the next is
@@ -16,9 +15,7 @@ const zeros = new Uint8Array(1024 * 1024);
 export class SliceWriter {
 	readonly #fd: number;
 	readonly #uncached: UncachedWrites | null;
-	/** Bytes of the file from `#at` on that are not on their way yet. */
-	#gathered: { readonly buffer: Uint8Array; readonly at: number; length: number } | null = null;
-
+	#gathered: Gathered | null = null;
 	/** Where in the file what was written ends. */
 	endBytes = 0;
 
@@ -36,10 +33,9 @@ export class SliceWriter {
 			const at = offset + done;
 			const gathered = this.#gathered ?? (await this.#gatherFrom(at));
 			if (gathered === null) {
-				const toUnit = (uncachedUnit - (at % uncachedUnit)) % uncachedUnit;
-				const length = this.#uncached && !this.#uncached.isRefused ? Math.min(toUnit, data.byteLength - done) : data.byteLength - done;
-				this.#writeCached(data.subarray(done, done + length), at);
-				done += length;
+				const end = this.#past ? Math.min(data.byteLength, done + uncachedUnit - (at % uncachedUnit)) : data.byteLength;
+				writeAt(this.#fd, data.subarray(done, end), at);
+				done = end;
 				continue;
 			}
 			const piece = data.subarray(done, done + gathered.buffer.byteLength - gathered.length);
@@ -74,9 +70,14 @@ export class SliceWriter {
 		await this.#uncached?.settled();
 	}
 
-	async #gatherFrom(at: number): Promise<{ readonly buffer: Uint8Array; readonly at: number; length: number } | null> {
-		if (!this.#uncached || this.#uncached.isRefused || at % uncachedUnit !== 0) return null;
-		this.#gathered = { buffer: await this.#uncached.take(), at, length: 0 };
+	/** Null: all goes through the cache. */
+	get #past(): UncachedWrites | null {
+		return this.#uncached?.isRefused ? null : this.#uncached;
+	}
+
+	async #gatherFrom(at: number): Promise<Gathered | null> {
+		if (!this.#past || at % uncachedUnit !== 0) return null;
+		this.#gathered = { buffer: await this.#past.take(), at, length: 0 };
 		return this.#gathered;
 	}
 
@@ -85,16 +86,12 @@ export class SliceWriter {
 		if (!gathered || !this.#uncached) return;
 		this.#gathered = null;
 		const { buffer, at, length } = gathered;
-		const whole = length < leastGatheredBytes ? 0 : length - (length % uncachedUnit);
+		const whole = length < leastUncachedBytes ? 0 : length - (length % uncachedUnit);
 		try {
-			this.#writeCached(buffer.subarray(whole, length), at + whole);
+			writeAt(this.#fd, buffer.subarray(whole, length), at + whole);
 		} finally {
 			if (whole > 0) this.#uncached.submit(buffer, whole, at);
 			else this.#uncached.giveBack(buffer);
 		}
-	}
-
-	#writeCached(bytes: Uint8Array, offset: number): void {
-		for (let done = 0; done < bytes.byteLength; ) done += fs.writeSync(this.#fd, bytes, done, bytes.byteLength - done, offset + done);
 	}
 }

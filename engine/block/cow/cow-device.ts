@@ -1,10 +1,11 @@
-import { closeSync, constants, fdatasyncSync, fstatSync, openSync, statSync, writeSync } from 'node:fs';
+import { closeSync, constants, fdatasyncSync, fstatSync, openSync, statSync } from 'node:fs';
 import { bytesFromText, displayText, EngineError, systemErrorCode } from '../../base/index.ts';
 import type { Platform } from '../../platform/index.ts';
 import type { BlockExtent } from '../block-source.ts';
 import { ExtentList } from '../extent-list.ts';
 import type { NbdDevice, WritableDevice } from '../nbd/index.ts';
 import { openError } from '../source-error.ts';
+import { writeAt } from '../write-at.ts';
 import { ChangeLog } from './change-log.ts';
 import { CowSnapshot, readFully } from './cow-snapshot.ts';
 
@@ -114,7 +115,7 @@ export class CowDevice implements NbdDevice {
 	}
 
 	#write(offsetBytes: number, bytes: Uint8Array): void {
-		for (let done = 0; done < bytes.byteLength; ) done += writeSync(this.#live, bytes, done, bytes.byteLength - done, offsetBytes + done);
+		writeAt(this.#live, bytes, offsetBytes);
 	}
 
 	#zero(offsetBytes: number, lengthBytes: number, keepRoom: boolean): void {

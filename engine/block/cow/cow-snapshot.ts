@@ -1,7 +1,8 @@
-import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readSync, unlinkSync } from 'node:fs';
 import { EngineError, isZero, systemErrorCode } from '../../base/index.ts';
 import type { BlockExtent } from '../block-source.ts';
 import { allocationFlag, baseAllocation, dirtyBitmapPrefix, dirtyFlag, instantPrefix, type NbdDevice, type StatusExtent } from '../nbd/index.ts';
+import { writeAt } from '../write-at.ts';
 import { BlockMap, cowBlockBytes } from './block-map.ts';
 
 /** Copied at a time before an overwrite: sixteen blocks. */
@@ -106,7 +107,7 @@ export class CowSnapshot implements NbdDevice {
 			const block = original.subarray(at, at + cowBlockBytes);
 			if (isZero(block)) continue; // which is how the cache reads where nothing was written
 			if (this.#cachedBytes + block.length > this.#input.cacheLimitBytes) throw Object.assign(new Error('its limit is reached'), { code: 'ENOSPC' });
-			for (let done = 0; done < block.length; ) done += writeSync(this.#cacheFd as number, block, done, block.length - done, offsetBytes + at + done);
+			writeAt(this.#cacheFd as number, block, offsetBytes + at);
 			this.#cachedBytes += block.length;
 		}
 		this.#kept.addRange(offsetBytes, lengthBytes);

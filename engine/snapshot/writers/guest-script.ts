@@ -1,8 +1,7 @@
 /** A script inside a virtual machine, which the guest agent there runs: no network of the guest and no account in it is needed. */
-import { EngineError } from '../../base/index.ts';
 import type { CommandResult, RunCommand } from '../command.ts';
 import type { WriterFactory, WriterOptions } from '../writer.ts';
-import { callScript, parseRules, type ScriptRules, type ScriptVerb, VerbWriter } from './script.ts';
+import { callScript, parseOptions, parseRules, refusalOf, type ScriptRules, type ScriptVerb, VerbWriter } from './script.ts';
 
 /**
  * Has the agent of a machine run a program, and waits for its end. An abort does not end it: agents cannot.
@@ -14,22 +13,17 @@ type GuestScriptSpec = ScriptRules & { readonly path: string; readonly machine: 
 
 const usage = '/path/in/the/guest?machine=HOST/NAME[&timeout=SECONDS&accept=CODE,CODE]';
 
-const invalid = (spec: string, why: string): EngineError =>
-	new EngineError('usage.invalid', `The writer agent:${spec} cannot be understood: ${why}`, {
-		hint: 'Write agent:/etc/holdfast/app.sh, or agent:C:\\holdfast\\app.cmd?timeout=30&accept=0,3',
-		data: { field: 'writers' },
-	});
+const invalid = refusalOf('agent', 'Write agent:/etc/holdfast/app.sh, or agent:C:\\holdfast\\app.cmd?timeout=30&accept=0,3');
 
 /** @throws `usage.invalid` */
 export function parseGuestScriptSpec(spec: string): GuestScriptSpec {
 	const [path = '', query = '', ...rest] = spec.split('?');
 	if (rest.length > 0 || !/^(\/|[a-z]:[\\/])[^\0\n\r]+$/i.test(path)) throw invalid(spec, 'it needs the whole path of a script in the guest.');
-	const options = new URLSearchParams(query);
-	const unknown = [...options.keys()].find((key) => !['timeout', 'accept', 'machine'].includes(key));
-	if (unknown !== undefined) throw invalid(spec, `“${unknown}” is no option.`);
+	const refuse = (why: string) => invalid(spec, why);
+	const options = parseOptions(query, ['machine'], refuse);
 	const machine = options.get('machine');
 	if (machine === null || !machine.includes('/')) throw invalid(spec, 'it does not say in which machine (machine=HOST/NAME).');
-	return { path, machine, ...parseRules(options, (why) => invalid(spec, why)) };
+	return { path, machine, ...parseRules(options, refuse) };
 }
 
 export class GuestScriptWriter extends VerbWriter {

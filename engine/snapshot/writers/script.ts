@@ -18,20 +18,28 @@ type ScriptSpec = ScriptRules & { readonly path: string };
 
 const usualTimeoutS = 60;
 
-const invalid = (spec: string, why: string): EngineError =>
-	new EngineError('usage.invalid', `The writer script:${spec} cannot be understood: ${why}`, {
-		hint: 'Write script:/etc/holdfast/app.sh, or script:/etc/holdfast/app.sh?timeout=30&accept=0,3',
-		data: { field: 'writers' },
-	});
+/** @param hint how such a writer is written @returns the refusal of a spec */
+export const refusalOf =
+	(kind: string, hint: string) =>
+	(spec: string, why: string): EngineError =>
+		new EngineError('usage.invalid', `The writer ${kind}:${spec} cannot be understood: ${why}`, { hint, data: { field: 'writers' } });
+
+const invalid = refusalOf('script', 'Write script:/etc/holdfast/app.sh, or script:/etc/holdfast/app.sh?timeout=30&accept=0,3');
 
 /** `/path?timeout=SECONDS&accept=CODE,CODE`, both optional. @throws `usage.invalid` */
 export function parseScriptSpec(spec: string): ScriptSpec {
 	const [path = '', query = '', ...rest] = spec.split('?');
 	if (!isAbsolute(path) || rest.length > 0) throw invalid(spec, 'it needs the whole path of a script.');
+	const refuse = (why: string) => invalid(spec, why);
+	return { path, ...parseRules(parseOptions(query, [], refuse), refuse) };
+}
+
+/** @param known beside those that `parseRules` reads @throws what `refuse` makes of a reason */
+export function parseOptions(query: string, known: readonly string[], refuse: (why: string) => EngineError): URLSearchParams {
 	const options = new URLSearchParams(query);
-	const unknown = [...options.keys()].find((key) => key !== 'timeout' && key !== 'accept');
-	if (unknown !== undefined) throw invalid(spec, `“${unknown}” is no option.`);
-	return { path, ...parseRules(options, (why) => invalid(spec, why)) };
+	const unknown = [...options.keys()].find((key) => !['timeout', 'accept', ...known].includes(key));
+	if (unknown !== undefined) throw refuse(`“${unknown}” is no option.`);
+	return options;
 }
 
 /** @throws what `refuse` makes of a reason */

@@ -6,7 +6,7 @@ import { isAbsolute } from 'node:path';
 import { EngineError, isEngineError } from '../../base/index.ts';
 import { type RunCommand, runCommand } from '../command.ts';
 import type { WriterFactory, WriterOptions } from '../writer.ts';
-import { callScript, parseRules, type ScriptRules, type ScriptVerb, VerbWriter } from './script.ts';
+import { callScript, parseOptions, parseRules, refusalOf, type ScriptRules, type ScriptVerb, VerbWriter } from './script.ts';
 
 type SshSpec = ScriptRules & {
 	readonly user: string;
@@ -14,9 +14,9 @@ type SshSpec = ScriptRules & {
 	readonly port: number;
 	/** On the other machine. */
 	readonly path: string;
-	/** Of the private key; null: what ssh itself finds. */
 	/** By which the key of the host is known; null: by its address. */
 	readonly alias: string | null;
+	/** Of the private key; null: what ssh itself finds. */
 	readonly identity: string | null;
 	readonly knownHosts: string | null;
 };
@@ -26,11 +26,10 @@ const usualPort = 22;
 const failedToConnect = 255;
 const connectTimeoutS = 15;
 
-const invalid = (spec: string, why: string): EngineError =>
-	new EngineError('usage.invalid', `The writer ssh:${spec} cannot be understood: ${why}`, {
-		hint: 'Write ssh:user@host/etc/holdfast/app.sh, or ssh:user@host:22/etc/holdfast/app.sh?timeout=30&identity=/etc/holdfast/key&known-hosts=/etc/holdfast/known_hosts',
-		data: { field: 'writers' },
-	});
+const invalid = refusalOf(
+	'ssh',
+	'Write ssh:user@host/etc/holdfast/app.sh, or ssh:user@host:22/etc/holdfast/app.sh?timeout=30&identity=/etc/holdfast/key&known-hosts=/etc/holdfast/known_hosts',
+);
 
 /** `USER@HOST[:PORT]/path[?timeout=&accept=&identity=&known-hosts=&alias=]`. Nothing in it may look like an option of ssh. @throws `usage.invalid` */
 export function parseSshSpec(spec: string): SshSpec {
@@ -39,9 +38,8 @@ export function parseSshSpec(spec: string): SshSpec {
 	if (rest.length > 0 || user === undefined || host === undefined || path === undefined)
 		throw invalid(spec, 'it needs a user, a host and the whole path of a script there.');
 	if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) throw invalid(spec, `${port} is no port.`);
-	const options = new URLSearchParams(query);
-	const unknown = [...options.keys()].find((key) => !['timeout', 'accept', 'identity', 'known-hosts', 'alias'].includes(key));
-	if (unknown !== undefined) throw invalid(spec, `“${unknown}” is no option.`);
+	const refuse = (why: string) => invalid(spec, why);
+	const options = parseOptions(query, ['identity', 'known-hosts', 'alias'], refuse);
 	const files = ['identity', 'known-hosts'].map((key) => options.get(key));
 	for (const file of files)
 		if (file !== null && (!isAbsolute(file) || /["%$\0\n\r]/.test(file))) throw invalid(spec, `“${file}” is not the whole path of a file.`);
@@ -50,7 +48,7 @@ export function parseSshSpec(spec: string): SshSpec {
 	if (alias !== null && !/^\w[\w.-]{0,254}$/.test(alias)) throw invalid(spec, `“${alias}” is no name of a host.`);
 	return {
 		...{ user, host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port ?? usualPort), path, identity, knownHosts, alias },
-		...parseRules(options, (why) => invalid(spec, why), failedToConnect - 1),
+		...parseRules(options, refuse, failedToConnect - 1),
 	};
 }
 

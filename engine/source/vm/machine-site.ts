@@ -3,7 +3,7 @@ import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, EngineError, isEngineError } from '../../base/index.ts';
 import { formatNbdUri } from '../../block/index.ts';
-import { type HostSettings, isMachinePattern, isMeant, parseMachinePath, type SourceSpec, type VirtualMachine } from '../../contract/index.ts';
+import { type HostSettings, hostOfMachine, isMachinePattern, isMeant, parseMachinePath, type SourceSpec, type VirtualMachine } from '../../contract/index.ts';
 import type {
 	FoundMachine,
 	Lease,
@@ -39,13 +39,13 @@ type Host = { readonly settings: HostSettings; readonly control: HypervisorContr
 export type ReachedSite = MachineSite & {
 	readonly writers: WriterFactory;
 	/** In a machine (`HOST/NAME`) of a host that is on this machine, by its guest agent. @throws `not-found.*`, `source.*`, the signal's reason */
-	runInGuest(machine: string, program: string, args: readonly string[], options: WriterOptions): Promise<GuestOutcome>;
+	readonly runInGuest: (machine: string, program: string, args: readonly string[], options: WriterOptions) => Promise<GuestOutcome>;
 };
 
 export function createMachineSite(parts: MachineSiteParts): ReachedSite {
 	const hostOf = async (path: string): Promise<Host> => {
+		const settings = hostOfMachine(await parts.hosts(), path);
 		const { host } = parseMachinePath(path);
-		const settings = (await parts.hosts()).find(({ name }) => name === host);
 		if (settings === undefined)
 			throw new EngineError('not-found.host', `There is no hypervisor host “${host}”.`, { hint: 'See "holdfast host list".', data: { host } });
 		return { settings, control: parts.control(settings) };

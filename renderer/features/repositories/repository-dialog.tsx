@@ -65,7 +65,7 @@ function Body({
 	const [isPicking, setPicking] = useState(false);
 	const [conflict, setConflict] = useState<Conflict<Repository> | null>(null);
 	const machines = useQuery(trpc.machines.list.queryOptions());
-	const holders = (machines.data ?? []).filter(({ id, settings: { roles } }) => mayHoldRepositories({ roles }) || id === settings.machineId);
+	const holders = (machines.data ?? []).filter((machine) => mayHoldRepositories(machine.settings) || machine.id === settings.machineId);
 	const suggestion = useQuery(trpc.repositories.suggest.queryOptions(undefined, { enabled: repository === null }));
 	const [encryption, setEncryption] = useState(() => choiceOf(base?.settings.encryptionKeyId ?? null));
 	const [keyErrors, setKeyErrors] = useState<Readonly<Record<string, string>>>({});
