@@ -338,7 +338,7 @@ function restoreDisk(chain, pointId, target) {
 		if (name === zeroHash) continue;
 		const count = Math.min(blocksPerSegment, blockCount - first);
 		const segment = fieldsOf(readChunk(name));
-		check(segment.left() === count * 32, 'a segment of the disk map has a wrong length');
+		check([32, 48].includes(segment.left() / count), 'a segment of the disk map has a wrong length');
 		for (let block = first; block < first + count; block++) {
 			const blockName = segment.hash();
 			if (blockName === zeroHash) continue;

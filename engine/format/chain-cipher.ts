@@ -15,16 +15,30 @@ export class ChainCipher {
 	readonly #names: KeyObject;
 	readonly #payloads: KeyObject;
 	readonly #headers: KeyObject;
+	readonly #fingerprints: KeyObject;
 
 	constructor(keys: ChainKeys) {
 		this.keys = keys;
 		this.#names = createSecretKey(keys.names);
 		this.#payloads = createSecretKey(keys.payloads);
 		this.#headers = createSecretKey(keys.headers);
+		this.#fingerprints = createSecretKey(keys.fingerprints);
 	}
 
 	name(chunk: Uint8Array): Buffer {
 		return createHmac('sha256', this.#names).update(chunk).digest();
+	}
+
+	/**
+	 * GMAC under a fixed nonce: a universal hash, at ten times the speed of a name. Two different blocks of up to 4 MiB that were not made with knowledge of the key have the same one with
+	 * a chance of less than 2^-109 (NIST SP 800-38D, appendix C). Never shown outside of the encrypted chain, where it would give the key away.
+	 * @returns 16 bytes
+	 */
+	fingerprint(block: Uint8Array): Buffer {
+		const gmac = createCipheriv('aes-256-gcm', this.#fingerprints, fixedNonce);
+		gmac.setAAD(block);
+		gmac.final();
+		return gmac.getAuthTag();
 	}
 
 	/** A nonce that was never used before. */
@@ -49,6 +63,8 @@ export class ChainCipher {
 		return createCipheriv('aes-256-ctr', this.#headers, start).update(bytes);
 	}
 }
+
+const fixedNonce = new Uint8Array(12);
 
 /** How a chain names its chunks: by SHA-256, or by the cipher of an encrypted chain. */
 export const nameChunk = (chunk: Uint8Array, cipher: ChainCipher | null): Buffer => (cipher ? cipher.name(chunk) : chunkHash(chunk));

@@ -3,6 +3,9 @@ import { hash } from 'node:crypto';
 /** A chunk is bytes named by their SHA-256 (FIPS 180-4). */
 export const hashBytes = 32;
 
+/** A fingerprint tells, for who has the keys of the chain, whether bytes are those that lay in the same place before. It is no name: nothing is looked up by it. */
+export const fingerprintBytes = 16;
+
 /** The name of every run of zeros: 32 zero bytes. Such chunks take no room and are never looked up. */
 export const zeroHash: Uint8Array = new Uint8Array(hashBytes);
 

@@ -9,8 +9,10 @@ import {
 	type Extent,
 	encodeChainMetadata,
 	encodeDiskMap,
+	encodeMapSegment,
 	encodeSuperblock,
 	FileIndex,
+	fingerprintBytes,
 	firstRecordOffset,
 	hashBytes,
 	IndexBuilder,
@@ -23,12 +25,14 @@ import {
 	parseDirectory,
 	parseDiskMap,
 	parseExtents,
+	parseMapSegment,
 	parsePage,
 	parseSuperblocks,
 	recordHeaderBytes,
 	type Superblock,
 	sealRecord,
 	slotOffset,
+	storedBlocks,
 	superblockSlotBytes,
 	type TreeEntry,
 	visitExtents,
@@ -278,6 +282,23 @@ test('a disk map keeps size and segments for every block size', () => {
 			assert.deepEqual({ ...read, segments: read.segments.map((hash) => Buffer.from(hash)) }, map);
 		}
 	}
+});
+
+test('a segment of a disk map keeps hashes and fingerprints, with blocks of zeros and without fingerprints as well', () => {
+	const random = seededRandom(seed);
+	for (const blocks of [1, 7, blocksPerSegment])
+		for (const fingerprints of [randomBytes(random, blocks * fingerprintBytes), null]) {
+			const hashes = randomBytes(random, blocks * hashBytes);
+			hashes.fill(0, 0, hashBytes);
+			const read = parseMapSegment(encodeMapSegment({ hashes, fingerprints }), blocks, 'disk');
+			assert.deepEqual(
+				[Buffer.from(read.hashes), read.fingerprints && Buffer.from(read.fingerprints)],
+				[Buffer.from(hashes), fingerprints && Buffer.from(fingerprints)],
+			);
+			assert.equal([...storedBlocks(read)].length, blocks - 1);
+			for (const other of [blocks - 1, blocks + 1])
+				assert.throws(() => parseMapSegment(encodeMapSegment({ hashes, fingerprints }), other, 'disk'), { code: 'repository.damaged' });
+		}
 });
 
 test('chain metadata keeps names that are no text', () => {

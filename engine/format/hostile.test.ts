@@ -21,6 +21,7 @@ import {
 	parseDiskMap,
 	parseExtents,
 	parseFileRoot,
+	parseMapSegment,
 	parsePage,
 	parseSuperblocks,
 	recordHeaderBytes,
@@ -53,6 +54,7 @@ const samples: readonly { readonly name: string; readonly bytes: Uint8Array; rea
 	{ name: 'extents', bytes: extents(), parse: (bytes) => [...parseExtents(bytes, 'file')] },
 	{ name: 'the references of extents', bytes: extents(), parse: (bytes) => visitExtents(bytes, 'file', { data: ignore, list: ignore }) },
 	{ name: 'a disk map', bytes: diskMap(), parse: (bytes) => parseDiskMap(bytes, 'disk') },
+	{ name: 'a segment of a disk map', bytes: randomBytes(random, 48 * 5), parse: (bytes) => parseMapSegment(bytes, 5, 'disk') },
 	{ name: 'a root', bytes: root(), parse: (bytes) => parseFileRoot(bytes, 'file') },
 	{ name: 'chain metadata', bytes: encodeChainMetadata(metadataOf(2), null), parse: (bytes) => parseChainMetadata(bytes, 'file.hbm', []) },
 ];

@@ -37,7 +37,7 @@ export type KeyRing = readonly MasterKey[];
 export type ChainLock = { readonly keyId: string; readonly salt: Uint8Array; readonly slots: readonly KeySlot[] };
 
 /** What a chain's bytes are named and sealed with. */
-export type ChainKeys = { readonly names: Uint8Array; readonly payloads: Uint8Array; readonly headers: Uint8Array };
+export type ChainKeys = { readonly names: Uint8Array; readonly payloads: Uint8Array; readonly headers: Uint8Array; readonly fingerprints: Uint8Array };
 
 const expand = (secret: Uint8Array, salt: Uint8Array, info: string, length: number): Uint8Array =>
 	new Uint8Array(hkdfSync('sha256', secret, salt, `holdfast ${info}`, length));
@@ -49,6 +49,7 @@ export const chainKeys = ({ secret }: Pick<MasterKey, 'secret'>, salt: Uint8Arra
 	names: expand(secret, salt, 'names', 32),
 	payloads: expand(secret, salt, 'payloads', 32),
 	headers: expand(secret, salt, 'headers', 32),
+	fingerprints: expand(secret, salt, 'fingerprints', 32),
 });
 
 export const newChainLock = ({ id, slots }: MasterKey): ChainLock => ({ keyId: id, salt: new Uint8Array(randomBytes(saltBytes)), slots });

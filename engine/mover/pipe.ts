@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { EngineError } from '../base/index.ts';
 import type { Bottleneck, TaskCounters } from '../contract/index.ts';
-import { type PlacedChunk, sealedBytes, sealRecord } from '../format/index.ts';
+import { type BlockNames, type PlacedChunk, sealedBytes, sealRecord } from '../format/index.ts';
 import type { Effort } from './effort.ts';
 import { MetadataStore } from './metadata-store.ts';
 import { findBottleneck } from './meter.ts';
@@ -25,7 +25,7 @@ export type PipeOptions = {
 };
 
 /** Who is to hear of results: the object that is being protected. */
-export type PipeClient = { onFiles?(results: readonly FileResult[]): void; onBlocks?(firstBlock: number, hashes: Uint8Array): void };
+export type PipeClient = { onFiles?(results: readonly FileResult[]): void; onBlocks?(firstBlock: number, names: BlockNames): void };
 
 /**
  * Source → workers → writer. Work goes in with `give`, results come back to the client, records go to the file as they are sealed.
@@ -58,7 +58,7 @@ export class Pipe implements AsyncDisposable {
 			module: options.workerModule,
 			onRecord: (record) => this.#write(record),
 			onFiles: (results) => this.client.onFiles?.(results),
-			onBlocks: (firstBlock, hashes) => this.client.onBlocks?.(firstBlock, hashes),
+			onBlocks: (firstBlock, names) => this.client.onBlocks?.(firstBlock, names),
 			onFailure: (error) => this.fail(error),
 		});
 		this.#metadata = new MetadataStore({
@@ -96,6 +96,11 @@ export class Pipe implements AsyncDisposable {
 		} finally {
 			this.#onFailure.splice(this.#onFailure.indexOf(failure.resolve), 1);
 		}
+	}
+
+	/** Whether the chain is encrypted. */
+	get isEncrypted(): boolean {
+		return this.#options.target.cipher !== null;
 	}
 
 	get hasRoom(): boolean {

@@ -5,7 +5,21 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { assert, isEngineError, isZero, systemErrorCode, threadHasLoaded } from '../base/index.ts';
 import { type BlockSource, openBlockSource } from '../block/index.ts';
-import { ByteWriter, cipherOf, type Extent, FileIndex, hashBytes, Packer, type PlacedChunk, sealRecord, writeExtent, zeroHash } from '../format/index.ts';
+import {
+	type BlockNames,
+	ByteWriter,
+	cipherOf,
+	type Extent,
+	FileIndex,
+	fingerprintBytes,
+	hashBytes,
+	Packer,
+	type PlacedChunk,
+	sameHash,
+	sealRecord,
+	writeExtent,
+	zeroBlocks,
+} from '../format/index.ts';
 import { openPlatform } from '../platform/index.ts';
 import { SourceFile } from '../source/index.ts';
 import { Chunker, chunkSizes } from './chunker.ts';
@@ -212,13 +226,26 @@ function blankOut(block: Uint8Array, offset: number, blank: Float64Array, first:
 	return at;
 }
 
-function protectBlocks(request: Extract<WorkerRequest, { type: 'blocks' }>): Uint8Array {
+/** Names a block. One that is as it was before is recognised by its fingerprint, which costs less. */
+function nameBlock(block: Uint8Array, number: number, { hashes, fingerprints }: BlockNames, before: BlockNames | null): void {
+	let known: Uint8Array | null = null;
+	if (fingerprints && cipher) {
+		const fingerprint = cipher.fingerprint(block);
+		const at = number * fingerprintBytes;
+		fingerprints.set(fingerprint, at);
+		const isAsBefore = before?.fingerprints && sameHash(before.fingerprints.subarray(at, at + fingerprintBytes), fingerprint);
+		if (isAsBefore) known = before.hashes.subarray(number * hashBytes, (number + 1) * hashBytes);
+	}
+	hashes.set(known ?? keep(block), number * hashBytes);
+}
+
+function protectBlocks(request: Extract<WorkerRequest, { type: 'blocks' }>): BlockNames {
 	if (disk?.path !== request.path) {
 		disk?.source.close();
 		disk = { path: request.path, source: openBlockSource(request.path) };
 	}
 	const { blockSizeBytes } = request;
-	const hashes = new Uint8Array(request.blockCount * hashBytes);
+	const names = zeroBlocks(request.blockCount, request);
 	let nextBlank = 0;
 	for (let i = 0; i < request.blockCount && !shouldStop(); i++) {
 		const offset = (request.firstBlock + i) * blockSizeBytes;
@@ -228,10 +255,10 @@ function protectBlocks(request: Extract<WorkerRequest, { type: 'blocks' }>): Uin
 		lap('readMs');
 		if (count < block.byteLength) block.fill(0, count); // the image became shorter; what is missing reads as zeros
 		nextBlank = blankOut(block, offset, request.blank, nextBlank);
-		hashes.set(isZero(block) ? zeroHash : keep(block), i * hashBytes);
+		if (!isZero(block)) nameBlock(block, i, names, request.before);
 		lap('processMs');
 	}
-	return hashes;
+	return names;
 }
 
 port.on('message', (request: WorkerRequest) => {
@@ -244,8 +271,8 @@ port.on('message', (request: WorkerRequest) => {
 		}
 		case 'blocks':
 			try {
-				const hashes = protectBlocks(request);
-				return reply({ type: 'blocks', firstBlock: request.firstBlock, hashes, times: timesNow() });
+				const names = protectBlocks(request);
+				return reply({ type: 'blocks', firstBlock: request.firstBlock, names, times: timesNow() });
 			} catch (error) {
 				if (isEngineError(error)) return reply({ type: 'blocks-failed', code: error.code, message: error.message, hint: error.hint });
 				const code = systemErrorCode(error);

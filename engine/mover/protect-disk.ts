@@ -1,9 +1,10 @@
 import * as fs from 'node:fs';
-import { bytesFromText, textFromBytes } from '../base/index.ts';
+import { bytesFromText, isEngineError, textFromBytes } from '../base/index.ts';
 import { findBlank, NbdSource, openBlockSource } from '../block/index.ts';
-import { encodeDiskMap } from '../format/index.ts';
+import { type BlockNames, encodeDiskMap, encodeMapSegment } from '../format/index.ts';
 import type { ChunkReader } from '../repository/index.ts';
 import { diskStamp, leaveOut, NbdChangeTracker, type Reading } from '../source/index.ts';
+import { MapBefore } from './map-before.ts';
 import type { Pipe } from './pipe.ts';
 import { readBlocks } from './read-blocks.ts';
 import type { MutableCounters, TaskObserver } from './task.ts';
@@ -24,7 +25,8 @@ export type DiskProtection = {
 };
 
 /**
- * Reads a disk by its allocated extents and stores its map. Blocks that the chain holds are recognised by their hash.
+ * Reads a disk by its allocated extents and stores its map. Blocks that are as at the point before are recognised by their fingerprints where the chain has
+ * these, those that the chain holds elsewhere by their hash.
  * A raw image file that has not been written to since the point before is not read at all.
  * Of a disk whose changes are tracked only those are read.
  * @returns the hash of the map's root, what the disk can be recognised by next time, and why all of it was read although its changes are tracked (or nothing)
@@ -69,14 +71,33 @@ export async function protectDisk({
 	}
 	counters.totalBytes = sizeBytes;
 	counters.totalItems = 1;
-	const before = unchanged && { segments: unchanged.map.segments, blocks: unchanged.segments };
-	const store = (hashes: Uint8Array) => pipe.store(hashes);
 	const segments = await readBlocks({
-		...{ pipe, path, title: original, sizeBytes, blockSizeBytes, extents, blank: blank.extents, before, store, counters, observer },
+		...{ pipe, path, title: original, sizeBytes, blockSizeBytes, extents, blank: blank.extents, before: unchanged, counters, observer },
+		compare: previous && !unchanged && pipe.isEncrypted ? await compareWith(previous, { sizeBytes, blockSizeBytes }) : null,
+		isFingerprinted: pipe.isEncrypted,
+		store: (names) => pipe.store(encodeMapSegment(names)),
 	});
 	counters.doneItems = 1;
 	const root = pipe.store(encodeDiskMap({ sizeBytes, blockSizeBytes, segments }));
 	return { root, stamp: stamp !== null && stamp === stampNow() ? stamp : null, reason: unchanged === null ? (tracked as string) : '' };
+}
+
+/** What blocks are compared with. What of the point before is damaged, or another disk, is not: then they are named. */
+async function compareWith(
+	{ root, reader }: NonNullable<DiskProtection['previous']>,
+	shape: { readonly sizeBytes: number; readonly blockSizeBytes: number },
+): Promise<((segment: number) => Promise<BlockNames | null>) | null> {
+	const map = await unlessDamaged(MapBefore.open(root, reader, shape));
+	return map && ((segment) => unlessDamaged(map.readSegment(segment)));
+}
+
+async function unlessDamaged<T>(reading: Promise<T>): Promise<T | null> {
+	try {
+		return await reading;
+	} catch (error) {
+		if (isEngineError(error, 'repository.damaged')) return null;
+		throw error;
+	}
 }
 
 /** A point that leaves unused blocks out is no base for one that stores them, nor the other way round, however unchanged the disk is. */

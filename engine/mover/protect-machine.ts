@@ -2,13 +2,12 @@ import * as fs from 'node:fs';
 import { bytesFromText, EngineError, isEngineError } from '../base/index.ts';
 import { findBlank, isNbdUri, type NbdSource, openNbdSource, parseNbdUri } from '../block/index.ts';
 import {
+	type BlockNames,
 	ByteWriter,
-	blockCount,
-	blocksPerSegment,
+	blocksInSegment,
 	type DiskShape,
 	encodeDiskExtents,
 	encodeDiskSegment,
-	hashBytes,
 	isZeroHash,
 	noContent,
 	PageWriter,
@@ -20,6 +19,7 @@ import {
 	type TreeEntry,
 	writeEntry,
 	writeExtent,
+	zeroBlocks,
 } from '../format/index.ts';
 import type { ChunkReader } from '../repository/index.ts';
 import { diskFile, leaveOut, type MachineDisk, type MachineSnapshot, memoryFile } from '../source/index.ts';
@@ -52,6 +52,9 @@ type MachinePoint = { readonly root: Uint8Array; readonly totals: SubtreeTotals;
 
 /** What can be taken over of a disk, and what cannot. */
 type Known = BlocksBefore & { readonly changed: readonly { readonly offsetBytes: number; readonly lengthBytes: number }[] };
+
+/** Lists of extents have no place for fingerprints: a disk of a machine that must be read again is compared by the names of its blocks. */
+const unfingerprinted = { isFingerprinted: false, compare: null } as const;
 
 const stampOf = (checkpoint: string | null): string | null => (checkpoint === null ? null : `checkpoint:${checkpoint}`);
 
@@ -159,7 +162,8 @@ async function storeMemory(options: MachineProtection, at: string, sizeBytes: nu
 	const name = `${title}/${memoryFile}`;
 	const segments = await readBlocks({
 		...{ pipe, path: at, title: name, extents: [{ offsetBytes: 0, lengthBytes: sizeBytes }], blank: [], before: null, counters, observer, ...shape },
-		store: (hashes, segment) => pipe.store(encodeDiskSegment(hashes, segment, shape)),
+		...unfingerprinted,
+		store: ({ hashes }, segment) => pipe.store(encodeDiskSegment(hashes, segment, shape)),
 	});
 	return { ...described(options, memoryFile), sizeBytes, extents: packExtents(encodeDiskExtents(segments, shape), name, (list) => pipe.store(list)) };
 }
@@ -190,7 +194,8 @@ async function storeDisk(options: MachineProtection, disk: MachineDisk, before: 
 	if (known?.changed.length === 0) counters.unchangedItems++;
 	const segments = await readBlocks({
 		...{ pipe, path: disk.uri, title: name, extents, blank: blank.extents, before: known, counters, observer, ...shape },
-		store: (hashes, segment) => pipe.store(encodeDiskSegment(hashes, segment, shape)),
+		...unfingerprinted,
+		store: ({ hashes }, segment) => pipe.store(encodeDiskSegment(hashes, segment, shape)),
 	});
 	const outer = encodeDiskExtents(segments, shape);
 	const entry = { ...described(options, diskFile(disk.name)), sizeBytes: shape.sizeBytes, extents: packExtents(outer, name, (list) => pipe.store(list)) };
@@ -217,11 +222,11 @@ async function findKnown(
 		const segments = await readDiskSegments(before.extents, shape, read);
 		if (segments === null) return `${all}: its blocks have another size than before.`;
 		const changed = source.dirtyExtents();
-		const blocks = new Map<number, Uint8Array>();
+		const blocks = new Map<number, BlockNames>();
 		for (const segment of segmentsOf(changed, shape.blockSizeBytes)) {
-			const hashes = await readSegment(segments[segment], segment, shape, read);
-			if (hashes === null) return `${all}: its blocks have another size than before.`;
-			blocks.set(segment, hashes);
+			const names = await readSegment(segments[segment], segment, shape, read);
+			if (names === null) return `${all}: its blocks have another size than before.`;
+			blocks.set(segment, names);
 		}
 		return { segments, blocks, changed };
 	} catch (error) {
@@ -235,7 +240,8 @@ async function readSegment(
 	index: number,
 	shape: DiskShape,
 	read: (hash: Uint8Array) => Promise<Uint8Array>,
-): Promise<Uint8Array | null> {
-	if (hash !== undefined && !isZeroHash(hash)) return parseDiskSegment(await read(hash), index, shape);
-	return new Uint8Array(Math.min(blocksPerSegment, blockCount(shape) - index * blocksPerSegment) * hashBytes);
+): Promise<BlockNames | null> {
+	if (hash === undefined || isZeroHash(hash)) return zeroBlocks(blocksInSegment(shape, index), unfingerprinted);
+	const hashes = parseDiskSegment(await read(hash), index, shape);
+	return hashes && { hashes, fingerprints: null };
 }

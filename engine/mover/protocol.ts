@@ -1,5 +1,5 @@
 /** What the coordinating thread and its process workers say to each other. */
-import type { ChainKeys } from '../format/index.ts';
+import type { BlockNames, ChainKeys } from '../format/index.ts';
 import type { Effort } from './effort.ts';
 import type { AnswerMemory } from './inquiry.ts';
 import type { SlotMemory } from './slots.ts';
@@ -42,6 +42,10 @@ export type WorkerRequest =
 			readonly blockSizeBytes: number;
 			/** Pairs of offset and length, ascending: read as zeros whatever lies there. */
 			readonly blank: Float64Array;
+			/** Whether blocks get fingerprints. Only in an encrypted chain. */
+			readonly isFingerprinted: boolean;
+			/** What the blocks were at the point before: those that have the same fingerprint are not named anew. Null: not known. */
+			readonly before: BlockNames | null;
 	  }
 	| { readonly type: 'claims'; readonly claims: SharedArrayBuffer }
 	/** Pack what is still open; answered by `flushed`. */
@@ -82,6 +86,6 @@ export type WorkerReply =
 			readonly lengths: Uint32Array;
 	  }
 	| { readonly type: 'files'; readonly results: readonly FileResult[]; readonly times: WorkerTimes }
-	| { readonly type: 'blocks'; readonly firstBlock: number; readonly hashes: Uint8Array; readonly times: WorkerTimes }
+	| { readonly type: 'blocks'; readonly firstBlock: number; readonly names: BlockNames; readonly times: WorkerTimes }
 	| { readonly type: 'blocks-failed'; readonly code: string; readonly message: string; readonly hint: string | undefined }
 	| { readonly type: 'flushed'; readonly times: WorkerTimes };

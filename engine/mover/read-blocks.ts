@@ -1,5 +1,16 @@
 import { EngineError } from '../base/index.ts';
-import { blockCount, blocksPerSegment, hashBytes, isZeroHash, maxChunkBytes, zeroHash } from '../format/index.ts';
+import {
+	type BlockNames,
+	blockCount,
+	blocksInSegment,
+	blocksPerSegment,
+	fingerprintBytes,
+	hashBytes,
+	maxChunkBytes,
+	storedBlocks,
+	zeroBlocks,
+	zeroHash,
+} from '../format/index.ts';
 import { BlankCursor, type BlockRun, planBlockRuns } from '../source/index.ts';
 import type { Pipe } from './pipe.ts';
 import type { MutableCounters, TaskObserver } from './task.ts';
@@ -10,7 +21,7 @@ const runBytes = 8 * 1024 * 1024;
 type Extent = { readonly offsetBytes: number; readonly lengthBytes: number };
 
 /** Names of segments, and of the blocks of those segments in which something is read. */
-export type BlocksBefore = { readonly segments: readonly Uint8Array[]; readonly blocks: ReadonlyMap<number, Uint8Array> };
+export type BlocksBefore = { readonly segments: readonly Uint8Array[]; readonly blocks: ReadonlyMap<number, BlockNames> };
 
 export type BlockReading = {
 	readonly pipe: Pipe;
@@ -25,19 +36,23 @@ export type BlockReading = {
 	readonly blank: readonly Extent[];
 	/** What can be taken over; null: nothing. */
 	readonly before: BlocksBefore | null;
+	/** Gives what the blocks of a segment were at the point before, to recognise those that still are; null where that is not known. */
+	readonly compare: ((segment: number) => Promise<BlockNames | null>) | null;
+	/** Whether blocks get fingerprints, to be recognised by next time. Only in an encrypted chain. */
+	readonly isFingerprinted: boolean;
 	/** Keeps the names of the blocks of a segment, of which not all are zeros, and names it. */
-	readonly store: (hashes: Uint8Array, segment: number) => Uint8Array;
+	readonly store: (names: BlockNames, segment: number) => Uint8Array;
 	readonly counters: MutableCounters;
 	readonly observer: TaskObserver;
 };
 
 /**
- * Reads blocks through the pipe; those that the chain holds are recognised by their names. Few segments are held at a time, whatever the disk measures.
+ * Reads blocks through the pipe; those that the chain holds are recognised by their fingerprints or names. Few segments are held at a time, whatever the disk measures.
  * @returns the names of all segments; the zero hash for one of nothing but zeros
  * @throws `source.*`, `repository.*`
  */
 export async function readBlocks(reading: BlockReading): Promise<readonly Uint8Array[]> {
-	const { pipe, path, title, sizeBytes, blockSizeBytes, extents, blank, before, store, counters, observer } = reading;
+	const { pipe, path, title, sizeBytes, blockSizeBytes, extents, blank, before, isFingerprinted, store, counters, observer } = reading;
 	const runs = [...planBlockRuns(extents, blockSizeBytes, Math.max(1, runBytes / blockSizeBytes))];
 	const blocks = blockCount({ sizeBytes, blockSizeBytes });
 	if ((blocks / blocksPerSegment) * hashBytes > maxChunkBytes / 2)
@@ -51,35 +66,37 @@ export async function readBlocks(reading: BlockReading): Promise<readonly Uint8A
 	counters.doneBytes += sizeBytes - listedBytes; // what is not read is known
 	observer.counters({ ...counters });
 
-	const begun = new Map<number, Uint8Array>();
+	const begun = new Map<number, BlockNames>();
 	const finished = Promise.withResolvers<void>();
 	if (open === 0) finished.resolve();
 	pipe.client = {
-		onBlocks(firstBlock, hashes) {
-			for (let i = 0; i < hashes.byteLength / hashBytes; i++) {
+		onBlocks(firstBlock, found) {
+			for (let i = 0; i < found.hashes.byteLength / hashBytes; i++) {
 				const block = firstBlock + i;
 				const segment = Math.floor(block / blocksPerSegment);
-				const names =
-					begun.get(segment) ?? before?.blocks.get(segment) ?? new Uint8Array(Math.min(blocksPerSegment, blocks - segment * blocksPerSegment) * hashBytes);
+				const names = begun.get(segment) ?? before?.blocks.get(segment) ?? zeroBlocks(blocksInSegment(reading, segment), reading);
 				begun.set(segment, names);
-				names.set(hashes.subarray(i * hashBytes, (i + 1) * hashBytes), (block % blocksPerSegment) * hashBytes);
+				takeOver(found, i, names, block % blocksPerSegment);
 				counters.readBytes += bytesOf(block);
 				counters.doneBytes += bytesOf(block);
 				missing[segment] = (missing[segment] as number) - 1;
 				if (missing[segment] !== 0) continue;
 				begun.delete(segment);
-				segments[segment] = isAllZero(names) ? zeroHash : store(names, segment);
+				segments[segment] = storedBlocks(names).next().done ? zeroHash : store(names, segment);
 				if (--open === 0) finished.resolve();
 			}
 			observer.counters({ ...counters });
 		},
 	};
 	const blanks = new BlankCursor(blank);
+	const compared = new Compared(reading.compare);
 	for (const run of runs) {
 		await pipe.room();
 		observer.activity(title);
 		const from = run.firstBlock * blockSizeBytes;
-		pipe.give({ type: 'blocks', path, ...run, sizeBytes, blockSizeBytes, blank: blanks.within(from, from + run.blockCount * blockSizeBytes) });
+		const end = from + run.blockCount * blockSizeBytes;
+		const [zeros, known] = [blanks.within(from, end), await compared.blocks(run)];
+		pipe.give({ type: 'blocks', path, ...run, sizeBytes, blockSizeBytes, blank: zeros, isFingerprinted, before: known });
 	}
 	await pipe.orFailure(finished.promise);
 	return segments;
@@ -98,7 +115,31 @@ function countMissing(runs: readonly BlockRun[], segmentCount: number, bytesOf: 
 	return { missing, listedBytes };
 }
 
-function isAllZero(hashes: Uint8Array): boolean {
-	for (let at = 0; at < hashes.byteLength; at += hashBytes) if (!isZeroHash(hashes.subarray(at, at + hashBytes))) return false;
-	return true;
+function takeOver(from: BlockNames, number: number, to: BlockNames, at: number): void {
+	to.hashes.set(from.hashes.subarray(number * hashBytes, (number + 1) * hashBytes), at * hashBytes);
+	const fingerprint = from.fingerprints?.subarray(number * fingerprintBytes, (number + 1) * fingerprintBytes);
+	if (fingerprint) to.fingerprints?.set(fingerprint, at * fingerprintBytes);
+}
+
+/** What workers compare blocks with: of one segment at a time, since runs ascend and none reaches into a second one. */
+class Compared {
+	readonly #read: BlockReading['compare'];
+	#segment = -1;
+	#names: BlockNames | null = null;
+
+	constructor(read: BlockReading['compare']) {
+		this.#read = read;
+	}
+
+	async blocks({ firstBlock, blockCount: count }: BlockRun): Promise<BlockNames | null> {
+		const segment = Math.floor(firstBlock / blocksPerSegment);
+		if (this.#read && segment !== this.#segment) this.#names = await this.#read(segment);
+		this.#segment = segment;
+		if (!this.#names?.fingerprints) return null;
+		const { hashes, fingerprints } = this.#names;
+		const first = firstBlock % blocksPerSegment;
+		const end = first + count;
+		// pieces of their own: a thread would be sent all that lies behind a view
+		return { hashes: hashes.slice(first * hashBytes, end * hashBytes), fingerprints: fingerprints.slice(first * fingerprintBytes, end * fingerprintBytes) };
+	}
 }

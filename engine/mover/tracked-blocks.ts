@@ -1,17 +1,14 @@
-import { EngineError, isEngineError } from '../base/index.ts';
-import { blockCount, blocksPerSegment, type DiskMapRoot, hashBytes, isZeroHash, parseDiskMap } from '../format/index.ts';
+import { isEngineError } from '../base/index.ts';
+import { type BlockNames, blocksPerSegment } from '../format/index.ts';
 import type { ChunkReader } from '../repository/index.ts';
 import type { ChangeTracker } from '../source/index.ts';
+import { MapBefore } from './map-before.ts';
+import type { BlocksBefore } from './read-blocks.ts';
 
 type Extent = { readonly offsetBytes: number; readonly lengthBytes: number };
 
-/** The map of the point before, to be taken over where nothing has changed. */
-export type Unchanged = {
-	readonly map: DiskMapRoot;
-	readonly changed: readonly Extent[];
-	/** The names of the blocks of segments in which something has changed. */
-	readonly segments: ReadonlyMap<number, Uint8Array>;
-};
+/** What can be taken over from the point before, and where the disk has changed since. */
+export type Unchanged = BlocksBefore & { readonly changed: readonly Extent[] };
 
 export type TrackedDisk = {
 	readonly tracker: ChangeTracker;
@@ -31,18 +28,17 @@ export const trackedStamp = (token: string | null): string | null => (token === 
  * @returns the reason why nothing can be; empty where there is no point before
  * @throws `source.*`, `repository.io`
  */
-export async function findUnchanged({ tracker, sizeBytes, blockSizeBytes, previous }: TrackedDisk): Promise<Unchanged | string> {
+export async function findUnchanged({ tracker, previous, ...shape }: TrackedDisk): Promise<Unchanged | string> {
 	if (previous === null) return '';
 	if (previous.stamp === null || !previous.stamp.startsWith(prefix)) return 'All of the disk was read: its changes were not tracked at the point before.';
 	const found = tracker.changedSince(previous.stamp.slice(prefix.length));
 	if (!found.isKnown) return `All of the disk was read. ${found.reason}`;
 	try {
-		const map = parseDiskMap(await previous.reader.readChunk(previous.root), 'the disk map of the point before');
-		if (map.sizeBytes !== sizeBytes || map.blockSizeBytes !== blockSizeBytes)
-			return 'All of the disk was read: its size or that of its blocks is another one than before.';
-		const segments = new Map<number, Uint8Array>();
-		for (const index of segmentsOf(found.extents, blockSizeBytes)) segments.set(index, await readSegment(map, index, previous.reader));
-		return { map, changed: found.extents, segments };
+		const map = await MapBefore.open(previous.root, previous.reader, shape);
+		if (map === null) return 'All of the disk was read: its size or that of its blocks is another one than before.';
+		const blocks = new Map<number, BlockNames>();
+		for (const index of segmentsOf(found.extents, shape.blockSizeBytes)) blocks.set(index, await map.readSegment(index));
+		return { segments: map.segments, blocks, changed: found.extents };
 	} catch (error) {
 		if (!isEngineError(error, 'repository.damaged')) throw error;
 		return 'All of the disk was read: the map of the point before is damaged.';
@@ -57,13 +53,4 @@ export function* segmentsOf(extents: readonly Extent[], blockSizeBytes: number):
 		const last = Math.floor((offsetBytes + lengthBytes - 1) / segmentBytes);
 		for (next = Math.max(next, Math.floor(offsetBytes / segmentBytes)); next <= last; next++) yield next;
 	}
-}
-
-async function readSegment(map: DiskMapRoot, index: number, reader: ChunkReader): Promise<Uint8Array> {
-	const length = Math.min(blocksPerSegment, blockCount(map) - index * blocksPerSegment) * hashBytes;
-	const hash = map.segments[index] as Uint8Array;
-	const segment = isZeroHash(hash) ? new Uint8Array(length) : Uint8Array.from(await reader.readChunk(hash));
-	if (segment.byteLength !== length)
-		throw new EngineError('repository.damaged', `A segment of the map of a disk has ${segment.byteLength} bytes instead of ${length}.`);
-	return segment;
 }

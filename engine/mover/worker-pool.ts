@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { assert, EngineError, endThread, startThread } from '../base/index.ts';
-import { type ChainKeys, codecs, hashBytes, type PlacedChunk, type RecordHeader, sealedRecordLimit } from '../format/index.ts';
+import { type BlockNames, type ChainKeys, codecs, hashBytes, type PlacedChunk, type RecordHeader, sealedRecordLimit } from '../format/index.ts';
 import { chunkSizes } from './chunker.ts';
 import { Claims } from './claims.ts';
 import type { Effort } from './effort.ts';
@@ -28,7 +28,7 @@ export type PoolOptions = {
 	/** Takes a sealed record; its bytes are given back to the worker when the promise settles. */
 	readonly onRecord: (record: SealedRecord) => Promise<void>;
 	readonly onFiles: (results: readonly FileResult[]) => void;
-	readonly onBlocks: (firstBlock: number, hashes: Uint8Array) => void;
+	readonly onBlocks: (firstBlock: number, names: BlockNames) => void;
 	/** The pool is useless afterwards. */
 	readonly onFailure: (error: unknown) => void;
 };
@@ -160,7 +160,7 @@ export class WorkerPool implements AsyncDisposable {
 				member.times = reply.times;
 				member.outstanding--;
 				if (reply.type === 'files') this.#options.onFiles(reply.results);
-				else this.#options.onBlocks(reply.firstBlock, reply.hashes);
+				else this.#options.onBlocks(reply.firstBlock, reply.names);
 				this.#wake();
 				break;
 			case 'blocks-failed':

@@ -1,5 +1,16 @@
 import { EngineError } from '../base/index.ts';
-import { type FileIndex, hashBytes, isZeroHash, maxListDepth, type PointManifest, parseDiskMap, visitExtents, visitPage } from '../format/index.ts';
+import {
+	blocksInSegment,
+	type FileIndex,
+	isZeroHash,
+	maxListDepth,
+	type PointManifest,
+	parseDiskMap,
+	parseMapSegment,
+	storedBlocks,
+	visitExtents,
+	visitPage,
+} from '../format/index.ts';
 import type { ChunkReader } from './chain-reader.ts';
 
 /** Which chunks of some files are needed: one bit per chunk, whatever the files measure. */
@@ -72,14 +83,12 @@ export async function markLive(
 	};
 	const markDisk = async (hash: Uint8Array): Promise<void> => {
 		if (!mark(hash)) return;
-		for (const segment of parseDiskMap(await reader.readChunk(hash), 'a disk map').segments) {
+		const map = parseDiskMap(await reader.readChunk(hash), 'a disk map');
+		for (const [i, segment] of map.segments.entries()) {
 			signal.throwIfAborted();
 			if (isZeroHash(segment) || !mark(segment)) continue;
-			const blocks = await reader.readChunk(segment);
-			for (let at = 0; at < blocks.byteLength; at += hashBytes) {
-				const block = blocks.subarray(at, at + hashBytes);
-				if (!isZeroHash(block)) mark(block);
-			}
+			const names = parseMapSegment(await reader.readChunk(segment), blocksInSegment(map, i), 'a disk map');
+			for (const block of storedBlocks(names)) mark(block);
 		}
 	};
 	for (const { root } of points) await (root.kind === 'disk' ? markDisk : markPage)(Buffer.from(root.hash, 'hex'));

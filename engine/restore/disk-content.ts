@@ -1,5 +1,15 @@
 import { EngineError, textFromBytes } from '../base/index.ts';
-import { blockCount, blocksPerSegment, type DiskMapRoot, hashBytes, isZeroHash, parseDiskMap, type TreeEntry } from '../format/index.ts';
+import {
+	blocksInSegment,
+	blocksPerSegment,
+	type DiskMapRoot,
+	hashBytes,
+	isZeroHash,
+	parseDiskMap,
+	parseMapSegment,
+	type TreeEntry,
+	zeroBlocks,
+} from '../format/index.ts';
 import { diskInFile } from '../source/index.ts';
 import type { PointView } from './point-view.ts';
 
@@ -94,12 +104,11 @@ export async function readDiskMap(view: PointView): Promise<DiskMapRoot> {
 
 /** Block hashes, segment by segment, with the number of the first block. @throws `repository.damaged` */
 export async function* readSegments(view: PointView, map: DiskMapRoot): AsyncGenerator<{ firstBlock: number; hashes: Uint8Array }> {
-	const blocks = blockCount(map);
 	for (const [i, segment] of map.segments.entries()) {
-		const firstBlock = i * blocksPerSegment;
-		const length = Math.min(blocksPerSegment, blocks - firstBlock) * hashBytes;
-		const hashes = isZeroHash(segment) ? new Uint8Array(length) : await view.reader.readChunk(segment);
-		if (hashes.byteLength !== length) throw new EngineError('repository.damaged', `A segment of the disk map of ${view.manifest.id} has the wrong length.`);
-		yield { firstBlock, hashes };
+		const blocks = blocksInSegment(map, i);
+		const { hashes } = isZeroHash(segment)
+			? zeroBlocks(blocks, { isFingerprinted: false })
+			: parseMapSegment(await view.reader.readChunk(segment), blocks, `the disk map of ${view.manifest.id}`);
+		yield { firstBlock: i * blocksPerSegment, hashes };
 	}
 }

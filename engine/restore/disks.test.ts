@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { requireTool } from '../base/testing.ts';
 import { startQemuNbd } from '../block/testing.ts';
 import { blockSizes } from '../contract/index.ts';
+import { createMasterKey, testPasswordCost } from '../format/index.ts';
 import { check, disk, giveBackDisk, noise, openSite, protect, type Site, seededRandom, verify } from './testing/site.ts';
 
 const MiB = 1024 * 1024;
@@ -31,35 +32,37 @@ async function assertComesBack(site: Site, pointId: string, expected: Buffer, wh
 	return fs.statSync(to);
 }
 
-test('a raw disk comes back as it was at every point of ten rounds of change, with its holes', async (t) => {
-	const seed = 31;
-	const random = seededRandom(seed);
-	const site = await openSite(t);
-	const image = join(site.root, 'disk.img');
-	const sizeBytes = 20 * MiB + 512;
-	fs.writeFileSync(image, '');
-	fs.truncateSync(image, sizeBytes);
-	const run = { objects: [disk(image)], blockSizeBytes: 262_144 };
-	const points: { pointId: string; content: Buffer }[] = [];
-	for (let round = 0; round <= 10; round++) {
-		if (round > 0) changeImage(image, random, sizeBytes, 8);
-		if (round === 5) fs.truncateSync(image, sizeBytes + 3 * MiB); // the disk was enlarged
-		const { pointId, witness, outcomes } = await protect(site, run);
-		assert.deepEqual(witness.warnings, []);
-		assert.equal(outcomes[0]?.mode.actual, round === 0 ? 'full' : 'increment');
-		assert.equal(witness.last.totalBytes, witness.last.doneBytes);
-		points.push({ pointId, content: fs.readFileSync(image) });
-	}
-	for (const [round, { pointId, content }] of points.entries()) {
-		const { blocks } = await assertComesBack(site, pointId, content, `round ${round}, seed ${seed}`);
-		if (round === 0) assert.equal(blocks, 0, 'an empty disk takes no room');
-	}
-	assert.deepEqual((await check(site)).damaged, []);
-	const [{ size: stored }] = [
-		fs.statSync(join(site.repositoryPath, 'Everything', fs.readdirSync(join(site.repositoryPath, 'Everything')).find((name) => name.endsWith('.hbk')) ?? '')),
-	];
-	assert.ok(stored < 100_000, 'the full of an empty disk is small');
-});
+for (const isEncrypted of [false, true])
+	test(`a raw disk comes back as it was at every point of ten rounds of change, with its holes${isEncrypted ? ', from an encrypted chain' : ''}`, async (t) => {
+		const seed = 31;
+		const random = seededRandom(seed);
+		const keys = isEncrypted ? [(await createMasterKey('password', testPasswordCost)).key] : [];
+		const site = { ...(await openSite(t)), keys };
+		const image = join(site.root, 'disk.img');
+		const sizeBytes = 20 * MiB + 512;
+		fs.writeFileSync(image, '');
+		fs.truncateSync(image, sizeBytes);
+		const run = { objects: [disk(image)], blockSizeBytes: 262_144 };
+		const points: { pointId: string; content: Buffer }[] = [];
+		for (let round = 0; round <= 10; round++) {
+			if (round > 0) changeImage(image, random, sizeBytes, 8);
+			if (round === 5) fs.truncateSync(image, sizeBytes + 3 * MiB); // the disk was enlarged
+			const { pointId, witness, outcomes } = await protect(site, run);
+			assert.deepEqual(witness.warnings, []);
+			assert.equal(outcomes[0]?.mode.actual, round === 0 ? 'full' : 'increment');
+			assert.equal(witness.last.totalBytes, witness.last.doneBytes);
+			points.push({ pointId, content: fs.readFileSync(image) });
+		}
+		for (const [round, { pointId, content }] of points.entries()) {
+			const { blocks } = await assertComesBack(site, pointId, content, `round ${round}, seed ${seed}`);
+			if (round === 0) assert.equal(blocks, 0, 'an empty disk takes no room');
+		}
+		assert.deepEqual((await check(site)).damaged, []);
+		const [{ size: stored }] = [
+			fs.statSync(join(site.repositoryPath, 'Everything', fs.readdirSync(join(site.repositoryPath, 'Everything')).find((name) => name.endsWith('.hbk')) ?? '')),
+		];
+		assert.ok(stored < 100_000, 'the full of an empty disk is small');
+	});
 
 test('a disk that an NBD server exports comes back as it was at each point', { skip: process.platform !== 'linux' && 'needs blocking sockets' }, async (t) => {
 	if (!requireTool(t, 'qemu-nbd')) return;

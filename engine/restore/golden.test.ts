@@ -35,6 +35,7 @@ const cases = versions.flatMap(
 				name: `version-${version}-encrypted`,
 				secret: 'recoveryKey',
 			},
+			{ title: `encrypted backup files of format version ${version} with fingerprints of blocks`, name: `version-${version}-fingerprints`, secret: 'password' },
 		] as const,
 );
 

@@ -5,7 +5,7 @@ import { EngineError } from '../../base/index.ts';
  * Bytes of a connection: a preface of 32 bytes from each side, then frames. docs/protocol.md specifies both.
  * Everything that comes in is hostile until it has been checked: a header counts only with its checksum, and memory is taken only for a length that was allowed.
  */
-export const protocolVersion = 4;
+export const protocolVersion = 5;
 
 export const prefaceBytes = 32;
 const prefaceMagic = 'HOLDFAST';

@@ -67,11 +67,12 @@ export const beginWords = z.object({
 });
 export type BeginWords = z.output<typeof beginWords>;
 
-export const chainKeysWords = z.object({ names: base64, payloads: base64, headers: base64 });
-export const sayChainKeys = ({ names, payloads, headers }: ChainKeys): z.input<typeof chainKeysWords> => ({
+export const chainKeysWords = z.object({ names: base64, payloads: base64, headers: base64, fingerprints: base64 });
+export const sayChainKeys = ({ names, payloads, headers, fingerprints }: ChainKeys): z.input<typeof chainKeysWords> => ({
 	names: text(names),
 	payloads: text(payloads),
 	headers: text(headers),
+	fingerprints: text(fingerprints),
 });
 
 export const begunWords = z.object({

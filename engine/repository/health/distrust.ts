@@ -1,5 +1,16 @@
 import { isEngineError } from '../../base/index.ts';
-import { cipherOf, FileIndex, hashBytes, IndexBuilder, isZeroHash, maxListDepth, parseDiskMap, parseExtents } from '../../format/index.ts';
+import {
+	blocksInSegment,
+	cipherOf,
+	FileIndex,
+	IndexBuilder,
+	isZeroHash,
+	maxListDepth,
+	parseDiskMap,
+	parseExtents,
+	parseMapSegment,
+	storedBlocks,
+} from '../../format/index.ts';
 import type { ChainHandle, ChunkReader } from '../chain-reader.ts';
 import { openVault, type RepositoryPlace } from '../storage/open-storage.ts';
 import { RecordVerifier } from './check-file.ts';
@@ -89,14 +100,13 @@ export class Distrust {
 	async isDiskHurt(root: Uint8Array, reader: ChunkReader): Promise<boolean> {
 		try {
 			if (this.isLost(root)) return true;
-			for (const segment of parseDiskMap(await reader.readChunk(root), 'the disk map of the point before').segments) {
+			const where = 'the disk map of the point before';
+			const map = parseDiskMap(await reader.readChunk(root), where);
+			for (const [i, segment] of map.segments.entries()) {
 				if (isZeroHash(segment)) continue;
 				if (this.isLost(segment)) return true;
-				const blocks = await reader.readChunk(segment);
-				for (let at = 0; at + hashBytes <= blocks.byteLength; at += hashBytes) {
-					const block = blocks.subarray(at, at + hashBytes);
-					if (!isZeroHash(block) && this.isLost(block)) return true;
-				}
+				const names = parseMapSegment(await reader.readChunk(segment), blocksInSegment(map, i), where);
+				for (const block of storedBlocks(names)) if (this.isLost(block)) return true;
 			}
 			return false;
 		} catch (error) {

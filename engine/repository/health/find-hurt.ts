@@ -1,15 +1,17 @@
 import { isEngineError, textFromBytes } from '../../base/index.ts';
 import type { Damage } from '../../contract/index.ts';
 import {
+	blocksInSegment,
 	type FileIndex,
-	hashBytes,
 	hashText,
 	isZeroHash,
 	maxListDepth,
 	type PointManifest,
 	parseDiskMap,
 	parseExtents,
+	parseMapSegment,
 	parsePage,
+	storedBlocks,
 	type TreeEntry,
 } from '../../format/index.ts';
 import type { ChainReader } from '../chain-reader.ts';
@@ -206,15 +208,12 @@ class PointWalk {
 		if (this.#isKnownWhole(root)) return;
 		const map = await this.#part(root, path, (bytes) => parseDiskMap(bytes, 'a disk map'));
 		let isWhole = map !== null;
-		for (const segment of map?.segments ?? []) {
+		for (const [i, segment] of map?.segments.entries() ?? []) {
 			this.#in.signal.throwIfAborted();
-			if (isZeroHash(segment) || this.#isKnownWhole(segment)) continue;
-			const blocks = await this.#part(segment, path, (bytes) => bytes);
-			let isSegmentWhole = blocks !== null;
-			for (let at = 0; blocks && at + hashBytes <= blocks.byteLength; at += hashBytes) {
-				const block = blocks.subarray(at, at + hashBytes);
-				if (!isZeroHash(block)) isSegmentWhole = this.#chunk(block, path) && isSegmentWhole;
-			}
+			if (map === null || isZeroHash(segment) || this.#isKnownWhole(segment)) continue;
+			const names = await this.#part(segment, path, (bytes) => parseMapSegment(bytes, blocksInSegment(map, i), 'a disk map'));
+			let isSegmentWhole = names !== null;
+			for (const block of names ? storedBlocks(names) : []) isSegmentWhole = this.#chunk(block, path) && isSegmentWhole;
 			if (isSegmentWhole) this.#in.line.whole.mark(segment);
 			isWhole = isSegmentWhole && isWhole;
 		}

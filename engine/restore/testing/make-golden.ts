@@ -1,5 +1,5 @@
 /**
- * Makes the golden files of the present format version: `node engine/restore/testing/make-golden.ts [--encrypted]`. Run it once per version and commit what
+ * Makes the golden files of the present format version: `node engine/restore/testing/make-golden.ts [--encrypted] [NAME]`. Run it once per version and commit what
  * it writes; files of released versions are never made again, since they stand for the backups that people have.
  */
 import { createHash } from 'node:crypto';
@@ -12,7 +12,8 @@ import { disk, folder, job, noise, protect, seededRandom } from './site.ts';
 import { factsOf } from './tree-facts.ts';
 
 const isEncrypted = process.argv.includes('--encrypted');
-const target = new URL(`../../format/golden/version-${formatVersion}${isEncrypted ? '-encrypted' : ''}/`, import.meta.url).pathname;
+const [name = isEncrypted ? 'encrypted' : ''] = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
+const target = new URL(`../../format/golden/${['version', formatVersion, name].filter(Boolean).join('-')}/`, import.meta.url).pathname;
 if (fs.existsSync(target)) throw new Error(`${target} exists already`);
 const root = '/tmp/holdfast-golden';
 fs.rmSync(root, { recursive: true, force: true });

@@ -1,7 +1,7 @@
 /** A run of blocks that may hold data; blocks outside all runs read as zeros. */
 export type BlockRun = { readonly firstBlock: number; readonly blockCount: number };
 
-/** Cuts the allocated extents of a disk into runs of at most `maxBlocks` whole blocks, ascending, none twice. */
+/** Cuts the allocated extents of a disk into runs of whole blocks, ascending, none twice. A run ends at the latest where the number of the next block is a multiple of `maxBlocks`. */
 export function* planBlockRuns(
 	extents: Iterable<{ readonly offsetBytes: number; readonly lengthBytes: number }>,
 	blockSizeBytes: number,
@@ -10,7 +10,11 @@ export function* planBlockRuns(
 	let first = 0;
 	let end = 0;
 	function* cut(): Generator<BlockRun> {
-		for (let at = first; at < end; at += maxBlocks) yield { firstBlock: at, blockCount: Math.min(maxBlocks, end - at) };
+		for (let at = first; at < end; ) {
+			const next = Math.min(end, at - (at % maxBlocks) + maxBlocks);
+			yield { firstBlock: at, blockCount: next - at };
+			at = next;
+		}
 	}
 	for (const { offsetBytes, lengthBytes } of extents) {
 		if (lengthBytes <= 0) continue;
