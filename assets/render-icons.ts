@@ -1,7 +1,7 @@
 /** Draws the PNGs of this folder from the SVGs with Chromium: `node assets/render-icons.ts`. Run it after changing a drawing, and commit the result. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { chromium } from 'playwright';
+import { launchChromium } from '../e2e/chromium.ts';
 
 const folder = import.meta.dirname;
 const trayLooks = { ok: '#2f9e44', warning: '#f08c00', error: '#e03131', running: '#228be6' } as const;
@@ -16,7 +16,7 @@ const trayDrawing = (dot: string): string => `<svg xmlns="http://www.w3.org/2000
 	<circle cx="25" cy="25" r="6.5" fill="${dot}"/>
 </svg>`;
 
-const browser = await chromium.launch({ executablePath: process.env.HOLDFAST_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
+const browser = await launchChromium();
 const page = await browser.newPage();
 const draw = async (svg: string, sizePx: number, path: string): Promise<void> => {
 	await page.setViewportSize({ width: sizePx, height: sizePx });

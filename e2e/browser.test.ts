@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { requireTool } from '../engine/base/testing.ts';
 import { inBrowser } from './browser.ts';
+import { requireChromium } from './chromium.ts';
 import { Console } from './console.ts';
 import { doMainJob } from './main-job.ts';
 import { photographPages } from './photographs.ts';
@@ -12,7 +12,7 @@ import { startServerProcess } from './server-process.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 test('a folder and a disk are protected and come back, in the browser', async (t) => {
-	if (!requireTool(t, 'chromium')) return;
+	if (!requireChromium(t)) return;
 	await using folder = await temporaryFolder();
 	await using server = await startServerProcess({ dataFolder: join(folder.path, 'data') });
 	await inBrowser(t, async (page) => {
@@ -35,7 +35,7 @@ test('a folder and a disk are protected and come back, in the browser', async (t
 });
 
 test('whoever has no token sees the sign-in page and nothing else', async (t) => {
-	if (!requireTool(t, 'chromium')) return;
+	if (!requireChromium(t)) return;
 	await using folder = await temporaryFolder();
 	const dataFolder = join(folder.path, 'data');
 	await using server = await startServerProcess({ dataFolder });
@@ -53,7 +53,7 @@ test('whoever has no token sees the sign-in page and nothing else', async (t) =>
 });
 
 test('a source that is not there keeps the wizard at its step and says so', async (t) => {
-	if (!requireTool(t, 'chromium')) return;
+	if (!requireChromium(t)) return;
 	await using folder = await temporaryFolder();
 	await using server = await startServerProcess({ dataFolder: join(folder.path, 'data') });
 	await inBrowser(t, async (page) => {
@@ -78,7 +78,7 @@ test('a source that is not there keeps the wizard at its step and says so', asyn
 });
 
 test('a repository that cannot be written is refused beside its field', async (t) => {
-	if (!requireTool(t, 'chromium')) return;
+	if (!requireChromium(t)) return;
 	await using folder = await temporaryFolder();
 	await writeFile(join(folder.path, 'file'), 'not a folder');
 	await using server = await startServerProcess({ dataFolder: join(folder.path, 'data') });
@@ -98,7 +98,7 @@ test('a repository that cannot be written is refused beside its field', async (t
 });
 
 test('when the server stops the page stays and says so; when it is back it goes on at the same place', async (t) => {
-	if (!requireTool(t, 'chromium')) return;
+	if (!requireChromium(t)) return;
 	await using folder = await temporaryFolder();
 	const dataFolder = join(folder.path, 'data');
 	await inBrowser(t, async (page) => {

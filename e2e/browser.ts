@@ -1,15 +1,15 @@
-/** Debian's Chromium for tests, without its sandbox where root runs it. */
+/** A page of Chromium for a test, and photographs of it. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { type BrowserContextOptions, chromium, type Page } from 'playwright';
-import { findTool } from '../engine/base/testing.ts';
+import type { BrowserContextOptions, Page } from 'playwright';
+import { launchChromium } from './chromium.ts';
 
-export const usualViewport = { width: 1360, height: 860 } as const;
+const usualViewport = { width: 1360, height: 860 } as const;
 
 /** Gives a page of a fresh Chromium to the test; a failure leaves a photograph named after the test. */
 export async function inBrowser(t: TestContext, use: (page: Page) => Promise<void>, options: BrowserContextOptions = {}): Promise<void> {
-	const browser = await chromium.launch({ executablePath: process.env.HOLDFAST_CHROMIUM ?? findTool('chromium') ?? 'chromium', args: ['--no-sandbox'] });
+	const browser = await launchChromium();
 	try {
 		const context = await browser.newContext({ viewport: usualViewport, locale: 'en-GB', reducedMotion: 'reduce', ...options });
 		const page = await context.newPage();

@@ -8,8 +8,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, type TestContext, test } from 'node:test';
 import { buildDesktop, buildRenderer } from '../electron/build.ts';
-import { requireTool } from '../engine/base/testing.ts';
 import { photographFailure, watchProblems } from './browser.ts';
+import { requireChromium } from './chromium.ts';
 import { Console } from './console.ts';
 import { type DesktopApp, type DesktopPlace, desktopKind, openDesktopApp, startAgain } from './desktop-app.ts';
 import { doMainJob } from './main-job.ts';
@@ -33,7 +33,7 @@ async function inDesktop(t: TestContext, use: (app: DesktopApp, place: DesktopPl
 	assert.deepEqual(problems, []);
 }
 
-const hasBrowser = (t: TestContext): boolean => desktopKind() === 'electron' || requireTool(t, 'chromium');
+const hasBrowser = (t: TestContext): boolean => desktopKind() === 'electron' || requireChromium(t);
 
 const titleOf = (app: DesktopApp): Promise<string> => app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.getTitle() ?? '', null);
 

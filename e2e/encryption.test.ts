@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { requireTool } from '../engine/base/testing.ts';
 import { inBrowser, photograph } from './browser.ts';
+import { requireChromium } from './chromium.ts';
 import { Console } from './console.ts';
 import { startServerProcess } from './server-process.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -12,7 +12,7 @@ import { assertSameTree, createFolder } from './test-data.ts';
 const password = 'seven herons left the quay';
 
 test('an encrypted job is made in the wizard and restored, and another installation opens its chains with the recovery key', async (t) => {
-	if (!requireTool(t, 'chromium')) return;
+	if (!requireChromium(t)) return;
 	await using folder = await temporaryFolder();
 	const [source, disk] = [join(folder.path, 'source'), join(folder.path, 'disk')];
 	await createFolder(source);

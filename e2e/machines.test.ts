@@ -4,8 +4,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { requireTool } from '../engine/base/testing.ts';
 import { inBrowser, photograph } from './browser.ts';
+import { requireChromium } from './chromium.ts';
 import { Console } from './console.ts';
 import { startServerProcess } from './server-process.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -27,7 +27,7 @@ async function startMover(folder: string, token: string): Promise<{ child: Child
 }
 
 test('CONSOLE-09 SRV-07: a machine is paired with a token from the console, shown, rescanned and removed', async (t) => {
-	if (!requireTool(t, 'chromium')) return;
+	if (!requireChromium(t)) return;
 	await using folder = await temporaryFolder();
 	await using server = await startServerProcess({ dataFolder: join(folder.path, 'data') });
 	await inBrowser(t, async (page) => {

@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { requireTool } from '../engine/base/testing.ts';
 import { inBrowser, photograph } from './browser.ts';
+import { requireChromium } from './chromium.ts';
 import { Console } from './console.ts';
 import { startServerProcess } from './server-process.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -14,7 +14,7 @@ import { assertSameTree, createFolder } from './test-data.ts';
 const program = join(import.meta.dirname, '..', 'engine', 'cli', 'holdfast.js');
 
 test('REPO-09: a repository that another installation filled is added, restored from, and gone on with; JOB-08: then an ad-hoc full', async (t) => {
-	if (!requireTool(t, 'chromium')) return;
+	if (!requireChromium(t)) return;
 	await using folder = await temporaryFolder();
 	const [source, repository, lost] = [join(folder.path, 'source'), join(folder.path, 'disk'), join(folder.path, 'lost')];
 	await createFolder(source);

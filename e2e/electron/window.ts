@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { type Browser, type BrowserContext, chromium, type Page, type Route } from 'playwright';
+import type { Browser, BrowserContext, Page, Route } from 'playwright';
+import { launchChromium } from '../chromium.ts';
 import { app, isAllowed } from './app.ts';
 import { answerInvoke, crossing } from './messages.ts';
 import { pageRuntime } from './page-runtime.ts';
@@ -21,10 +22,7 @@ type WindowOpenHandler = (details: { url: string }) => { action: 'deny' | 'allow
 let browser: Promise<Browser> | undefined;
 /** One Chromium for all windows; the test looks into it through its debugging port. */
 function openBrowser(): Promise<Browser> {
-	browser ??= chromium.launch({
-		executablePath: process.env.HOLDFAST_CHROMIUM ?? '/usr/bin/chromium',
-		args: ['--no-sandbox', `--remote-debugging-port=${process.env.HOLDFAST_STAND_IN_PORT ?? 0}`],
-	});
+	browser ??= launchChromium(`--remote-debugging-port=${process.env.HOLDFAST_STAND_IN_PORT ?? 0}`);
 	return browser;
 }
 app.beforeExit(async () => (await browser)?.close());

@@ -1,40 +1,20 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { createTRPCClient, createWSClient, wsLink } from '@trpc/client';
-import { type Browser, chromium, type Page } from 'playwright';
-import { build } from 'vite';
-import { findTool, requireTool } from '../../engine/base/testing.ts';
+import type { Browser, Page } from 'playwright';
 import type { AppRouter } from '../../engine/contract/index.ts';
+import { launchChromium, requireChromium } from '../chromium.ts';
 import { type FakeServer, serveFake } from './serve.ts';
 
-let root: string;
 let browser: Browser | undefined;
-
-before(async () => {
-	const executablePath = findTool('chromium');
-	if (executablePath === undefined) return;
-	root = await mkdtemp(join(tmpdir(), 'holdfast-console-'));
-	await build({
-		configFile: join(import.meta.dirname, '../../vite.config.ts'),
-		root: join(import.meta.dirname, '../../renderer'),
-		logLevel: 'error',
-		build: { outDir: root, emptyOutDir: true, sourcemap: false },
-	});
-	browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
-});
-after(async () => {
-	await browser?.close();
-	if (root) await rm(root, { recursive: true, force: true });
-});
+after(() => browser?.close());
 
 /** A page on a site of its own; whatever the page reports as an error fails the test. */
 function consoleTest(name: string, body: (page: Page, server: FakeServer) => Promise<void>): void {
 	test(name, async (t) => {
-		if (!requireTool(t, 'chromium') || !browser) return;
-		const server = await serveFake('normal', { root });
+		if (!requireChromium(t)) return;
+		browser ??= await launchChromium();
+		const server = await serveFake('normal');
 		const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce' });
 		page.setDefaultTimeout(20_000);
 		const errors: string[] = [];
@@ -186,7 +166,7 @@ consoleTest('losing the server keeps the page, says so, and comes back by itself
 	const banner = page.getByText('The server does not answer');
 	await banner.waitFor();
 	assert.ok(await page.getByText('Home folders').isVisible());
-	const again = await serveFake('normal', { root, port: Number(new URL(server.url).port) });
+	const again = await serveFake('normal', { port: Number(new URL(server.url).port) });
 	try {
 		await banner.waitFor({ state: 'detached' });
 	} finally {

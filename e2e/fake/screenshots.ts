@@ -2,10 +2,10 @@
  * Photographs every page of the built console in its states into `e2e/screenshots/`: light, dark, small, empty, error, crowded.
  * `node e2e/fake/screenshots.ts [part of a name…]`. Ends with 1 when a page reported an error in its console.
  */
-import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright';
+import type { Browser, Page } from 'playwright';
+import { launchChromium } from '../chromium.ts';
 import { serveFake } from './serve.ts';
 import type { Scenario } from './site.ts';
 
@@ -480,9 +480,8 @@ async function photograph(browser: Browser, look: Look, wanted: readonly string[
 	return problems;
 }
 
-const executablePath = process.env.HOLDFAST_TEST_CHROMIUM ?? '/usr/bin/chromium';
 await mkdir(folder, { recursive: true });
-await using browser = await chromium.launch({ ...(existsSync(executablePath) && { executablePath }), args: ['--no-sandbox'] });
+await using browser = await launchChromium();
 const problems: string[] = [];
 for (const look of looks) problems.push(...(await photograph(browser, look, process.argv.slice(2))));
 for (const problem of problems) console.error(problem);
