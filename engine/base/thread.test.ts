@@ -1,24 +1,47 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
-import { endThread, startThread } from './thread.ts';
+import type { Worker } from 'node:worker_threads';
+import { endPreparedThreads, endThread, prepareThread, takeThread } from './thread.ts';
 
-const module = (code: string): URL =>
-	new URL(`data:text/javascript,${encodeURIComponent(`import { threadHasLoaded } from ${JSON.stringify(new URL('thread.ts', import.meta.url))};${code}`)}`);
+/** A module that says `threadHasLoaded` and then answers each message with how many it had before. */
+const counting = moduleOf(`
+	import { parentPort, getEnvironmentData } from 'node:worker_threads';
+	Atomics.store(getEnvironmentData('holdfast.loaded'), 0, 1);
+	let count = 0;
+	parentPort.on('message', () => parentPort.postMessage(count++));
+`);
+const failing = moduleOf(`throw new Error('it does not load');`);
 
-test('a thread that loads is not ended before it has loaded; one that died while it did is not waited for', async () => {
-	const reached = new Int32Array(new SharedArrayBuffer(4));
-	const loading = startThread(
-		module(`import { workerData } from 'node:worker_threads';
-			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
-			workerData[0] = 1;
-			threadHasLoaded();
-			setInterval(() => {}, 1000);`),
-		reached,
-	);
-	await endThread(loading);
-	assert.equal(reached[0], 1);
-	const dying = startThread(module('throw new Error("cannot load")'));
-	dying.on('error', () => undefined);
-	await endThread(dying);
-	await endThread(dying);
+function moduleOf(source: string): URL {
+	return new URL(`data:text/javascript,${encodeURIComponent(source)}`);
+}
+
+async function ask(worker: Worker): Promise<unknown> {
+	worker.postMessage(null);
+	const [answer] = await once(worker, 'message');
+	return answer;
+}
+
+test('a prepared thread is what the next one gets that asks for its module, once', async () => {
+	prepareThread(counting);
+	prepareThread(counting);
+	const [first, second] = [takeThread(counting), takeThread(counting)];
+	assert.deepEqual([await ask(first), await ask(first), await ask(second)], [0, 1, 0]);
+	await Promise.all([endThread(first), endThread(second)]);
+});
+
+test('a prepared thread that nobody asked for is ended, also while it loads', async () => {
+	prepareThread(counting);
+	await endPreparedThreads();
+	const next = takeThread(counting);
+	assert.equal(await ask(next), 0);
+	await endThread(next);
+});
+
+test('a prepared thread that failed to load does not take the process with it, and who asks for it hears why', async () => {
+	prepareThread(failing);
+	await new Promise((resolve) => setTimeout(resolve, 300));
+	const [error] = await once(takeThread(failing), 'error');
+	assert.match(String(error), /it does not load/);
 });

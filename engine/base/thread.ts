@@ -24,6 +24,35 @@ export function startThread(module: URL, workerData?: unknown, transferList: rea
 	return worker;
 }
 
+/** Started before there was something for them to do, by their modules. */
+const prepared = new Map<string, Worker>();
+
+/** Starts a thread that gets its work by message, ahead of the `takeThread` that asks for it: it loads while that is still being found out. */
+export function prepareThread(module: URL): void {
+	if (prepared.has(module.href)) return;
+	const worker = startThread(module);
+	prepared.set(module.href, worker);
+	worker.unref();
+	worker.on('error', () => prepared.delete(module.href)); // the next one is started anew, and its error told
+}
+
+/** The thread that was prepared from a module, or a new one. */
+export function takeThread(module: URL): Worker {
+	const worker = prepared.get(module.href);
+	if (!worker) return startThread(module);
+	prepared.delete(module.href);
+	worker.removeAllListeners();
+	worker.ref();
+	return worker;
+}
+
+/** Ends those that nobody has asked for. */
+export async function endPreparedThreads(): Promise<void> {
+	const workers = [...prepared.values()];
+	prepared.clear();
+	await Promise.all(workers.map(endThread));
+}
+
 /** In a thread: its native code is loaded, so that it can be ended at any time. */
 export function threadHasLoaded(): void {
 	const loaded = getEnvironmentData(loadedKey);

@@ -28,6 +28,9 @@ export type Surroundings = Streams & {
 
 export type GlobalOptions = { readonly data?: string; readonly server?: string; readonly tokenFile?: string; readonly json?: boolean };
 
+/** `isForBackup`: what a backup needs is loaded at once. */
+export type ConnectWishes = { readonly isForBackup?: boolean };
+
 export type CommandContext = {
 	readonly surroundings: Surroundings;
 	readonly output: Output;
@@ -35,7 +38,7 @@ export type CommandContext = {
 	/** Of the options; what the engine holds may be elsewhere when `--server` is given. */
 	readonly dataFolder: string;
 	/** The engine, opened or reached at the first call and let go of when the command has ended. */
-	connect(): Promise<Connection>;
+	connect(wishes?: ConnectWishes): Promise<Connection>;
 	/** Lets go of the engine early. */
 	disconnect(): Promise<void>;
 	/** `connect`, and only the client of it. */
@@ -79,8 +82,8 @@ export class CommandLine {
 		const output = new Output(this.surroundings, options.json ?? false);
 		using interrupts = new Interrupts();
 		let connection: Promise<Connection> | undefined;
-		const connect = (): Promise<Connection> => {
-			connection ??= this.#connect(options, dataFolder).then((opened) => {
+		const connect = (wishes: ConnectWishes = {}): Promise<Connection> => {
+			connection ??= this.#connect(options, dataFolder, wishes).then((opened) => {
 				opened.lost.catch((error) => lose(error));
 				return opened;
 			});
@@ -121,11 +124,11 @@ export class CommandLine {
 		return defaultDataFolder(this.surroundings.environment);
 	}
 
-	async #connect(options: GlobalOptions, dataFolder: string): Promise<Connection> {
+	async #connect(options: GlobalOptions, dataFolder: string, wishes: ConnectWishes): Promise<Connection> {
 		if (options.server === undefined) {
 			if (options.tokenFile !== undefined)
 				throw new EngineError('usage.invalid', '--token-file: it belongs to --server.', { hint: 'Without --server the data folder holds the token.' });
-			return connectToDataFolder(dataFolder, this.surroundings.openEngine, this.surroundings.clock);
+			return connectToDataFolder(dataFolder, { ...this.surroundings, ...wishes });
 		}
 		if (options.data !== undefined)
 			throw new EngineError('usage.conflict', '--server and --data exclude each other.', { hint: 'A server has its own data folder.' });

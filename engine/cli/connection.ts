@@ -12,6 +12,8 @@ export type OpenEngine = (options: {
 	readonly dataFolder: string;
 	/** False for an engine that ends with its command: what a schedule began in it would be cut off. */
 	readonly runSchedules: boolean;
+	/** A backup will be asked for at once. */
+	readonly isForBackup?: boolean;
 }) => Promise<OpenedEngine>;
 
 /** One door to an engine, wherever it runs. */
@@ -32,12 +34,14 @@ export interface Connection extends AsyncDisposable {
 const patienceMs = 5_000;
 const pollMs = 100;
 
+export type DataFolderOptions = { readonly openEngine: OpenEngine; readonly clock: Clock; readonly isForBackup?: boolean };
+
 /** The engine of a data folder: in this process, or in the server that holds the folder. */
-export async function connectToDataFolder(dataFolder: string, openEngine: OpenEngine, clock: Clock): Promise<Connection> {
+export async function connectToDataFolder(dataFolder: string, { openEngine, clock, isForBackup = false }: DataFolderOptions): Promise<Connection> {
 	const giveUpAt = clock.monotonic() + patienceMs;
 	for (;;) {
 		try {
-			return embed(await openEngine({ dataFolder, runSchedules: false }));
+			return embed(await openEngine({ dataFolder, runSchedules: false, isForBackup }));
 		} catch (error) {
 			if (!isEngineError(error, 'busy.data-folder')) throw error;
 			const address = addressOfHolder(error.data?.holder);

@@ -1,6 +1,6 @@
 /** The process of the command line: where it is given its engine and what surrounds it. */
 import packageJson from '../../package.json' with { type: 'json' };
-import { systemClock } from '../base/index.ts';
+import { endPreparedThreads, systemClock } from '../base/index.ts';
 import type { ExitCode } from './exit-code.ts';
 import { runCommandLine } from './main.ts';
 
@@ -11,9 +11,11 @@ export type ProgramFiles = {
 	readonly rendererFolder: string;
 };
 
-export function runProgram(args: readonly string[], files: ProgramFiles): Promise<ExitCode> {
+export async function runProgram(args: readonly string[], files: ProgramFiles): Promise<ExitCode> {
 	for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined); // whoever read it has read enough
-	return runCommandLine(
+	await using stack = new AsyncDisposableStack();
+	stack.defer(endPreparedThreads);
+	return await runCommandLine(
 		args,
 		{
 			...files,
@@ -23,7 +25,10 @@ export function runProgram(args: readonly string[], files: ProgramFiles): Promis
 			workingFolder: process.cwd(),
 			clock: systemClock,
 			announce: (message) => process.send?.(message),
-			openEngine: async (options) => (await import('../engine.ts')).openEngine(options),
+			openEngine: async ({ isForBackup, ...options }) => {
+				if (isForBackup) (await import('../mover/index.ts')).prepareBackUp(); // loads beside the engine
+				return (await import('../engine.ts')).openEngine(options);
+			},
 		},
 		packageJson.version,
 	);

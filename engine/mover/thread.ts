@@ -2,8 +2,8 @@
  * Work in a thread of its own, so that the thread that serves a face never waits for it. The far side is a module that calls `serveTask`;
  * the near side is `runInThread`. Observers are relayed, and so is cancelling.
  */
-import { type MessagePort, parentPort, type Transferable, workerData } from 'node:worker_threads';
-import { assert, EngineError, startThread, toErrorShape } from '../base/index.ts';
+import { type MessagePort, parentPort, type Transferable } from 'node:worker_threads';
+import { assert, EngineError, takeThread, threadHasLoaded, toErrorShape } from '../base/index.ts';
 import type { Bottleneck, ErrorShape, ItemWarning, RunMode, SessionStep, TaskCounters } from '../contract/index.ts';
 import type { TaskObserver, TaskOptions } from './task.ts';
 
@@ -18,8 +18,8 @@ type Report =
 	| { readonly type: 'done'; readonly result: unknown }
 	| { readonly type: 'failed'; readonly shape: ErrorShape; readonly isDefect: boolean; readonly stack: string | undefined };
 
-type TaskData = { readonly input: unknown; readonly observerCount: number };
-const cancelMessage = 'cancel';
+/** What a thread is told: first what to do, later perhaps to stop. */
+type Order = { readonly type: 'run'; readonly input: unknown; readonly observerCount: number } | { readonly type: 'cancel' };
 /** How long a cancelled task may take to clean up before its thread is ended. */
 const cleanUpMs = 30_000;
 
@@ -31,14 +31,15 @@ export function runInThread<Result>(
 	module: URL,
 	input: unknown,
 	observers: readonly TaskObserver[],
-	{ signal, transferList }: TaskOptions & { readonly transferList?: readonly Transferable[] } = {},
+	{ signal, transferList = [] }: TaskOptions & { readonly transferList?: readonly Transferable[] } = {},
 ): Promise<Result> {
 	return new Promise((resolve, reject) => {
 		if (signal?.aborted) return reject(signal.reason);
-		const worker = startThread(module, { input, observerCount: observers.length } satisfies TaskData, transferList);
+		const worker = takeThread(module);
+		const tell = (order: Order, transfer: readonly Transferable[] = []): void => worker.postMessage(order, transfer);
 		let patience: NodeJS.Timeout | undefined;
 		const onAbort = (): void => {
-			worker.postMessage(cancelMessage);
+			tell({ type: 'cancel' });
 			patience = setTimeout(() => void worker.terminate(), cleanUpMs);
 		};
 		const finish = (settle: () => void): void => {
@@ -73,6 +74,7 @@ export function runInThread<Result>(
 		});
 		worker.on('error', (error) => finish(() => reject(error)));
 		worker.on('exit', (code) => finish(() => reject(signal?.aborted ? signal.reason : new Error(`Defect: a task thread ended by itself (${code})`))));
+		tell({ type: 'run', input, observerCount: observers.length }, transferList);
 	});
 }
 
@@ -85,21 +87,29 @@ export function serveTask<Input>(
 ): void {
 	assert(parentPort, 'a task module runs in a thread');
 	const port: MessagePort = parentPort;
-	const { input, observerCount } = workerData as TaskData;
 	const controller = new AbortController();
-	port.on('message', (message) => {
-		if (message === cancelMessage) controller.abort(new EngineError('cancelled', 'Cancelled.'));
-	});
 	const send = (report: Report): void => port.postMessage(report);
-	const observers = Array.from({ length: observerCount }, (_, observer) => relay(observer, send));
-	task(input as Input, observers, { signal: controller.signal }).then(
-		(result) => {
-			for (const observer of observers) observer.flush();
-			send({ type: 'done', result });
-		},
-		(error: unknown) =>
-			send({ type: 'failed', shape: toErrorShape(error), isDefect: !(error instanceof EngineError), stack: error instanceof Error ? error.stack : undefined }),
-	);
+	const run = ({ input, observerCount }: Extract<Order, { type: 'run' }>): void => {
+		const observers = Array.from({ length: observerCount }, (_, observer) => relay(observer, send));
+		task(input as Input, observers, { signal: controller.signal }).then(
+			(result) => {
+				for (const observer of observers) observer.flush();
+				send({ type: 'done', result });
+			},
+			(error: unknown) =>
+				send({
+					type: 'failed',
+					shape: toErrorShape(error),
+					isDefect: !(error instanceof EngineError),
+					stack: error instanceof Error ? error.stack : undefined,
+				}),
+		);
+	};
+	port.on('message', (order: Order) => {
+		if (order.type === 'run') run(order);
+		else controller.abort(new EngineError('cancelled', 'Cancelled.'));
+	});
+	threadHasLoaded();
 }
 
 /** Thinned to ten a second. The last counters come with the result; of a restore the last bottleneck does not, and is sent before it. */

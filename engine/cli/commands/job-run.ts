@@ -34,7 +34,7 @@ export function addJobRun(group: Command, line: CommandLine): void {
 	);
 	command.action((name: string, options: RunOptions) =>
 		line.run(command, async (context) => {
-			const { client, isEmbedded } = await context.connect();
+			const { client, isEmbedded } = await context.connect({ isForBackup: options.wait });
 			const { id } = await findJob(client, name);
 			const wish = { full: options.full ?? null, ...parseWish(options, context.surroundings.workingFolder) };
 			if (!options.wait && isEmbedded) {
