@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { createMasterKey, type MasterKey, testPasswordCost, withPassword } from '../format/index.ts';
 import { type ChainStep, cleanUpJob, LocalFolder, relockChain, removeChain, removeFile, runChainStep, type Storage } from './index.ts';
 import { memoryFolder } from './testing/memory-folder.ts';
-import { Model, modelJob, type RunChoice } from './testing/model.ts';
+import { allFiles, Model, modelJob, type RunChoice } from './testing/model.ts';
 import { MortalStorage } from './testing/mortal-storage.ts';
 import { seededRandom } from './testing/random.ts';
 
@@ -152,7 +153,7 @@ const scenarios: readonly Scenario[] = [
 	{
 		title: 'compacting an encrypted chain that commits on its way',
 		choice: reverse,
-		runs: 3,
+		runs: 2,
 		key,
 		act: (model, storage) => step(model, storage, { kind: 'compact' }, 1),
 		isGoneOnWith: true,
@@ -196,8 +197,54 @@ const scenarios: readonly Scenario[] = [
 	},
 ];
 
+/** What there is to be said of a repository after a clean-up, by its bytes: most deaths end in one of a few states. */
+class Examined {
+	readonly #listed = new Map<string, ReadonlySet<string>>();
+	readonly #continued = new Set<string>();
+
+	/** @returns ids of the points that the repository lists, each of which gives back what it should */
+	async listed(scenario: Scenario, model: Model): Promise<ReadonlySet<string>> {
+		const state = stateOf(model.repositoryPath);
+		const known = this.#listed.get(state);
+		if (known) return known;
+		assert.deepEqual(await model.unowned(), [], 'every file is owned');
+		const listed = await model.verify();
+		if (!scenario.mayBeIncomplete)
+			for (const chain of await model.chains()) for (const file of chain.files) assert.equal(file.problem, null, `${file.path} has a problem`);
+		assert.deepEqual(await cleanUpJob(model.place, modelJob), { removed: [], adopted: [] }, 'nothing is left to clean up');
+		this.#listed.set(state, listed);
+		return listed;
+	}
+
+	/** The next run finds its way from here. */
+	async goesOn(scenario: Scenario, model: Model, retained: ReadonlySet<string>): Promise<void> {
+		const state = stateOf(model.repositoryPath);
+		if (this.#continued.has(state)) return;
+		this.#continued.add(state);
+		model.change();
+		const ids = await runAll(model, new LocalFolder(model.repositoryPath), scenario.choice);
+		const listed = await model.verify();
+		for (const id of [...retained, ...ids]) assert(listed.has(id), `after the next run ${id} is there`);
+		assert.deepEqual(await model.unowned(), [], 'the next run leaves nothing behind');
+	}
+}
+
+/** A digest of all names and bytes. */
+function stateOf(path: string): string {
+	const hash = createHash('sha256');
+	for (const name of allFiles(path)) hash.update(JSON.stringify([name, statSync(join(path, name)).size])).update(readFileSync(join(path, name)));
+	return hash.digest('hex');
+}
+
 /** One death, and what the next start makes of it. */
-async function dieAndRecover(scenario: Scenario, template: Model, path: string, k: number, before: ReadonlySet<string>): Promise<MortalStorage> {
+async function dieAndRecover(
+	scenario: Scenario,
+	template: Model,
+	path: string,
+	k: number,
+	before: ReadonlySet<string>,
+	examined: Examined,
+): Promise<MortalStorage> {
 	const storage = new MortalStorage(path, seededRandom(seed * 7919 + k), k);
 	const model = template.at(path, seededRandom(seed + k));
 	const retained = without(before, new Set(await scenario.gone?.(model)));
@@ -214,25 +261,17 @@ async function dieAndRecover(scenario: Scenario, template: Model, path: string, 
 		const cleaning = new MortalStorage(path, seededRandom(seed * 104_729 + k * 31 + j), j);
 		await cleanUpJob(model.on(cleaning), modelJob).catch((error: unknown) => assert(cleaning.isDead, String(error)));
 		if (cleaning.isDead) await cleanUpJob(model.place, modelJob);
-		assert.deepEqual(await model.unowned(), [], 'every file is owned');
-		const listed = await model.verify();
-		if (!scenario.mayBeIncomplete)
-			for (const chain of await model.chains()) for (const file of chain.files) assert.equal(file.problem, null, `${file.path} has a problem`);
+		const listed = await examined.listed(scenario, model);
 		assert.deepEqual([...without(retained, listed)], [], 'every retained point is there');
 		const made = without(new Set(model.points.keys()), new Set(template.points.keys()));
 		if (storage.isDead) assert.deepEqual([...without(without(listed, before), made)], [], 'nothing came back that was gone before');
 		else assert.deepEqual([...listed].sort(), [...retained, ...made].sort(), 'what was reported as done is done');
-		assert.deepEqual(await cleanUpJob(model.place, modelJob), { removed: [], adopted: [] }, 'nothing is left to clean up');
 		if (!cleaning.isDead) break;
 		rmSync(path, { recursive: true });
 		cpSync(asLeft, path, { recursive: true });
 	}
 	rmSync(asLeft, { recursive: true });
-	model.change();
-	const ids = await runAll(model, new LocalFolder(path), scenario.choice);
-	const listed = await model.verify();
-	for (const id of [...retained, ...ids]) assert(listed.has(id), `after the next run ${id} is there`);
-	assert.deepEqual(await model.unowned(), [], 'the next run leaves nothing behind');
+	await examined.goesOn(scenario, model, retained);
 	return storage;
 }
 
@@ -274,10 +313,11 @@ for (const scenario of scenarios) {
 		await scenario.prepare?.(template, local);
 		const before = await template.verify();
 		const diedAt = new Set<string>();
+		const examined = new Examined();
 		for (let k = 1; ; k++) {
 			const at = join(root, `at-${k}`);
 			cpSync(path, at, { recursive: true });
-			const storage = await dieAndRecover(scenario, template, at, k, before).catch((cause: unknown) => {
+			const storage = await dieAndRecover(scenario, template, at, k, before, examined).catch((cause: unknown) => {
 				throw new Error(`Seed ${seed}, death at change ${k} of ${scenario.title}: ${cause instanceof Error ? cause.message : cause}`, { cause });
 			});
 			rmSync(at, { recursive: true });

@@ -50,11 +50,12 @@ for (const { method, kills } of [
 				{ afterMs: random(Math.ceil(durationMs * 1.2)) },
 				// in place the full itself grows
 				{
+					folder,
 					until: () =>
 						(watch.part()?.sizeBytes ?? 0) > size || (method === 'reverse' && fs.statSync(join(site.repositoryPath, full)).size > before.size + size),
 				},
-				{ until: () => watch.part()?.hasSuperblock === true },
-				{ until: () => watch.isNamed() },
+				{ folder, until: () => watch.part()?.hasSuperblock === true },
+				{ folder, until: () => watch.isNamed() },
 			];
 			const wasKilled = await killRun(backupRun(site, { method }), triggers[round % triggers.length] as Trigger);
 			const phase = watch.phase();

@@ -4,8 +4,8 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import type { BackupRun } from '../../mover/index.ts';
 
-/** When to kill: some time after the run began, or as soon as `until` holds (asked again and again). */
-export type Trigger = { readonly afterMs: number } | { readonly until: () => boolean };
+/** When to kill: some time after the run began, or as soon as `until` holds, which is asked whenever something in `folder` has changed. */
+export type Trigger = { readonly afterMs: number } | { readonly folder: string; readonly until: () => boolean };
 /** What the repository shows of the run after its death. */
 export type Phase = 'nothing yet' | 'no record yet' | 'writing' | 'superblock written' | 'named, not listed' | 'done';
 
@@ -18,11 +18,7 @@ export function killRun(run: BackupRun, trigger: Trigger): Promise<boolean> {
 		let output = '';
 		let errors = '';
 		const kill = (): void => void child.kill('SIGKILL');
-		const watch = (until: () => boolean): void => {
-			if (child.exitCode !== null || child.signalCode !== null) return;
-			if (until()) kill();
-			else setImmediate(watch, until);
-		};
+		let watcher: fs.FSWatcher | undefined;
 		child.stderr.on('data', (piece) => {
 			errors += piece;
 		});
@@ -31,10 +27,11 @@ export function killRun(run: BackupRun, trigger: Trigger): Promise<boolean> {
 			output += piece;
 			if (!isBeginning || !output.startsWith('go')) return;
 			if ('afterMs' in trigger) setTimeout(kill, trigger.afterMs).unref();
-			else watch(trigger.until);
+			else watcher = fs.watch(trigger.folder, () => trigger.until() && kill());
 		});
 		child.on('error', reject);
 		child.on('close', (code) => {
+			watcher?.close();
 			if (code !== null && code !== 0) reject(new Error(`the run failed by itself: ${errors}`));
 			else resolve(!output.includes('done'));
 		});

@@ -17,7 +17,10 @@ const modules = [
 	'char/virtio_console',
 ];
 
-/** The number goes to one file, then to the other: at each instant they are equal, or the first is ahead by one. */
+/**
+ * The number goes to one file, then to the other: at each instant they are equal, or the first is ahead by one. It rests in between, since an
+ * emulated processor that never does takes a real one from whatever runs beside it.
+ */
 const init = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
@@ -34,6 +37,7 @@ while true; do
 	echo $n >/mnt/first.new && sync /mnt/first.new && mv /mnt/first.new /mnt/first && sync
 	echo $n >/mnt/second.new && sync /mnt/second.new && mv /mnt/second.new /mnt/second && sync
 	echo "number $n" >/dev/console
+	sleep 0.2
 done
 `;
 
