@@ -33,7 +33,7 @@ import {
 	startScheduler,
 } from './jobs/index.ts';
 import { Bandwidth } from './mover/index.ts';
-import { createChainStore, createDataPlane, createJobMachines, createJobSnapshots, createOffHost, createPlaces } from './places/index.ts';
+import { createChainStore, createDataPlane, createGateways, createJobMachines, createJobSnapshots, createOffHost, createPlaces } from './places/index.ts';
 import { openPlatform } from './platform/index.ts';
 import { Look, lookAtTargets } from './restore/index.ts';
 import { startServer } from './server/index.ts';
@@ -97,7 +97,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	const bus = createEventBus();
 	const machines = createMachines({ store: config.managed, clock, bus, log, product: packageJson.version });
 	const places = createPlaces({ machines, held: heldKeys, product: packageJson.version, now: startedAt });
-	const plane = options.plane ?? createDataPlane(places, stack.use(new Look()), bandwidth);
+	const gateways = createGateways({ machines, places, clock });
+	const plane = options.plane ?? createDataPlane(places, gateways, stack.use(new Look()), bandwidth);
 	const chainStore = options.chainStore ?? createChainStore(places, machines, platform.disks);
 
 	const serving = stack.use(new ServedDevices(folder.path));
@@ -129,7 +130,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	stack.use(watchVolumes({ snapshots, clock, log, withForgotten: options.runSchedules !== false }));
 	const keys = createKeys(heldKeys, { config, catalogue, chainStore, chainUse, bus, clock, passwordCost: options.passwordCost });
 	const jobMachines = createJobMachines(machines, hosts);
-	const offHost = createOffHost({ machines, snapshots, hosts });
+	const offHost = createOffHost({ machines, gateways, snapshots, hosts });
 	const runner = createJobRunner({
 		config,
 		sessions,

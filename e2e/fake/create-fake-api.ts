@@ -332,6 +332,12 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 				const repository = state.repository(id);
 				if (repository.revision !== revision)
 					throw new EngineError('stale.revision', `Somebody saved “${repository.settings.name}” meanwhile.`, { data: { current: state.repositoryState(id) } });
+				if (settings.gateway === 'auto' && settings.machineId !== repository.settings.machineId)
+					throw new EngineError(
+						'repository.unreachable',
+						`${settings.path} on “Vault” is another repository: of the chains of “${repository.settings.name}” none is there.`,
+						{ hint: 'Mount the share that holds it at this path.', data: { field: 'machineId' } },
+					);
 				Object.assign(repository, { settings, revision: revision + 1 });
 				state.emit('repository', id);
 				return state.repositoryState(id);

@@ -378,6 +378,18 @@ const shots: readonly Shot[] = [
 			await page.getByLabel('Folder on that machine').fill('/srv/backup');
 		},
 	},
+	{ name: 'repository-share', place: '/repositories/repo-nas' },
+	{
+		name: 'repository-share-refused',
+		place: '/repositories/repo-nas',
+		act: async (page) => {
+			await page.getByRole('button', { name: 'Edit…' }).click();
+			await page.getByRole('combobox', { name: 'Machine' }).click();
+			await page.getByRole('option', { name: 'Vault' }).click();
+			await page.getByRole('button', { name: 'Save' }).click();
+			await page.getByText(/is another repository/).waitFor();
+		},
+	},
 	{
 		name: 'repository-browse-machine',
 		place: '/repositories',

@@ -34,10 +34,11 @@ function repository(
 	{
 		encryptionKeyId = null,
 		machineId = null,
+		gateway = 'fixed',
 		...rest
-	}: Omit<SiteRepository, 'id' | 'settings'> & { readonly encryptionKeyId?: string | null; readonly machineId?: string | null },
+	}: Omit<SiteRepository, 'id' | 'settings'> & Partial<Pick<RepositorySettings, 'encryptionKeyId' | 'machineId' | 'gateway'>>,
 ): SiteRepository {
-	return { id, settings: repositorySettings.parse({ name, path, machineId, encryptionKeyId }), ...rest };
+	return { id, settings: repositorySettings.parse({ name, path, machineId, gateway, encryptionKeyId }), ...rest };
 }
 
 type JobInput = Parameters<typeof jobSettings.parse>[0] & object;
@@ -69,6 +70,7 @@ const normal: Site = {
 			usedBytes: 2.4 * TiB,
 			growthPerDay: 0,
 			state: 'unreachable',
+			gateway: 'auto',
 		}),
 	],
 	jobs: [

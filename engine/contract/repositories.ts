@@ -6,6 +6,9 @@ import { entityName, epochMs, errorShape, size } from './values.ts';
 export const isShareAddress = (path: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(path);
 export const mountIt = 'Mount the share on the machine that shall be its gateway, and give the path that it has there.';
 
+/** Who gives access to a repository on a share: always the one machine that it was added on, or each time who works on the objects. */
+export const gatewayChoice = z.enum(['fixed', 'auto']);
+
 const maxTasks = z.number().int().min(1).max(64);
 
 export const repositorySettings = z.object({
@@ -14,6 +17,11 @@ export const repositorySettings = z.object({
 	path: z.string().min(1, 'A folder is needed.'),
 	/** Managed machine that holds it, or is the gateway to the share that it lies on; null: the one of the backup server. */
 	machineId: z.string().min(1).nullable().default(null),
+	/**
+	 * `auto`: on a share. What is backed up and given back goes through the machine that works on it, where that has the share mounted at the same path.
+	 * Whatever else is done there goes through `machineId`, and with `fixed` all.
+	 */
+	gateway: gatewayChoice.default('fixed'),
 	/** One chain for all objects of a job instead of one per object. */
 	singleFile: z.boolean().default(false),
 	maxTasks: maxTasks.default(4),
@@ -34,8 +42,8 @@ export const repositoryAddition = repositorySettings.extend({ maxTasks: maxTasks
 export type RepositoryAddition = z.infer<typeof repositoryAddition>;
 /** What backup files lie on, as far as it can be told. */
 export const medium = z.enum(['rotating', 'flash', 'network', 'unknown']);
-/** Where a repository lies. */
-export type RepositoryLocation = Pick<RepositorySettings, 'path' | 'machineId'>;
+/** Where a repository lies, and how one gets there. */
+export type RepositoryLocation = Pick<RepositorySettings, 'path' | 'machineId'> & Partial<Pick<RepositorySettings, 'gateway'>>;
 
 export const repository = z.object({
 	id: z.string(),

@@ -1,73 +1,38 @@
 import { EngineError } from '../base/index.ts';
-import { type Candidate, reachesAll } from './candidate.ts';
+import type { Candidate } from './candidate.ts';
 
-/** WAN accelerators on the way of a copy; null: the path is direct. */
-export type WanAccelerators = { readonly source: Candidate; readonly target: Candidate };
-
-/** What goes through the gateway. */
-export type GatewayWork =
-	/**
-	 * `proxies`: who works on each machine of the job, in their order; on-host they are the source hosts (PIPE-07).
-	 * `perMachineFiles`: each machine has files of its own; otherwise all go through one gateway.
-	 */
-	| { readonly kind: 'backup'; readonly proxies: readonly Candidate[]; readonly perMachineFiles: boolean }
-	/** `side`: whether the copy reads from the share or writes to it. */
-	| { readonly kind: 'copy'; readonly side: 'source' | 'target'; readonly mountServer: Candidate; readonly accelerators: WanAccelerators | null }
-	| { readonly kind: 'tape' };
+/** A machine as the way to a repository on a share. */
+export type GatewayCandidate = Pick<Candidate, 'id' | 'name' | 'maxTasks' | 'runningTasks'> & {
+	/** Why it cannot be: it does not see this very repository, or who works on the objects does not get to it; null: it can. */
+	readonly problem: EngineError | null;
+};
 
 export type GatewayRequest = {
-	/** Of a simple repository one, of a scale-out repository one per extent. */
-	readonly shares: readonly {
-		/** Of the repository or extent. */
-		readonly id: string;
-		/** The machine that the user has chosen; null: automatic. */
-		readonly chosen: Candidate | null;
-		/** An appliance on Fibre Channel: it is not seen by whoever has no adapter for it. */
-		readonly needsChoice?: boolean;
-	}[];
-	readonly work: GatewayWork;
-	readonly backupServer: Candidate;
+	/** Who works on the objects: of a backup who reads them, off-host the proxy and on-host the source host; of a restore who writes them. */
+	readonly worker: Pick<GatewayCandidate, 'id' | 'name' | 'problem'>;
+	/** Machines that stand in for a worker that does not see the repository: those with the role, and the one that it was added on. */
+	readonly gateways: readonly GatewayCandidate[];
+	/** Where the repository was added on no machine, and is seen from the backup server; null otherwise. */
+	readonly backupServer: Pick<Candidate, 'id' | 'name'> | null;
+	/** Of the repository, the same on all machines. */
+	readonly path: string;
 };
 
 /**
- * Who reads and writes on a share, which can host no mover of its own (GW-01…08, PIPE-07).
- * @returns for each share the gateway of each machine of the job, or one for all of them
- * @throws `infra.no-gateway`
+ * Who reads and writes on a share, which can host no mover of its own: who works on the objects (GW-04, PIPE-07). It is asked for each run, so that with a
+ * file per machine each has the gateway of its own proxy, and one file has one gateway (GW-07). A worker that does not see the repository is passed over
+ * for the gateway with the most room; and payload takes the way over the backup server only where there is no other (SRV-13).
+ * @throws `infra.no-gateway`, which says of each machine why
  */
-export function chooseGateways({ shares, work, backupServer }: GatewayRequest): Map<string, readonly Candidate[]> {
-	return new Map(
-		shares.map(({ id, chosen, needsChoice = false }) => {
-			if (chosen) return [id, [checked(chosen, id)]];
-			if (needsChoice)
-				throw new EngineError('infra.no-gateway', 'An appliance on Fibre Channel needs a gateway that is chosen by hand.', {
-					hint: 'Choose a managed machine with access to the Fibre Channel in the settings of the repository.',
-				});
-			return [id, automatic(work, id, backupServer).map((machine) => checked(machine, id))];
-		}),
-	);
-}
-
-function automatic(work: GatewayWork, share: string, backupServer: Candidate): readonly Candidate[] {
-	switch (work.kind) {
-		case 'backup':
-			return work.perMachineFiles ? work.proxies : work.proxies.slice(0, 1);
-		case 'copy': {
-			const { accelerators, side, mountServer } = work;
-			if (accelerators) return [accelerators[side]];
-			return [mountServer.isOnline && reachesAll(mountServer, [share]) ? mountServer : backupServer];
-		}
-		case 'tape':
-			return [backupServer];
-	}
-}
-
-function checked(machine: Candidate, share: string): Candidate {
-	if (machine.isOnline && reachesAll(machine, [share])) return machine;
-	throw new EngineError(
-		'infra.no-gateway',
-		machine.isOnline
-			? `“${machine.name}” should work on the share, and does not reach it.`
-			: `“${machine.name}” should work on the share, and cannot be reached.`,
-		{ hint: 'Choose a gateway that reaches the share in the settings of the repository.' },
-	);
+export function chooseGateway({ worker, gateways, backupServer, path }: GatewayRequest): Pick<Candidate, 'id' | 'name'> {
+	if (worker.problem === null) return worker;
+	const loadOf = ({ runningTasks, maxTasks }: GatewayCandidate): number => (runningTasks + 1) / maxTasks;
+	const [best] = gateways.filter(({ problem }) => problem === null).toSorted((a, b) => loadOf(a) - loadOf(b));
+	if (best !== undefined) return best;
+	if (backupServer) return backupServer;
+	const reasons = [worker, ...gateways].map(({ name, problem }) => `“${name}”: ${problem?.message}`);
+	throw new EngineError('infra.no-gateway', `No machine gives “${worker.name}” a way to the repository in ${path}. ${reasons.join(' ')}`, {
+		hint: `Mount the share that holds it at ${path} on “${worker.name}”, or on a machine with the role gateway that “${worker.name}” can connect to.`,
+		data: { machineIds: [worker, ...gateways].map(({ id }) => id) },
+	});
 }

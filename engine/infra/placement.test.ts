@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Candidate, chooseGateways, chooseProxies, type GatewayRequest, type ProxyRequest } from './index.ts';
+import { EngineError } from '../base/index.ts';
+import { type Candidate, chooseGateway, chooseProxies, type GatewayCandidate, type GatewayRequest, type ProxyRequest } from './index.ts';
 
 const machine = (
 	id: string,
@@ -66,64 +67,42 @@ test('TASK-08: work goes where the most room is, in proportion to what each mach
 	);
 });
 
-const backupServer = machine('server');
-const gatewaysOf = (request: Partial<GatewayRequest> & Pick<GatewayRequest, 'work'>): Record<string, string[]> =>
-	Object.fromEntries(
-		[...chooseGateways({ shares: [{ id: 'share', chosen: null }], backupServer, ...request })].map(([share, machines]) => [share, ids(machines)]),
-	);
-const [one, two] = [machine('one'), machine('two')];
-const backup = (proxies: readonly Candidate[], perMachineFiles = true) => ({ kind: 'backup', proxies, perMachineFiles }) as const;
-
-test('GW-03: the gateway that is chosen is honoured, and an appliance on Fibre Channel demands the choice', () => {
-	assert.deepEqual(gatewaysOf({ work: backup([one, two]), shares: [{ id: 'share', chosen: machine('chosen') }] }), { share: ['chosen'] });
-	assert.deepEqual(gatewaysOf({ work: { kind: 'tape' }, shares: [{ id: 'share', chosen: one, needsChoice: true }] }), { share: ['one'] });
-	assert.throws(() => gatewaysOf({ work: backup([one]), shares: [{ id: 'share', chosen: null, needsChoice: true }] }), {
-		code: 'infra.no-gateway',
-		message: /Fibre Channel/,
-	});
+const seeing = (id: string, { maxTasks = 4, runningTasks = 0 } = {}): GatewayCandidate => ({
+	id,
+	name: id.toUpperCase(),
+	maxTasks,
+	runningTasks,
+	problem: null,
 });
+const blind = (id: string): GatewayCandidate => ({ ...seeing(id), problem: new EngineError('repository.unreachable', `${id} sees nothing.`) });
+const gatewayOf = (request: Partial<GatewayRequest> & Pick<GatewayRequest, 'worker'>): string =>
+	chooseGateway({ gateways: [], backupServer: null, path: '/mnt/nas', ...request }).id;
 
-test('GW-02: a gateway is there and reaches the share, or the work is refused with its name', () => {
-	for (const wrong of [machine('wrong', { isOnline: false }), machine('wrong', { reaches: ['host'] })])
-		for (const shares of [[{ id: 'share', chosen: wrong }], [{ id: 'share', chosen: null }]])
-			assert.throws(() => gatewaysOf({ work: backup([wrong]), shares }), { code: 'infra.no-gateway', message: /“WRONG”/ });
-});
-
-test('GW-04, PIPE-07: a backup goes through the proxy that reads, which on-host is the source host', () => {
-	const [proxy] = chooseProxies({ mode: 'on-host', pinned: null, work: works(1), targets: ['share'], machines: [machine('host')] });
-	assert.deepEqual(gatewaysOf({ work: backup([proxy as Candidate]) }), { share: ['host'] });
-	assert.deepEqual(gatewaysOf({ work: backup(offHost([one], 1)) }), { share: ['one'] });
-});
-
-test('GW-05: a direct copy goes through the mount server, or the backup server where that is away or does not reach the share', () => {
-	const copy = (mountServer: Candidate) => ({ kind: 'copy', side: 'target', mountServer, accelerators: null }) as const;
-	assert.deepEqual(gatewaysOf({ work: copy(machine('mount')) }), { share: ['mount'] });
-	assert.deepEqual(gatewaysOf({ work: copy(machine('mount', { isOnline: false })) }), { share: ['server'] });
-	assert.deepEqual(gatewaysOf({ work: copy(machine('mount', { reaches: [] })) }), { share: ['server'] });
-});
-
-test('GW-05: a copy over accelerators goes through that of each side that is a share', () => {
-	const accelerators = { source: machine('near'), target: machine('far') };
-	const copy = (side: 'source' | 'target') => ({ kind: 'copy', side, mountServer: machine('mount'), accelerators }) as const;
-	assert.deepEqual(gatewaysOf({ work: copy('target') }), { share: ['far'] });
-	assert.deepEqual(gatewaysOf({ work: copy('source') }), { share: ['near'] });
-});
-
-test('GW-06: a backup to tape goes through the backup server', () => {
-	assert.deepEqual(gatewaysOf({ work: { kind: 'tape' } }), { share: ['server'] });
+test('GW-04, PIPE-07: a backup goes through the proxy that reads, which on-host is the source host, however busy it is', () => {
+	const [onHost] = chooseProxies({ mode: 'on-host', pinned: null, work: works(1), targets: ['share'], machines: [machine('host')] }) as [Candidate];
+	assert.equal(gatewayOf({ worker: { ...onHost, problem: null }, gateways: [seeing('idle')] }), 'host');
+	const [proxy] = offHost([machine('proxy', { runningTasks: 9 })], 1) as [Candidate];
+	assert.equal(gatewayOf({ worker: { ...proxy, problem: null }, gateways: [seeing('idle')] }), 'proxy');
 });
 
 test('GW-07: two machines that two proxies work on have those two as gateways, or that one if it works on both; one file means one gateway', () => {
-	assert.deepEqual(gatewaysOf({ work: backup([one, two]) }), { share: ['one', 'two'] });
-	assert.deepEqual(new Set(gatewaysOf({ work: backup([one, one]) }).share), new Set(['one']));
-	assert.deepEqual(gatewaysOf({ work: backup([one, two], false) }), { share: ['one'] });
+	const gatewaysOf = (runs: readonly Candidate[]): string[] => runs.map((worker) => gatewayOf({ worker: { ...worker, problem: null } }));
+	assert.deepEqual(gatewaysOf(offHost([machine('one', { maxTasks: 1 }), machine('two', { maxTasks: 1 })], 2)), ['one', 'two']);
+	assert.deepEqual(gatewaysOf(offHost([machine('one')], 2)), ['one', 'one']);
+	assert.deepEqual(gatewaysOf(offHost([machine('one'), machine('two')], 1)), ['one'], 'all objects of a job are one run');
 });
 
-test('GW-08: each extent of a scale-out repository has a gateway of its own', () => {
-	const everywhere = machine('one', { reaches: ['a', 'b'] });
-	const shares = [
-		{ id: 'a', chosen: null },
-		{ id: 'b', chosen: machine('chosen', { reaches: ['b'] }) },
-	];
-	assert.deepEqual(gatewaysOf({ work: backup([everywhere], false), shares }), { a: ['one'], b: ['chosen'] });
+test('GW-01, SRV-13: who does not see the share is passed over for the gateway with the most room, and the backup server comes last', () => {
+	const gateways = [blind('away'), seeing('busy', { runningTasks: 3 }), seeing('large', { maxTasks: 8, runningTasks: 3 })];
+	assert.equal(gatewayOf({ worker: blind('host'), gateways, backupServer: seeing('server') }), 'large');
+	assert.equal(gatewayOf({ worker: blind('host'), gateways: [seeing('a'), seeing('b')] }), 'a', 'of equals the first');
+	assert.equal(gatewayOf({ worker: blind('host'), gateways: [blind('away')], backupServer: seeing('server') }), 'server');
+});
+
+test('GW-02: where nobody sees the share the work is refused with every machine, its reason and the remedy', () => {
+	assert.throws(() => gatewayOf({ worker: blind('host'), gateways: [blind('away')] }), {
+		code: 'infra.no-gateway',
+		message: 'No machine gives “HOST” a way to the repository in /mnt/nas. “HOST”: host sees nothing. “AWAY”: away sees nothing.',
+		hint: /Mount the share that holds it at \/mnt\/nas on “HOST”/,
+	});
 });

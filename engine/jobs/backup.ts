@@ -10,6 +10,7 @@ import {
 	isFinal,
 	type JobSettings,
 	type Processing,
+	type RepositoryLocation,
 	type RepositorySettings,
 	type SourceSpec,
 } from '../contract/index.ts';
@@ -78,6 +79,8 @@ export async function runBackup(parts: BackupParts, request: BackupRequest, sess
 	const { job, repository } = request;
 	refuseConflicts(job.settings, request.full);
 	session.note('info', startWords[session.spec.trigger]);
+	if (repository.settings.gateway !== wayTo(repository, job).gateway)
+		session.note('info', 'Reverse increments change backup files in place, which one machine does: the gateway is that of the repository.');
 	using stack = new DisposableStack();
 	const seats = await takeSeats(parts, request, session, stack);
 	const jobChains = await cleanUp(parts, request, session);
@@ -192,8 +195,12 @@ export const severalReaders = (): EngineError =>
 /** Null: on-host. Refused at this moment too: what a job was saved with may have changed since. */
 async function beginOffHost({ offHost }: BackupParts, { job, repository, objects }: BackupRequest, { signal }: LiveSession): Promise<OffHostSession | null> {
 	const { mode, snapshot, machineId, proxyId } = job.settings;
-	return mode === 'on-host' ? null : offHost.begin({ sources: [...objects], snapshot, machineId, proxyId, repository: repository.settings }, { signal });
+	return mode === 'on-host' ? null : offHost.begin({ sources: [...objects], snapshot, machineId, proxyId, repository: wayTo(repository, job) }, { signal });
 }
+
+/** A file that is changed in place is changed by one machine, whatever becomes of the others and of what they have begun: that of the repository. */
+const wayTo = ({ settings }: Entity<RepositorySettings>, job: Entity<JobSettings>): RepositoryLocation =>
+	job.settings.method === 'reverse' ? { ...settings, gateway: 'fixed' } : settings;
 
 /** Runs that may go on side by side. Off-host those of one computer come before those of the next (OFFHOST-07); of a single-file chain there is one run, which reads one object after the other. */
 function runsInTurn(runs: readonly Run[], offHost: OffHostSession | null): readonly (readonly Run[])[] {
@@ -273,7 +280,7 @@ async function readInto(
 	const { requested, reason } = plan.mode;
 	const sources = await Promise.all(run.objects.map((object, i) => source.of(object, run.tasks[i] as LiveTask, run.proxy ?? null)));
 	const backupRun: BackupRun = {
-		repository: repository.settings,
+		repository: wayTo(repository, job),
 		keyId: keyIdFor(settings, repository.settings),
 		job: { id: job.id, name: settings.name },
 		sessionId: session.id,

@@ -1,8 +1,6 @@
-import { EngineError } from '../base/index.ts';
 import type { RepositoryLocation } from '../contract/index.ts';
 import { type Machines, realPathOf } from '../infra/index.ts';
 import type { ChainStore } from '../jobs/index.ts';
-import { isRemotePlace, loadWire } from '../mover/index.ts';
 import type { VolumePort } from '../platform/index.ts';
 import {
 	checkStorage,
@@ -19,20 +17,15 @@ import {
 	storageAt,
 	takeOverChain,
 } from '../repository/index.ts';
+import { atPlace, patiently } from './at-place.ts';
 import type { Places } from './places.ts';
 
 /** Who asks for the room that is left wants to show it: a machine that does not answer soon is shown as that. */
 const spaceMs = 5000;
 
 export function createChainStore(places: Places, machines: Pick<Machines, 'hold' | 'letGo'>, disks: Pick<VolumePort, 'mediumOf'>): ChainStore {
-	/** These read and write little: they go through the storage port, wherever it leads. */
-	async function at<Result>(location: RepositoryLocation, work: (place: RepositoryPlace) => Promise<Result>, signal?: AbortSignal): Promise<Result> {
-		const place = await places.open(location, { connectionCount: 1 });
-		if (!isRemotePlace(place)) return await work(place);
-		const { RemoteRepository } = await loadWire();
-		await using repository = await RemoteRepository.reach(place, { signal });
-		return await work(repository.vault);
-	}
+	const at = async <Result>(location: RepositoryLocation, work: (place: RepositoryPlace) => Promise<Result>, signal?: AbortSignal): Promise<Result> =>
+		atPlace(await places.open(location), work, signal);
 
 	return {
 		async prepare({ path, machineId }, options) {
@@ -43,18 +36,10 @@ export function createChainStore(places: Places, machines: Pick<Machines, 'hold'
 		async release({ path, machineId }) {
 			if (machineId !== null) await machines.letGo(machineId, path);
 		},
-		async space(location) {
-			const limit = new AbortController();
-			const timer = setTimeout(
-				() => limit.abort(new EngineError('connection.lost', `The data mover that holds ${location.path} does not answer.`)),
-				spaceMs,
-			).unref();
-			try {
-				return await at(location, (place) => storageAt(place).space(), limit.signal);
-			} finally {
-				clearTimeout(timer);
-			}
-		},
+		space: (location) =>
+			patiently({ patienceMs: spaceMs, who: `The data mover that holds ${location.path}` }, (signal) =>
+				at(location, (place) => storageAt(place).space(), signal),
+			),
 		checkStorage: (location) => at(location, (place) => checkStorage(storageAt(place))),
 		list: (location) => at(location, listChains),
 		cleanUp: (location, job, options) => at(location, (place) => cleanUpJob(place, job, options)),

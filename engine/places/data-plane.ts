@@ -1,5 +1,5 @@
 import { EngineError } from '../base/index.ts';
-import type { OverwriteRule, RepositoryLocation } from '../contract/index.ts';
+import type { ItemWarning, OverwriteRule, RepositoryLocation } from '../contract/index.ts';
 import type { DataPlane, MachineRestoration } from '../jobs/index.ts';
 import {
 	type Bandwidth,
@@ -19,12 +19,15 @@ import {
 	type TaskShares,
 	underLimits,
 } from '../mover/index.ts';
-import type { RepositoryFolder } from '../repository/index.ts';
-import { checkChain, type Look, restoreDisk, restoreFiles, restoreMachine, restoreThere, verifyPoint } from '../restore/index.ts';
+import { type FoundPoint, findPoint, type RepositoryFolder } from '../repository/index.ts';
+import { checkChain, type Look, type PointPlace, restoreDisk, restoreFiles, restoreMachine, restoreThere, verifyPoint } from '../restore/index.ts';
+import { atPlace } from './at-place.ts';
+import type { Gateways } from './gateways.ts';
 import type { Place, Places } from './places.ts';
 import { showSources } from './shown-sources.ts';
 
 type AtRepository = { readonly repository: RepositoryLocation };
+type AtPoint = AtRepository & { readonly pointId: string };
 
 /** What this machine does with a repository that lies here, and a machine that holds one does when it is asked to. */
 export function workHere(
@@ -56,7 +59,13 @@ const sayRestoration = ({ host, name, definition, newId, disks, nvramTo, memoryT
 	disks: disks.map((disk) => ({ name: disk.name, to: disk.to })),
 });
 
-export function createDataPlane(places: Places, look: Look, bandwidth: Bandwidth): DataPlane {
+const notSeenYet = ({ repository: { path } }: AtRepository): ItemWarning => ({
+	code: 'repository.unreachable',
+	message: `The restore point is written, and the machine that the repository was added on does not see it in ${path} yet. Mount the share there so that it keeps nothing in mind of folders (actimeo=0), and read the repository again.`,
+	path,
+});
+
+export function createDataPlane(places: Places, gateways: Gateways, look: Look, bandwidth: Bandwidth): DataPlane {
 	/** Work on a repository, under the limits of what is under way there and on the way there. */
 	async function under<const Observers extends readonly TaskObserver[], Result>(
 		{ repository }: AtRepository,
@@ -98,18 +107,30 @@ export function createDataPlane(places: Places, look: Look, bandwidth: Bandwidth
 	}
 
 	/** Payload goes from where the repository is to the machine that it is written on. */
-	async function giveBackThere(
-		machineId: string,
-		{ repository, pointId }: AtRepository & { readonly pointId: string },
-		what: GivenBack,
+	async function giveBackThere(machineId: string, at: AtPoint, what: GivenBack, observer: TaskObserver, options: TaskOptions): Promise<void> {
+		const via = await sourceOf(machineId);
+		using gateway = await gateways.open(at.repository, { id: machineId, name: via.mover.name }, { does: 'read', ...options });
+		if (gateway.note !== null) observer.info(gateway.note);
+		const task = { via, repositoryPath: await places.open(at.repository), readAt: gateway.place, pointId: at.pointId, what };
+		await under(at, { place: gateway.place, source: via }, ['read'], [observer], (shares, [limited]) => restoreThere({ ...task, shares }, limited, options));
+	}
+
+	/** What is written on this machine. Points are looked up where chains are worked on: what another machine shows of a folder may be a while old. */
+	async function giveBackHere<Input extends AtPoint, Result>(
+		input: Input,
 		observer: TaskObserver,
 		options: TaskOptions,
-	): Promise<void> {
-		const repositoryPath = await places.open(repository);
-		const via = await sourceOf(machineId);
-		await under({ repository }, { place: repositoryPath, source: via }, ['read'], [observer], (shares, [limited]) =>
-			restoreThere({ via, repositoryPath, pointId, what, shares }, limited, options),
-		);
+		restore: (task: Omit<Input, 'repository'> & PointPlace & { readonly shares: TaskShares }, observers: readonly [TaskObserver]) => Promise<Result>,
+	): Promise<Result> {
+		const { repository, ...rest } = input;
+		using gateway = await gateways.open(repository, null, { does: 'read', ...options });
+		if (gateway.note !== null) observer.info(gateway.note);
+		const lookUp = async (): Promise<FoundPoint> => {
+			const { point, files, keys } = await atPlace(await places.open(repository), (place) => findPoint(place, input.pointId), options.signal);
+			return { point, files, keys };
+		};
+		const task = { ...rest, repositoryPath: gateway.place, found: gateway.isElsewhere ? await lookUp() : undefined };
+		return await under(input, { place: gateway.place }, ['read'], [observer], (shares, limited) => restore({ ...task, shares }, limited));
 	}
 
 	const opened = async <Input extends AtRepository>({ repository, ...input }: Input) => ({ ...input, repositoryPath: await places.open(repository) });
@@ -118,11 +139,14 @@ export function createDataPlane(places: Places, look: Look, bandwidth: Bandwidth
 		async backUp({ connectionCount, machine, proxy, reader, ...run }, observers, options) {
 			// other runs read of the repository no more than what they compare with
 			const isReading = run.method === 'reverse' || run.requested === 'synthetic';
-			const place = await places.open(run.repository, { connectionCount });
-			const source = await places.source((proxy ?? machine ?? reader)?.id ?? null, { connectionCount });
+			const worker = proxy ?? machine ?? reader ?? null;
+			using gateway = await gateways.open(run.repository, worker, { does: 'write', connectionCount, ...options });
+			const { place, note } = gateway;
+			if (note !== null) for (const observer of observers) observer.info(note);
+			const source = await places.source(worker?.id ?? null, { connectionCount });
 			await using shown = proxy && source ? await showSources(run.sources ?? [], source) : null;
 			const sources = shown?.sources ?? run.sources;
-			return await under(run, { place, source }, isReading ? ['read', 'write'] : ['write'], observers, async (shares, limited, named) => {
+			const made = await under(run, { place, source }, isReading ? ['read', 'write'] : ['write'], observers, async (shares, limited, named) => {
 				const { repository: _, ...rest } = run;
 				const outcomes = await backUp(
 					{ ...rest, sources, repositoryPath: place, shares, ...(machine && { machine }), ...(source && { via: source }) },
@@ -131,22 +155,27 @@ export function createDataPlane(places: Places, look: Look, bandwidth: Bandwidth
 				);
 				return outcomes.map((outcome) => ({ ...outcome, bottleneck: named(outcome.bottleneck) }));
 			});
+			if (
+				gateway.isElsewhere &&
+				!(await gateways.settle(
+					run.repository,
+					made.map(({ pointId }) => pointId),
+					options,
+				))
+			)
+				observers[0]?.warning(notSeenYet(run));
+			return made;
 		},
 		async restoreFiles({ machineId, ...input }, observer, options) {
 			if (machineId !== null) return giveBackThere(machineId, input, { kind: 'files', ...chosenOf(input) }, observer, options);
-			const task = await opened(input);
-			return under(input, { place: task.repositoryPath }, ['read'], [observer], (shares, [limited]) => restoreFiles({ ...task, shares }, limited, options));
+			return giveBackHere(input, observer, options, (task, [limited]) => restoreFiles(task, limited, options));
 		},
 		async restoreDisk({ machineId, ...input }, observer, options) {
 			const { disk, to, format, overwrite } = input;
 			if (machineId !== null) return giveBackThere(machineId, input, { kind: 'disk', disk, to, format, overwrite }, observer, options);
-			const task = await opened(input);
-			return under(input, { place: task.repositoryPath }, ['read'], [observer], (shares, [limited]) => restoreDisk({ ...task, shares }, limited, options));
+			return giveBackHere(input, observer, options, (task, [limited]) => restoreDisk(task, limited, options));
 		},
-		async restoreMachine(input, observer, options) {
-			const task = await opened(input);
-			return under(input, { place: task.repositoryPath }, ['read'], [observer], (shares, [limited]) => restoreMachine({ ...task, shares }, limited, options));
-		},
+		restoreMachine: (input, observer, options) => giveBackHere(input, observer, options, (task, [limited]) => restoreMachine(task, limited, options)),
 		bringBackMachine: ({ machineId, restoration, ...at }, observer, options) => giveBackThere(machineId, at, sayRestoration(restoration), observer, options),
 		verifyPoint: (input, observer, options) => workThere(input, ['read'], { kind: 'verify', pointId: input.pointId }, observer, options),
 		checkChain: ({ part = null, ...input }, observer, options) =>
@@ -155,8 +184,13 @@ export function createDataPlane(places: Places, look: Look, bandwidth: Bandwidth
 		async planRestore({ machineId, ...input }, options) {
 			if (machineId === null) return look.plan(await opened(input), options);
 			const via = await sourceOf(machineId);
+			using gateway = await gateways.open(input.repository, { id: machineId, name: via.mover.name }, { does: 'read', ...options });
 			const { repositoryPath, pointId } = await opened(input);
-			const plan = await restoreThere({ via, repositoryPath, pointId, what: { kind: 'plan', ...chosenOf(input) } }, deafObserver, options);
+			const plan = await restoreThere(
+				{ via, repositoryPath, readAt: gateway.place, pointId, what: { kind: 'plan', ...chosenOf(input) } },
+				deafObserver,
+				options,
+			);
 			if (plan === null) throw new EngineError('connection.lost', `The data mover ${via.mover.name} does not say what it would do.`);
 			return plan;
 		},

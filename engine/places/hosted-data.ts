@@ -14,6 +14,7 @@ import {
 	type RemotePlace,
 	type ThirdMachine,
 } from '../mover/index.ts';
+import { requireIdentity } from '../repository/index.ts';
 import { type PointPlace, planRestore, restoreDisk, restoreFiles, restoreMachine, serveStorage } from '../restore/index.ts';
 import type { Snapshots } from '../snapshot/index.ts';
 import { excludesDisk, type OpenHypervisor } from '../source/index.ts';
@@ -52,7 +53,13 @@ export async function hostData({ folder, snapshots, hosts, openHypervisor, produ
 		return membership;
 	}
 
-	function requireHeld({ repositories }: Membership, path: string): string {
+	/** A folder that it was told to hold; or, where it is a gateway for this once, whatever folder is the very repository that the backup server means. */
+	async function requireHeld({ repositories }: Membership, path: string, identity?: string): Promise<string> {
+		if (identity !== undefined) {
+			requireAbsolute(path, 'path');
+			await requireIdentity(path, identity);
+			return path;
+		}
 		if (repositories.includes(path)) return path;
 		throw new EngineError('auth.refused', `The data mover was not told to hold a repository in ${path}.`, {
 			hint: 'Tell it with "holdfast repository prepare NAME".',
@@ -71,21 +78,21 @@ export async function hostData({ folder, snapshots, hosts, openHypervisor, produ
 	}
 
 	/** Where a run of this machine writes to, unless who asked has it. */
-	function targetOf(target: Exclude<ProtectWords['target'], { kind: 'asker' }>): BackupRun['repositoryPath'] {
+	async function targetOf(target: Exclude<ProtectWords['target'], { kind: 'asker' }>): Promise<BackupRun['repositoryPath']> {
 		const membership = ownMembership();
-		return target.kind === 'own' ? { path: requireHeld(membership, target.path), keys: target.keys } : placeOn(target, membership);
+		return target.kind === 'own' ? { path: await requireHeld(membership, target.path, target.identity), keys: target.keys } : placeOn(target, membership);
 	}
 
 	/** Where the backup files are that are given back here. */
-	function originOf(from: GiveBackWords['from'], asker: Pick<Calls, 'ask'>): PointPlace['repositoryPath'] {
+	async function originOf(from: GiveBackWords['from'], asker: Pick<Calls, 'ask'>): Promise<PointPlace['repositoryPath']> {
 		const membership = ownMembership();
-		if (from.kind === 'own') return requireHeld(membership, from.path);
+		if (from.kind === 'own') return requireHeld(membership, from.path, from.identity);
 		if (from.kind === 'other') return placeOn(from, membership);
 		return serveStorage(new RemoteStorage(asker, { place: `${from.place} on ${membership.serverName}`, randomWrite: false, knowsSpace: false }));
 	}
 
 	const repositories = new RepositoryHost({
-		admit: (peer, path) => requireHeld(requireServer(peer, 'use the repositories of'), path),
+		admit: (peer, path, identity) => requireHeld(requireServer(peer, 'use the repositories of'), path, identity),
 		work: workHere,
 		machine: {
 			admit: (peer) => void requireServer(peer, 'have anything read or written by'),
@@ -94,7 +101,7 @@ export async function hostData({ folder, snapshots, hosts, openHypervisor, produ
 				const sources = run.sources.some(isShown)
 					? withCertificates(run.sources, { folder: await folder.credentials(), server: ownMembership().serverId })
 					: run.sources;
-				if (target.kind !== 'asker') return backUp({ ...run, sources, shares, repositoryPath: targetOf(target) }, observers, { signal });
+				if (target.kind !== 'asker') return backUp({ ...run, sources, shares, repositoryPath: await targetOf(target) }, observers, { signal });
 				using passing = passOn(asker);
 				return await backUp({ ...run, sources, shares, repositoryPath: { port: passing.far } }, observers, { signal });
 			},
@@ -107,7 +114,7 @@ export async function hostData({ folder, snapshots, hosts, openHypervisor, produ
 			},
 			async giveBack({ from, found, what }, asker, observer, { signal, shares }) {
 				for (const to of targetsOf(what)) requireAbsolute(to, 'to');
-				const task = { repositoryPath: originOf(from, asker), pointId: found.point.id, found, shares };
+				const task = { repositoryPath: await originOf(from, asker), pointId: found.point.id, found, shares };
 				switch (what.kind) {
 					case 'plan':
 						return await planRestore({ ...task, ...what }, observer, { signal });

@@ -6,6 +6,7 @@
  */
 export { createChainStore } from './chain-store.ts';
 export { createDataPlane } from './data-plane.ts';
+export { createGateways, type Gateways } from './gateways.ts';
 export { type HostedData, type HostedDataOptions, hostData } from './hosted-data.ts';
 export { createJobMachines, createJobSnapshots } from './machines-of-jobs.ts';
 export { createOffHost, type OffHostParts } from './off-host.ts';

@@ -4,16 +4,27 @@ import { createServer, type Server } from 'node:net';
 import { hostname } from 'node:os';
 import { EngineError, isEngineError } from '../base/index.ts';
 import { listenOnFree } from '../block/index.ts';
-import { type HostSettings, hostOfMachine, type Machine, type MachineAddress, parseMachinePath, type SourceSpec } from '../contract/index.ts';
+import {
+	type HostSettings,
+	hostOfMachine,
+	type Machine,
+	type MachineAddress,
+	type MachineRef,
+	parseMachinePath,
+	type RepositoryLocation,
+	type SourceSpec,
+} from '../contract/index.ts';
 import { type Candidate, chooseProxies, inTurn, type Machines, type OffHostRequest, type OffHostVolume, refuseOffHost } from '../infra/index.ts';
 import type { OffHost, OffHostWish } from '../jobs/index.ts';
 import type { Snapshots } from '../snapshot/index.ts';
 import { addressesTowards } from './addresses.ts';
 import { exportPorts } from './export-ports.ts';
+import type { Gateways } from './gateways.ts';
 import { maxTasksOf } from './machines-of-jobs.ts';
 
 export type OffHostParts = {
 	readonly machines: Pick<Machines, 'list' | 'get' | 'reach' | 'dataAddress'>;
+	readonly gateways: Pick<Gateways, 'open'>;
 	readonly snapshots: Pick<Snapshots, 'makersOf'>;
 	/** Hypervisor hosts that are known now. */
 	readonly hosts: () => Promise<readonly HostSettings[]>;
@@ -27,7 +38,7 @@ type Prospect = { readonly problems: readonly EngineError[]; readonly volumes: r
 /** The machine of the backup server, and the repository, as places that a proxy must reach. */
 const [here, target] = ['here', 'target'] as const;
 
-export function createOffHost({ machines, snapshots, hosts }: OffHostParts): OffHost {
+export function createOffHost({ machines, gateways, snapshots, hosts }: OffHostParts): OffHost {
 	async function volumesOf({ sources, snapshot }: OffHostWish): Promise<readonly Volume[]> {
 		const makers = await snapshots.makersOf(sources, snapshot);
 		return sources.map((source, i) => {
@@ -99,7 +110,7 @@ export function createOffHost({ machines, snapshots, hosts }: OffHostParts): Off
 			const { problems, volumes, proxies } = await lookAt(wish);
 			const [problem] = problems;
 			if (problem !== undefined) throw problem;
-			const candidates = await Promise.all(proxies.map((proxy) => candidateOf(machines, proxy, wish, signal)));
+			const candidates = await Promise.all(proxies.map((proxy) => candidateOf({ machines, gateways }, proxy, wish, signal)));
 			return {
 				inTurn: inTurn(volumes).map((group) => group.map(({ source }) => source)),
 				proxy(load) {
@@ -115,16 +126,23 @@ export function createOffHost({ machines, snapshots, hosts }: OffHostParts): Off
 }
 
 /** A machine as it answers now. Of one that does not, nobody knows what it would reach. */
-async function candidateOf(machines: OffHostParts['machines'], machine: Machine, { repository }: OffHostWish, signal: AbortSignal): Promise<Candidate> {
+async function candidateOf(
+	{ machines, gateways }: Pick<OffHostParts, 'machines' | 'gateways'>,
+	machine: Machine,
+	{ repository }: OffHostWish,
+	signal: AbortSignal,
+): Promise<Candidate> {
 	const { id, settings } = machine;
 	const facts = { id, name: settings.name, maxTasks: maxTasksOf(machine), runningTasks: 0 };
 	const [host] = (await addressesTowards(settings.address)).local;
 	if (host === undefined) return { ...facts, isOnline: false, reaches: new Set([here, target]) };
 	const probe = await listenIn(host);
 	try {
-		const far = repository?.machineId == null || repository.machineId === id ? null : await machines.dataAddress(repository.machineId);
+		const isFixed = repository?.gateway !== 'auto';
+		const far = !isFixed || repository?.machineId == null || repository.machineId === id ? null : await machines.dataAddress(repository.machineId);
 		const addresses: MachineAddress[] = [{ host, port: probe.port }, ...(far ? [{ host: far.host, port: far.port }] : [])];
-		const [isHere = false, isTarget = true] = await machines.reach(id, addresses, { signal });
+		const [isHere = false, isReached = true] = await machines.reach(id, addresses, { signal });
+		const isTarget = isFixed ? isReached : await hasGateway(gateways, repository, facts, signal);
 		return { ...facts, isOnline: true, reaches: new Set([...(isHere ? [here] : []), ...(isTarget ? [target] : [])]) };
 	} catch (error) {
 		signal.throwIfAborted();
@@ -132,6 +150,17 @@ async function candidateOf(machines: OffHostParts['machines'], machine: Machine,
 		return { ...facts, isOnline: false, reaches: new Set([here, target]) };
 	} finally {
 		probe.server.close();
+	}
+}
+
+/** Whether a proxy would get to a repository on a share, itself or through another machine. */
+async function hasGateway(gateways: OffHostParts['gateways'], repository: RepositoryLocation, proxy: MachineRef, signal: AbortSignal): Promise<boolean> {
+	try {
+		using _gateway = await gateways.open(repository, proxy, { does: 'write', signal });
+		return true;
+	} catch (error) {
+		if (isEngineError(error, 'infra.no-gateway')) return false;
+		throw error;
 	}
 }
 

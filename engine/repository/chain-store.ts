@@ -13,6 +13,7 @@ import {
 	type PointManifest,
 	parseChainMetadata,
 } from '../format/index.ts';
+import { markerName, markRepository, readMarker, requireMarked } from './marker.ts';
 import { checkStorage } from './storage/check-storage.ts';
 import { LocalFolder } from './storage/local-folder.ts';
 import { openVault, type RepositoryPlace, type Vault } from './storage/open-storage.ts';
@@ -111,32 +112,18 @@ export async function prepareRepository(repositoryPath: string, { isThere = fals
 }
 const firstName = '.holdfast';
 
-/** Lies in every repository: where it is missing, and with it all chains, the disk is not mounted and its mount point is what is seen. */
-export const markerName = '.holdfast-repository';
-const markerText = 'This folder is a repository of Holdfast. Leave this file here: it tells the repository from the empty mount point of its disk.\n';
-
-export const markRepository = (storage: Storage): Promise<void> => storage.replace(markerName, Buffer.from(markerText));
-
 /** `isThere`: it is a repository already, seen from another machine before; a folder that is none is refused, and left as it is. */
 export type HoldOptions = { readonly isThere?: boolean | undefined };
 
-/** Looks, and touches nothing. @throws `repository.unreachable` where there is no folder, or none that was marked */
-async function requireMarked(repositoryPath: string): Promise<void> {
-	const isMarked = await stat(path.join(repositoryPath, markerName)).then(
-		(status) => status.isFile(),
-		() => false, // whatever the reason: it is not seen
-	);
-	if (!isMarked)
-		throw new EngineError('repository.unreachable', `${repositoryPath} is not the repository here: its file ${markerName} is not there.`, {
-			hint: 'Mount the share that holds it at this path.',
-		});
-}
-
-/** Before anything is written: refuses what only looks like a new repository, and marks one that is older than the marker. @throws `repository.unreachable` */
-export async function claimRepository(vault: Vault): Promise<void> {
-	if ((await vault.storage.list('')).some(({ name }) => name === markerName)) return;
-	await readChains(vault);
-	await markRepository(vault.storage);
+/**
+ * Before anything is written: refuses what only looks like a new repository, and marks one that is older than the marker or its identity.
+ * @returns its identity @throws `repository.unreachable`
+ */
+export async function claimRepository(vault: Vault): Promise<string> {
+	const marker = await readMarker(vault.storage);
+	if (marker?.identity != null) return marker.identity;
+	if (marker === null) await readChains(vault);
+	return markRepository(vault.storage);
 }
 
 const isOurs = ({ name, kind }: StorageEntry): boolean => kind === 'file' && (name.endsWith(metadataExtension) || kindOf(name) !== undefined);
@@ -172,13 +159,15 @@ export async function readChains({ storage, keys }: Vault): Promise<{
 		for (const entry of entries.filter(({ name, kind }) => kind === 'file' && name.endsWith(metadataExtension))) {
 			const location = `${folder.name}/${entry.name}`;
 			try {
-				chains.push({ path: location, folder: folder.name, ...(await readMetadata(storage, location, keys)) });
+				const stored = { path: location, folder: folder.name, ...(await readMetadata(storage, location, keys)) };
+				chains.push(stored);
+				folders.set(folder.name, await withUnseen(storage, stored, folders.get(folder.name) ?? entries));
 			} catch (error) {
 				if (!isEngineError(error, 'not-found.path')) problems.push({ path: location, error: withRemedy(toErrorShape(error)) });
 			}
 		}
 	}
-	const isRepository = top.some(({ name }) => name === markerName) || problems.length > 0 || [...folders.values()].some((entries) => entries.some(isOurs));
+	const isRepository = problems.length > 0 || [...folders.values()].some((entries) => entries.some(isOurs)) || (await readMarker(storage)) !== null;
 	if (!isRepository) throw notTheRepository(storage.properties.place);
 	chains.sort((a, b) => a.metadata.chain.createdAt - b.metadata.chain.createdAt);
 	const copies = findCopies(chains, folders);
@@ -191,6 +180,24 @@ export async function readChains({ storage, keys }: Vault): Promise<{
 		});
 	}
 	return { chains: chains.filter((stored) => !copies.has(stored)), copies: [...copies.keys()], problems, folders };
+}
+
+/**
+ * A client of a share may be shown a folder as it was a while ago, when another machine has written there since. What a chain lists, and the folder does
+ * not show or shows shorter, is opened: that asks the server.
+ */
+async function withUnseen(storage: Storage, { folder, metadata }: StoredChain, entries: readonly StorageEntry[]): Promise<readonly StorageEntry[]> {
+	const shown = new Map(entries.map((entry) => [entry.name, entry]));
+	for (const file of metadata.files) {
+		if ((shown.get(file.name)?.sizeBytes ?? 0) >= file.sizeBytes) continue;
+		try {
+			await using open = await storage.open(`${folder}/${file.name}`, 'read');
+			shown.set(file.name, { name: file.name, kind: 'file', sizeBytes: await open.sizeBytes() });
+		} catch {
+			// it is missing, or what the folder shows of it is all that is known
+		}
+	}
+	return [...shown.values()];
 }
 
 /** Metadata says again what the backup files say: where it is damaged, nothing is lost. */

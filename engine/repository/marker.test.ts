@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { cleanUpJob, LocalFolder, listChains, markerName, prepareRepository, removeChain } from './index.ts';
+import { cleanUpJob, LocalFolder, listChains, markerName, prepareRepository, removeChain, requireIdentity } from './index.ts';
 import { Model, modelJob } from './testing/model.ts';
 import { seededRandom } from './testing/random.ts';
 
@@ -66,4 +66,66 @@ test('a repository older than the marker whose last chain is removed is still on
 	for (const { id } of await model.chains()) await removeChain(path, id);
 	assert.deepEqual(readdirSync(path), [markerName]);
 	await run();
+});
+
+const identityIn = (path: string): string => /^Identity: ([0-9a-f]{32})$/m.exec(readFileSync(join(path, markerName), 'utf8'))?.[1] ?? '';
+
+test('GW-02: a repository keeps the identity that it got when it was prepared; one with an older marker gets its own with its next run', async (t) => {
+	const [one, other] = [await openRepository(t), await openRepository(t)];
+	const identity = identityIn(one.path);
+	assert.match(identity, /^[0-9a-f]{32}$/);
+	assert.notEqual(identity, identityIn(other.path));
+	await one.run();
+	await prepareRepository(one.path); // by another installation
+	assert.equal(identityIn(one.path), identity);
+	await requireIdentity(one.path, identity);
+	await assert.rejects(requireIdentity(other.path, identity), { code: 'repository.unreachable', message: /is another repository here/ });
+	for (const older of ['', 'This folder is a repository of Holdfast.\n', 'x'.repeat(100_000), 'Identity: 12\n']) {
+		writeFileSync(join(one.path, markerName), older);
+		assert.equal((await one.model.chains()).length, 1);
+		assert.equal(readFileSync(join(one.path, markerName), 'utf8'), older, 'looking changes nothing');
+		await assert.rejects(requireIdentity(one.path, identity), { message: /is another repository here/ });
+		await one.run();
+		assert.match(identityIn(one.path), /^[0-9a-f]{32}$/);
+	}
+	rmSync(other.path, { recursive: true });
+	for (const make of [() => undefined, () => mkdirSync(other.path)]) {
+		make();
+		await assert.rejects(requireIdentity(other.path, identity), {
+			code: 'repository.unreachable',
+			message: /is not the repository here/,
+			hint: /^Mount the share/,
+		});
+	}
+	assert.deepEqual(readdirSync(other.path), []);
+});
+
+/** A folder as a client of a network file system may show it: opening asks the server, listings are those of the moment when it was remembered. */
+class Remembering extends LocalFolder {
+	readonly #listings = new Map<string, Awaited<ReturnType<LocalFolder['list']>>>();
+
+	override async list(folder: string): ReturnType<LocalFolder['list']> {
+		const listing = this.#listings.get(folder) ?? (await super.list(folder));
+		this.#listings.set(folder, listing);
+		return listing;
+	}
+}
+
+test('PIPE-07: a client of a share that is shown a folder as it was goes on with the chain that another one has written to since', async (t) => {
+	const { path, model, run } = await openRepository(t);
+	await run();
+	const late = new Remembering(path);
+	await listChains(late);
+	await run(); // elsewhere
+	const { chains, problems } = await listChains(late);
+	assert.deepEqual(problems, []);
+	assert.deepEqual(
+		chains.flatMap(({ files }) => files).map(({ problem }) => problem),
+		[null, null],
+	);
+	await model.run(late, forward, model.objects);
+	assert.equal((await model.chains()).length, 1, 'and begins no other');
+	assert.equal((await model.verify()).size, 3);
+	rmSync(join(path, (await model.chains())[0]?.files.at(-1)?.path ?? ''));
+	assert.match((await listChains(late)).chains[0]?.files.at(-1)?.problem ?? '', /is missing/, 'what is gone is still found to be gone');
 });

@@ -1,12 +1,15 @@
 import type { RestorePlan } from '../contract/index.ts';
 import { type GivenBack, isRemotePlace, loadWire, type SourceMachine, type TaskObserver, type TaskShares } from '../mover/index.ts';
-import { findPoint } from '../repository/index.ts';
+import { findPoint, storageAt } from '../repository/index.ts';
 import { type RestorePlace, reach, type TaskSignal } from './reached.ts';
 
 export type RestoreThereTask = {
 	/** That it is written on. */
 	readonly via: SourceMachine;
+	/** Where the point is looked up. */
 	readonly repositoryPath: RestorePlace;
+	/** Where its files are read, if that is another way to the repository. */
+	readonly readAt?: RestorePlace | undefined;
 	readonly pointId: string;
 	readonly what: GivenBack;
 	readonly shares?: TaskShares | undefined;
@@ -18,13 +21,13 @@ export type RestoreThereTask = {
  * @throws `not-found.point`, `repository.*`, `connection.*`, `auth.*`, what the restore throws there
  */
 export async function restoreThere(
-	{ via, repositoryPath, pointId, what, shares }: RestoreThereTask,
+	{ via, repositoryPath, readAt = repositoryPath, pointId, what, shares }: RestoreThereTask,
 	[observer]: readonly TaskObserver[],
 	options: TaskSignal,
 ): Promise<RestorePlan | null> {
 	const { giveBack } = await loadWire();
 	await using repository = await reach(isRemotePlace(repositoryPath) ? { ...repositoryPath, connectionCount: 1 } : repositoryPath, options);
 	const found = await findPoint(repository.vault, pointId);
-	const from = isRemotePlace(repositoryPath) ? repositoryPath : repository.vault.storage;
+	const from = isRemotePlace(readAt) ? readAt : storageAt(readAt);
 	return await giveBack({ machine: via, found, from, what, shares }, observer as TaskObserver, { ...options, signal: repository.signal });
 }

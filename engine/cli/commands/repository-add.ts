@@ -19,6 +19,7 @@ export function addRepositoryAdd(group: Command, line: CommandLine): void {
 				.requiredOption('--path <dir>', 'the folder'),
 			'repository add Main --path /mnt/backup --max-tasks 2 --write-limit 80',
 			'repository add Vault --path /srv/backup --on Vault',
+			'repository add Share --path /mnt/nas/backup --gateway auto',
 		),
 	);
 	command.action((name: string, options: RepositoryOptions & { path: string }) =>

@@ -1,7 +1,7 @@
 import { isAbsolute, resolve, win32 } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { EngineError } from '../../base/index.ts';
-import { isShareAddress, mountIt, type RepositorySettings } from '../../contract/index.ts';
+import { gatewayChoice, isShareAddress, mountIt, type RepositorySettings } from '../../contract/index.ts';
 import type { Client } from '../connection.ts';
 import { findMachine } from '../lookup.ts';
 import { parseCount, parseRate } from '../parse.ts';
@@ -11,6 +11,7 @@ export type RepositoryOptions = EncryptionOptions & {
 	readonly path?: string;
 	/** False when an edit brings it back to the machine of the backup server. */
 	readonly on?: string | false;
+	readonly gateway?: RepositorySettings['gateway'];
 	readonly singleFile?: boolean;
 	readonly maxTasks?: string;
 	readonly readLimit?: string;
@@ -23,6 +24,12 @@ export type RepositoryOptions = EncryptionOptions & {
 export function addRepositoryOptions(command: Command): Command {
 	command
 		.option('--on <machine>', 'managed machine that holds the folder, or has the share mounted that it lies on (default: the machine of the backup server)')
+		.addOption(
+			new Option(
+				'--gateway <choice>',
+				'of a folder on a share that several machines have mounted at the same path: auto, backups and restores go through the machine that works on them; fixed, all goes through --on (default: fixed)',
+			).choices(gatewayChoice.options),
+		)
 		.option('--single-file', 'one chain for all objects of a job instead of one per object')
 		.option('--max-tasks <n>', 'tasks that may write at the same time, 1 to 64 (if nothing is said when it is added: 1 on a rotating disk, 6 on flash, else 4)')
 		.option('--read-limit <MB/s>', 'read at most this much from it; 0 removes the limit')
@@ -51,6 +58,7 @@ export async function locationChange(
 }
 
 export const repositoryChanges = (options: RepositoryOptions): Partial<RepositorySettings> => ({
+	...(options.gateway !== undefined && { gateway: options.gateway }),
 	...(options.singleFile !== undefined && { singleFile: options.singleFile }),
 	...(options.maxTasks !== undefined && { maxTasks: parseCount('--max-tasks', options.maxTasks, { min: 1, max: 64 }) }),
 	...(options.readLimit !== undefined && { readLimit: parseRate('--read-limit', options.readLimit) }),

@@ -45,6 +45,7 @@ export function repositoryLines({
 		['Name', `${settings.name}${isDefault ? ' (default)' : ''}`],
 		['Path', settings.path],
 		...(machine === null ? [] : ([['Machine', machine]] as const)),
+		...(settings.gateway === 'fixed' ? [] : ([['Gateway', 'whoever works on the objects, where the share is mounted']] as const)),
 		['State', problem === null ? state : `${state}: ${problem.message}`],
 		['Room', capacityBytes === null || freeBytes === null ? 'unknown' : `${formatSize(freeBytes)} free of ${formatSize(capacityBytes)}`],
 		['Used', `${formatSize(usedBytes)} for ${formatSize(sourceBytes)} of protected data`],

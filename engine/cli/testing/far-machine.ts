@@ -1,5 +1,6 @@
 /** For tests only: another machine, with an address of its own, as a network namespace that one cable joins with this one. */
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
 import { requireTool } from '../../base/testing.ts';
 import { program } from './program.ts';
@@ -16,6 +17,8 @@ export type FarMachine = {
 	readonly far: string;
 	/** Takes the cable out, and puts it back. */
 	setLink(state: 'up' | 'down'): void;
+	/** What the cable has carried, both ways. */
+	carriedBytes(): number;
 };
 
 /** Null: the test is skipped. `number`: of the cable, other than those of other tests (3 to 250). */
@@ -35,5 +38,11 @@ export function addFarMachine(t: TestContext, number: number): FarMachine | null
 	ip('link', 'set', nearEnd, 'up');
 	ip('-n', namespace, 'address', 'add', `${far}/24`, 'dev', farEnd);
 	for (const device of ['lo', farEnd]) ip('-n', namespace, 'link', 'set', device, 'up');
-	return { command: ['ip', 'netns', 'exec', namespace, process.execPath, program], near, far, setLink: (state) => ip('link', 'set', nearEnd, state) };
+	const carried = (way: 'rx' | 'tx'): number => Number(readFileSync(`/sys/class/net/${nearEnd}/statistics/${way}_bytes`, 'utf8'));
+	return {
+		command: ['ip', 'netns', 'exec', namespace, process.execPath, program],
+		...{ near, far },
+		setLink: (state) => ip('link', 'set', nearEnd, state),
+		carriedBytes: () => carried('rx') + carried('tx'),
+	};
 }

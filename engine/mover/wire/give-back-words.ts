@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { diskFormat, hostSettings, overwriteRule, restorePlan } from '../../contract/index.ts';
 import { pointManifest } from '../../format/index.ts';
 import { thirdMachine } from './protect-words.ts';
-import { chainKeysWords, clientId, folderPath, relativePath } from './words.ts';
+import { chainKeysWords, clientId, folderPath, identity, relativePath } from './words.ts';
 
 const anyPath = z.string().min(1).max(32_768);
 const files = z.object({ paths: z.array(anyPath).min(1).max(100_000), to: anyPath.nullable(), overwrite: overwriteRule });
@@ -34,7 +34,7 @@ export type GivenBack = z.output<typeof givenBack>;
 /** Where the backup files are: with who asks, in a folder of this machine, or on a third one. */
 const from = z.discriminatedUnion('kind', [
 	z.object({ kind: z.literal('asker'), place: z.string().max(40_000) }),
-	z.object({ kind: z.literal('own'), path: folderPath }),
+	z.object({ kind: z.literal('own'), path: folderPath, identity: identity.optional() }),
 	z.object({ kind: z.literal('other'), ...thirdMachine.shape }),
 ]);
 

@@ -43,7 +43,7 @@ export async function giveBack(
 		service = new StorageService(from, new Set(found.files));
 		said = { kind: 'asker', place: from.properties.place };
 	} else if (from.mover.peerId === machine.mover.peerId) {
-		said = { kind: 'own', path: from.path };
+		said = { kind: 'own', path: from.path, ...(from.identity !== undefined && { identity: from.identity }) };
 	} else {
 		// the way there is not the way that a test knows to the machine
 		const grant = stack.use(await grantTo(machine, from, { kind: 'read', files: [...found.files] }, { clock: reach.clock, signal }));

@@ -30,6 +30,8 @@ export type RemotePlace = {
 	readonly product: string;
 	/** Of the process that asks, chance: what an earlier one of the same machine has left unfinished is ended first. */
 	readonly clientId: string;
+	/** Of the repository that must be seen there: the machine is its gateway for this once. Absent: the machine holds the folder, and was told so. */
+	readonly identity?: string | undefined;
 	/** What the backup server has got from that data mover for this run; absent: it is the backup server itself that asks. */
 	readonly grant?: string | undefined;
 };

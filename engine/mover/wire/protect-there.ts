@@ -42,7 +42,8 @@ export async function protectThere(
 		stack.defer(() => service.end());
 		target = { said: { kind: 'asker' }, service };
 	} else if (repositoryPath.mover.peerId === via.mover.peerId) {
-		target = { said: { kind: 'own', path: repositoryPath.path, keys: sayKeys(repositoryPath.keys) }, service: null };
+		const { path, identity, keys } = repositoryPath;
+		target = { said: { kind: 'own', path, keys: sayKeys(keys), ...(identity !== undefined && { identity }) }, service: null };
 	} else {
 		// the way there is not the way that a test knows to the source
 		const { said } = stack.use(await grantTo(via, repositoryPath, { kind: 'write', run: begin }, { clock: reach.clock, signal }));

@@ -16,7 +16,7 @@ import {
 	taskCounters,
 	writerSpec,
 } from '../../contract/index.ts';
-import { beginWords, clientId, folderPath, grantName, keysWords, relativePath, workNews } from './words.ts';
+import { beginWords, clientId, folderPath, grantName, identity, keysWords, relativePath, workNews } from './words.ts';
 
 const count = z.number().int().nonnegative();
 const globs = z.array(z.string().min(1).max(32_768)).max(1000);
@@ -57,7 +57,7 @@ export type ThirdMachine = z.output<typeof thirdMachine>;
 /** Where the backup files go: to who asks, into a folder of this machine, or to a third one. */
 const target = z.discriminatedUnion('kind', [
 	z.object({ kind: z.literal('asker') }),
-	z.object({ kind: z.literal('own'), path: folderPath, keys: keysWords }),
+	z.object({ kind: z.literal('own'), path: folderPath, keys: keysWords, identity: identity.optional() }),
 	z.object({ kind: z.literal('other'), ...thirdMachine.shape }),
 ]);
 

@@ -31,8 +31,12 @@ import { isTargetMethod, misunderstood, TargetService } from './target-service.t
 import { type BeginWords, heard, paceWords, placeWords, workWords } from './words.ts';
 
 export type RepositoryHostOptions = {
-	/** Whether a peer may use a folder of this machine. @returns its path as it is to be opened @throws `auth.refused`, `repository.unreachable` */
-	readonly admit: (peer: Peer, path: string) => Promise<string> | string;
+	/**
+	 * Whether a peer may use a folder of this machine.
+	 * @param identity of the repository that it must be
+	 * @returns its path as it is to be opened @throws `auth.refused`, `repository.unreachable`
+	 */
+	readonly admit: (peer: Peer, path: string, identity?: string) => Promise<string> | string;
 	/** What is done here by itself for who asks. `work` is checked; the outcome goes back as it is. */
 	readonly work: (work: HostWork, place: KeyedFolder, observer: TaskObserver, options: { signal: AbortSignal; shares: TaskShares }) => Promise<unknown>;
 	/** Null: nothing of this machine is protected, and nothing written to it. */
@@ -206,12 +210,12 @@ class RepositorySession implements ServedSession {
 	}
 
 	async #takePlace({ json }: Heard): Promise<Words> {
-		const { path, keys, clientId, grant: name } = heard(placeWords, json);
+		const { path, keys, clientId, identity, grant: name } = heard(placeWords, json);
 		if (this.#folder || this.#target || this.#storage) throw misunderstood('a second repository');
 		const grant = name === undefined ? null : this.#shared.grants.get(name);
 		if (grant === undefined || (grant && (grant.peerId !== this.#peer.id || grant.path !== path)))
 			throw new EngineError('auth.refused', `What is to be done in ${path} was not announced, or the backup server has given it up.`);
-		const folder = grant ? grant.folder : { path: await this.#options.admit(this.#peer, path), keys };
+		const folder = grant ? grant.folder : { path: await this.#options.admit(this.#peer, path, identity), keys };
 		await this.#claim(clientId);
 		this.#grant = grant;
 		const storage = new LocalFolder(folder.path);

@@ -36,11 +36,15 @@ export const sayKeys = (keys: KeyRing): z.input<typeof keysWords> =>
 /** Chance: who names it may make the run that it was given for. */
 export const grantName = z.string().regex(/^[0-9a-f]{32}$/);
 
-export const placeWords = z.object({ path: folderPath, clientId, keys: keysWords, grant: grantName.optional() });
-export const sayPlace = ({ path, keys, clientId, grant }: RemotePlace): z.input<typeof placeWords> => ({
+/** Of a repository, as its marker has it (docs/format.md). */
+export const identity = z.string().regex(/^[0-9a-f]{32}$/);
+
+export const placeWords = z.object({ path: folderPath, clientId, keys: keysWords, identity: identity.optional(), grant: grantName.optional() });
+export const sayPlace = ({ path, keys, clientId, identity, grant }: RemotePlace): z.input<typeof placeWords> => ({
 	path,
 	clientId,
 	keys: sayKeys(keys),
+	...(identity !== undefined && { identity }),
 	...(grant !== undefined && { grant }),
 });
 

@@ -24,8 +24,9 @@ import {
 } from '../../format/index.ts';
 import { ChainReader, type ChunkReader } from '../chain-reader.ts';
 import { ChainRun } from '../chain-run.ts';
-import { type AdHoc, type ChainRecord, filesNeeded, listChains, markerName, readChains } from '../chain-store.ts';
+import { type AdHoc, type ChainRecord, filesNeeded, listChains, readChains } from '../chain-store.ts';
 import { loadChain } from '../load-chain.ts';
+import { markerName } from '../marker.ts';
 import type { StepOptions } from '../step-options.ts';
 import { openVault, type RepositoryFolder, type Vault } from '../storage/open-storage.ts';
 import type { Storage } from '../storage/storage.ts';

@@ -1,6 +1,6 @@
 import { Button, Group, Modal, NumberInput, Select, Switch, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { type ErrorShape, mayHoldRepositories, type Repository, type RepositorySettings } from '../../../engine/contract/index.ts';
 import { errorShapeOf, useTRPC } from '../../client.ts';
 import { bytesPerSecOf, type Conflict, ErrorPanel, formatBytes, megabytesPerSecOf, plural, StaleRevision } from '../../ui/index.ts';
@@ -35,6 +35,7 @@ const fresh: RepositorySettings = {
 	name: '',
 	path: '',
 	machineId: null,
+	gateway: 'fixed',
 	singleFile: false,
 	maxTasks: 4,
 	readLimit: null,
@@ -74,6 +75,11 @@ function Body({
 	const update = useMutation(trpc.repositories.update.mutationOptions());
 	const isSaving = isMakingKey || add.isPending || update.isPending;
 	const [failure, setFailure] = useState<ErrorShape | null>(null);
+	const form = useRef<HTMLFormElement>(null);
+	// whoever saves is at the end of the form, and what is wrong may be at its beginning
+	useEffect(() => {
+		if (failure) form.current?.querySelector('[aria-invalid="true"]')?.scrollIntoView({ block: 'center' });
+	}, [failure]);
 	const at = failure && failure.code !== 'stale.revision' ? fieldOf(failure) : null;
 	const errorAt = (field: Field): ReactNode =>
 		failure && at === field ? (
@@ -123,6 +129,7 @@ function Body({
 	const suggested = suggestion.data && settings.machineId === null && settings.path === '' ? suggestion.data : null;
 	return (
 		<form
+			ref={form}
 			className={classes.form}
 			onSubmit={(event) => {
 				event.preventDefault();
@@ -179,6 +186,14 @@ function Body({
 					<p className={classes.note}>Made if it does not exist. Backups that lie in it already, also of another installation, can be restored at once.</p>
 				)}
 			</div>
+			{(machines.data ?? []).length > 0 || settings.gateway === 'auto' ? (
+				<Switch
+					label="It lies on a share that several machines have mounted"
+					description="Each backup and restore goes through the machine that works on it, if that one sees this repository at the same path. Merging and checks go through the machine above."
+					checked={settings.gateway === 'auto'}
+					onChange={(event) => change({ gateway: event.currentTarget.checked ? 'auto' : 'fixed' })}
+				/>
+			) : null}
 			<Switch
 				label="One chain for all objects of a job"
 				description="Fewer and larger files. Otherwise each object has a chain of its own, which damage to another cannot touch."

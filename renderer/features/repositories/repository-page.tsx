@@ -91,6 +91,11 @@ function RepositoryView({ repository }: { readonly repository: Repository }): Re
 					<Fact label="Holds">
 						{plural(repository.pointCount, 'point')} <small>of {plural(repository.jobCount, 'job')}</small>
 					</Fact>
+					{settings.gateway === 'auto' ? (
+						<Fact label="Gateway">
+							Automatic <small>per run</small>
+						</Fact>
+					) : null}
 					<Fact label="Tasks at once">
 						{formatNumber(settings.maxTasks)}
 						{settings.readLimit !== null || settings.writeLimit !== null ? (
