@@ -2,6 +2,7 @@ import { type ChainMetadata, ringOf } from '../format/index.ts';
 import { isBegunCompaction } from './begun-part.ts';
 import { type JobRef, partName, presentFiles, readChains, type StoredChain, writeMetadata } from './chain-store.ts';
 import { describeFile, type FoundFile, lostChains, placeFiles, readHead, unlistedFiles } from './found-files.ts';
+import { isLeftOfMarking } from './marker.ts';
 import { openVault, type RepositoryPlace } from './storage/open-storage.ts';
 import type { Storage, StorageEntry } from './storage/storage.ts';
 
@@ -33,6 +34,10 @@ export async function cleanUpJob(place: RepositoryPlace, job: JobRef, { keepsBeg
 		}
 		return false;
 	};
+	for (const { name } of (await storage.list('')).filter((entry) => isLeftOfMarking(entry.name))) {
+		await storage.remove(name);
+		removed.push(name);
+	}
 	for (const [folder, entries] of folders) {
 		for (const { name } of entries) {
 			if (!name.endsWith(`.${job.id}.part`) || (keepsBegun && (await isBegun(folder, name)))) continue;

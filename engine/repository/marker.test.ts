@@ -3,8 +3,9 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { cleanUpJob, LocalFolder, listChains, markerName, prepareRepository, removeChain, requireIdentity } from './index.ts';
+import { cleanUpJob, LocalFolder, listChains, markerName, markRepository, prepareRepository, removeChain, requireIdentity } from './index.ts';
 import { Model, modelJob } from './testing/model.ts';
+import { MortalStorage } from './testing/mortal-storage.ts';
 import { seededRandom } from './testing/random.ts';
 
 const forward = { method: 'forward' } as const;
@@ -128,4 +129,17 @@ test('PIPE-07: a client of a share that is shown a folder as it was goes on with
 	assert.equal((await model.verify()).size, 3);
 	rmSync(join(path, (await model.chains())[0]?.files.at(-1)?.path ?? ''));
 	assert.match((await listChains(late)).chains[0]?.files.at(-1)?.problem ?? '', /is missing/, 'what is gone is still found to be gone');
+});
+
+test('a power failure at any change while a marker is renewed leaves the old one or the new one, and nothing that a clean-up does not remove', async (t) => {
+	const { path } = await openRepository(t);
+	for (let k = 1; ; k++) {
+		writeFileSync(join(path, markerName), 'A marker of before.');
+		const storage = new MortalStorage(path, seededRandom(k), k);
+		await markRepository(storage).catch((error: unknown) => assert(storage.isDead, String(error)));
+		await cleanUpJob(path, modelJob);
+		assert.deepEqual(readdirSync(path), [markerName]);
+		assert.match(await markRepository(new LocalFolder(path)), /^[0-9a-f]{32}$/);
+		if (!storage.isDead) return assert.ok(k > 1);
+	}
 });

@@ -30,14 +30,25 @@ export async function readMarker(storage: Storage): Promise<Marker | null> {
 	}
 }
 
-/** Writes the marker, with the identity that the repository has, or a new one. @returns it @throws `repository.*` */
+/** Writes the marker, unless it has an identity already. @returns the identity @throws `repository.*` */
 export async function markRepository(storage: Storage): Promise<string> {
-	const present = (await readMarker(storage))?.identity;
-	if (present != null) return present;
-	const identity = randomBytes(16).toString('hex');
-	await storage.replace(markerName, Buffer.from(`${markerText}Identity: ${identity}\n`));
-	return identity;
+	for (let attempt = 0; attempt < writeAttempts; attempt++) {
+		const present = (await readMarker(storage))?.identity;
+		if (present != null) return present; // also of somebody who was faster
+		await storage.replace(markerName, Buffer.from(markerWith(randomBytes(16).toString('hex')))).catch((error: unknown) => {
+			if (!isEngineError(error, 'not-found.path')) throw error; // a clean-up took it for a leftover
+		});
+	}
+	throw new EngineError('repository.io', `The file ${markerName} in ${storage.properties.place} is not read as it was written.`, {
+		hint: 'Choose another disk or share; this one cannot be trusted.',
+	});
 }
+const writeAttempts = 4;
+
+export const markerWith = (identity: string): string => `${markerText}Identity: ${identity}\n`;
+
+/** What a death leaves that came while a marker was written: `<marker>.<chance>.tmp`, directly below the repository. */
+export const isLeftOfMarking = (name: string): boolean => name.startsWith(`${markerName}.`) && /^[0-9a-f]{12}\.tmp$/.test(name.slice(markerName.length + 1));
 
 /** Looks, and touches nothing. @throws `repository.unreachable` where there is no folder, or none that was marked */
 export async function requireMarked(repositoryPath: string): Promise<Marker> {

@@ -26,7 +26,7 @@ import { ChainReader, type ChunkReader } from '../chain-reader.ts';
 import { ChainRun } from '../chain-run.ts';
 import { type AdHoc, type ChainRecord, filesNeeded, listChains, readChains } from '../chain-store.ts';
 import { loadChain } from '../load-chain.ts';
-import { markerName } from '../marker.ts';
+import { markerName, markerWith } from '../marker.ts';
 import type { StepOptions } from '../step-options.ts';
 import { openVault, type RepositoryFolder, type Vault } from '../storage/open-storage.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -70,7 +70,7 @@ export class Model {
 
 	constructor(repositoryPath: string, random: Random, kinds: readonly Content['kind'][], key: MasterKey | null = null) {
 		this.repositoryPath = repositoryPath;
-		if (existsSync(repositoryPath)) writeFileSync(join(repositoryPath, markerName), '');
+		if (existsSync(repositoryPath)) writeFileSync(join(repositoryPath, markerName), markerWith('0'.repeat(32)));
 		this.key = key;
 		this.random = random;
 		this.now = Date.UTC(2026, 0, 1);
