@@ -1,5 +1,5 @@
 /**
- * Runs the test files, two at a time, each in a process of its own with a deadline of its own: Node's test timeout ends a
+ * Runs the test files, some at a time, each in a process of its own with a deadline of its own: Node's test timeout ends a
  * test, not a process that a forgotten handle keeps alive. Quiet on success; the last line is `N passed, N failed`.
  * Arguments choose files: any part of their path. With `HOLDFAST_TEST_AGAIN=1` what fails is run once more, alone.
  */
@@ -57,7 +57,8 @@ const longest = [
 ];
 /** More files than these are not run again. */
 const maxFilesAgain = 3;
-const filesAtOnce = Math.max(2, Math.floor(availableParallelism() / 2));
+/** On two processors three: most files wait now and then, for storage or for another process. */
+const filesAtOnce = Math.max(3, Math.floor(availableParallelism() / 2));
 
 type Failure = { readonly title: string; readonly text: string };
 type FileResult = {

@@ -5,7 +5,7 @@ import { chmod, mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, trun
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
-import { addJob, makeFolder, makePlace, noise, program, sameTree } from './testing/program.ts';
+import { addJob, makeFolder, makePlace, makePlaceInProcess, noise, program, sameTree } from './testing/program.ts';
 
 test('a folder is backed up, changed, backed up again, and every point comes back as it was', async (t) => {
 	const place = await makePlace(t);
@@ -61,7 +61,7 @@ test('a folder is backed up, changed, backed up again, and every point comes bac
 });
 
 test('a disk image comes back with its holes', async (t) => {
-	const place = await makePlace(t);
+	const place = await makePlaceInProcess(t);
 	const image = join(place.root, 'disk.img');
 	await truncate(image, 0).catch(() => writeFile(image, ''));
 	await truncate(image, 64 << 20);
@@ -142,7 +142,7 @@ test('a server runs in the background of commands until it is told to stop', asy
 });
 
 test('damage is loud: the check names it, the restore fails', async (t) => {
-	const place = await makePlace(t);
+	const place = await makePlaceInProcess(t);
 	await makeFolder(join(place.root, 'documents'));
 	await addJob(place, 'folder:documents');
 	await place.run('job', 'run', 'Web');
@@ -164,7 +164,7 @@ test('damage is loud: the check names it, the restore fails', async (t) => {
 });
 
 test('trouble with places and sources is told before anything is made', async (t) => {
-	const place = await makePlace(t);
+	const place = await makePlaceInProcess(t);
 	await writeFile(join(place.root, 'file'), 'x');
 	await mkdir(join(place.root, 'documents'));
 	const missing = await place.json('repository', 'add', 'Main', '--path', 'no/such/parent');
@@ -261,7 +261,7 @@ test('quickstart backs up, restores and compares; once more makes an increment',
 });
 
 test('PIPE-03: a job leaves unused blocks of disks out unless it is told to store them, and says how much that was', async (t) => {
-	const place = await makePlace(t);
+	const place = await makePlaceInProcess(t);
 	const image = join(place.root, 'swap.img');
 	const area = Buffer.alloc(1024 * 1024, 'swapped out');
 	area.write('SWAPSPACE2', 4086);

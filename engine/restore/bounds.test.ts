@@ -18,7 +18,7 @@ type Measured = { readonly peakBytes: number; readonly blockedMs: number; readon
 
 async function measure(t: TestContext, site: Site, more: Partial<BackupRun> = {}): Promise<Measured> {
 	const script = new URL('./testing/measure-child.ts', import.meta.url).pathname;
-	const { stdout } = await promisify(execFile)(process.execPath, [script, JSON.stringify(backupRun(site, more))]);
+	const { stdout } = await promisify(execFile)(process.execPath, [...process.execArgv, script, JSON.stringify(backupRun(site, more))]);
 	const measured = JSON.parse(stdout) as Measured;
 	t.diagnostic(`peak ${Math.round(measured.peakBytes / MiB)} MiB, main thread held up for at most ${Math.round(measured.blockedMs)} ms`);
 	assert.ok(measured.peakBytes < generousBytes, `${measured.peakBytes} bytes`);

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { requireTool } from '../base/testing.ts';
 import { startQemuNbd } from '../block/testing.ts';
 import { blockSizes } from '../contract/index.ts';
@@ -134,7 +135,7 @@ for (const [i, compression] of (['none', 'fast', 'optimal', 'high'] as const).en
 
 test('a raw image that was not written to since the point before is not read again; a forced full reads it', async (t) => {
 	const site = await openSite(t);
-	const image = fs.realpathSync(process.execPath); // a file that nobody has written to for a while
+	const image = fileURLToPath(import.meta.resolve('zod')); // a file that nobody has written to for a while
 	const objects = [disk(image)];
 	const first = await protect(site, { objects });
 	const second = await protect(site, { objects });

@@ -42,18 +42,18 @@ function mountSmall(t: TestContext, sizeBytes: number): { mountPoint: string; un
 }
 
 test('a full repository stops the run in words, keeps the chain, and works again when there is room', async (t) => {
-	const small = mountSmall(t, 48 * 1024 * 1024);
+	const small = mountSmall(t, 24 * 1024 * 1024);
 	if (!small) return;
 	const site = await openSite(t);
 	const random = seededRandom(9);
 	fs.rmSync(site.repositoryPath, { recursive: true });
 	const onSmall = { ...site, repositoryPath: join(small.mountPoint, 'repository') };
 	await prepareRepository(onSmall.repositoryPath);
-	fs.writeFileSync(join(site.source, 'first'), noise(random, 8_000_000));
+	fs.writeFileSync(join(site.source, 'first'), noise(random, 4_000_000));
 	const first = await protect(onSmall);
 	const facts = factsOf(site.source);
 
-	fs.writeFileSync(join(site.source, 'too much'), noise(random, 60_000_000));
+	fs.writeFileSync(join(site.source, 'too much'), noise(random, 30_000_000));
 	const ballast = join(small.mountPoint, 'ballast');
 	for (let attempt = 0; attempt < 2; attempt++) {
 		await assert.rejects(protect(onSmall), { code: 'repository.full' });
@@ -181,7 +181,7 @@ test('cancelling at any time leaves the chain as it was and no thread behind', a
 	const site = await openSite(t);
 	const random = seededRandom(seed);
 	changeTree(site.source, random, 60);
-	fs.writeFileSync(join(site.source, 'large'), noise(random, 80_000_000));
+	fs.writeFileSync(join(site.source, 'large'), noise(random, 30_000_000));
 	await protect(site); // the first run also starts the threads
 	const startedAt = performance.now();
 	const { pointId } = await protect(site, { requested: 'full' });
@@ -291,10 +291,10 @@ test('a source that goes away midway is no point', async (t) => {
 test('files that vanish or change while they are read are told, and the rest is protected', async (t) => {
 	const site = await openSite(t);
 	const random = seededRandom(21);
-	fs.writeFileSync(join(site.source, '0 first'), noise(random, 20_000_000));
-	fs.writeFileSync(join(site.source, '5 growing'), noise(random, 100_000_000));
-	fs.writeFileSync(join(site.source, '6 shrinking'), noise(random, 150_000_000));
-	for (let i = 0; i < 30; i++) fs.writeFileSync(join(site.source, `7 vanishing ${i}`), noise(random, 1_000_000));
+	fs.writeFileSync(join(site.source, '0 first'), noise(random, 10_000_000));
+	fs.writeFileSync(join(site.source, '5 growing'), noise(random, 50_000_000));
+	fs.writeFileSync(join(site.source, '6 shrinking'), noise(random, 75_000_000));
+	for (let i = 0; i < 30; i++) fs.writeFileSync(join(site.source, `7 vanishing ${i}`), noise(random, 500_000));
 	fs.writeFileSync(join(site.source, '8 quiet'), 'quiet');
 	for (const name of fs.readdirSync(site.source)) setTime(join(site.source, name), 1_600_000_000_000_000_000n);
 	const witness = new Witness();
@@ -303,10 +303,10 @@ test('files that vanish or change while they are read are told, and the rest is 
 		if (fired || witness.last.readBytes === 0) return;
 		fired = true;
 		fs.appendFileSync(join(site.source, '5 growing'), 'more');
-		fs.truncateSync(join(site.source, '6 shrinking'), 10_000_000);
+		fs.truncateSync(join(site.source, '6 shrinking'), 5_000_000);
 		for (let i = 0; i < 30; i++) fs.rmSync(join(site.source, `7 vanishing ${i}`));
 	};
-	const { pointId } = await protect(site, { compression: 'none', shares: writeShare(50_000_000) }, { witness });
+	const { pointId } = await protect(site, { compression: 'none', shares: writeShare(25_000_000) }, { witness });
 	assert.ok(fired);
 	const codes = Map.groupBy(witness.warnings, ({ code }) => code);
 	assert.deepEqual(
@@ -340,7 +340,7 @@ test('an account without permission is told what it cannot read, and protects th
 	fs.mkdirSync(join(site.source, 'closed folder'), { mode: 0o700 });
 	fs.writeFileSync(join(site.source, 'closed folder', 'inside'), 'inside');
 	const script = new URL('./testing/run-child.ts', import.meta.url).pathname;
-	execFileSync(process.execPath, [script, JSON.stringify(backupRun(site))], { uid: nobody, gid: nobody });
+	execFileSync(process.execPath, [...process.execArgv, script, JSON.stringify(backupRun(site))], { uid: nobody, gid: nobody });
 	const [point] = (await newestChain(site)).points;
 	assert.equal(point?.warningCount, 2, 'the file and the folder');
 	await giveBack(site, point?.id ?? '', { to: join(site.root, 'back') });
