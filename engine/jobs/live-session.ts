@@ -8,7 +8,8 @@ import { mayMove } from './session-state.ts';
 import { Throughput } from './throughput.ts';
 
 const SAMPLE_MS = 500;
-const SAVES_EVERY_SAMPLES = 2;
+/** Ten seconds: each is a sync, for which the thread that serves the faces waits, seconds where the disk is busy. */
+const SAVES_EVERY_SAMPLES = 20;
 
 export type SessionSpec = Pick<Session, 'id' | 'kind' | 'jobId' | 'title' | 'trigger' | 'attempt' | 'queuedAt'> & {
 	readonly input: unknown;
@@ -21,7 +22,7 @@ export type SessionSink = {
 	announce(): void;
 };
 
-/** A session while it is worked on: counts, samples, logs, and is written down about once a second. */
+/** A session while it is worked on: counts, samples, logs, and is written down now and then. */
 export class LiveSession {
 	readonly spec: SessionSpec;
 	readonly tasks: readonly LiveTask[];

@@ -1,5 +1,7 @@
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { EngineError } from '../../base/index.ts';
+import { releasePiece } from '../../format/index.ts';
 import { crcOf, encodeFrameHeader, encodePreface, type Frame, type FrameHeader, FrameParser, type FrameType, lengthOf, type Preface } from './frame.ts';
 
 /** A stream to an authenticated peer: TCP with TLS on the wire, anything that keeps the order of bytes in tests. */
@@ -65,6 +67,7 @@ export class Connection {
 			if (Buffer.isBuffer(next.item)) this.events.preface(next.item);
 			else if (next.item) this.events.frame(next.item);
 		}
+		if (this.#transport instanceof Socket) releasePiece(bytes); // all of it was copied, and nobody else has it
 	}
 
 	/** Takes nothing more in until `goOn`: whoever is to be told of it is not there yet. */

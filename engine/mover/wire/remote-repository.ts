@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/index.ts';
+import { release } from '../../format/index.ts';
 import {
 	type Storage,
 	type StorageEntry,
@@ -141,6 +142,7 @@ class RemoteFile implements StorageFile {
 				const { bytes } = await this.#calls.ask('read', { json: { file: this.#file, offset: offset + at, bytes: piece.byteLength } });
 				const count = Math.min(bytes.byteLength, piece.byteLength);
 				piece.set(bytes.subarray(0, count));
+				release(bytes);
 				return { at, count };
 			}),
 		);

@@ -327,10 +327,11 @@ export class Session {
 
 	#takeMessage({ sequence, payload, isDamaged }: Frame, connection: Connection): void {
 		const state = this.#connections.get(connection);
-		if (state) state.admittedBytes -= payload.byteLength;
+		const { byteLength } = payload; // who deals with it may let go of its memory
+		if (state) state.admittedBytes -= byteLength;
 		const isKnown = sequence < this.#floor || this.#seen.has(sequence);
 		if (isKnown || isDamaged || sequence >= this.#floor + maxAhead) {
-			this.#heldBytes -= payload.byteLength;
+			this.#heldBytes -= byteLength;
 			if (!isKnown && isDamaged) {
 				this.#counts.damagedMessages++;
 				connection.send('again', sequence);
@@ -345,7 +346,7 @@ export class Session {
 		this.#inWork.set(sequence, connection);
 		this.#options.onMessage(payload).then(
 			() => {
-				this.#heldBytes -= payload.byteLength;
+				this.#heldBytes -= byteLength;
 				const latest = this.#inWork.get(sequence);
 				this.#inWork.delete(sequence);
 				latest?.send('ack', sequence);

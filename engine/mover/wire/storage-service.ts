@@ -1,4 +1,5 @@
 import { assertNever, EngineError } from '../../base/index.ts';
+import { release } from '../../format/index.ts';
 import type { Storage, StorageFile } from '../../repository/index.ts';
 import { Allowance } from './allowance.ts';
 import type { Heard, Method, Words } from './calls.ts';
@@ -64,9 +65,12 @@ export class StorageService {
 				const { offset, bytes: wanted } = heard(readWords, json);
 				const file = this.#file(json);
 				await this.#reads.take(wanted);
-				const taken = (): void => this.#reads.give(wanted);
+				const target = Buffer.allocUnsafeSlow(wanted);
+				const taken = (): void => {
+					this.#reads.give(wanted);
+					release(target);
+				};
 				try {
-					const target = Buffer.allocUnsafeSlow(wanted);
 					return { bytes: [target.subarray(0, await file.read(target, offset))], taken };
 				} catch (error) {
 					taken();
@@ -75,6 +79,7 @@ export class StorageService {
 			}
 			case 'write':
 				await this.#file(json).write(bytes, heard(writeWords, json).offset);
+				release(bytes);
 				return {};
 			case 'truncate':
 				await this.#file(json).truncate(heard(truncateWords, json).sizeBytes);

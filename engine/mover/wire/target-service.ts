@@ -7,6 +7,7 @@ import {
 	type PointManifest,
 	parseRecordHeader,
 	recordHeaderBytes,
+	release,
 } from '../../format/index.ts';
 import type { RepositoryFolder } from '../../repository/index.ts';
 import { LocalRun } from '../target-run.ts';
@@ -58,6 +59,7 @@ export class TargetService {
 			case 'append': {
 				const run = this.#runNow;
 				await run.append(parseRecord(words.bytes, run));
+				release(words.bytes);
 				return { json: { busyMs: run.times.writeMs } };
 			}
 			case 'commit':
