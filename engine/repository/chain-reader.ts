@@ -36,6 +36,8 @@ export interface ChunkReader {
 const cacheBytes = 12 * 1024 * 1024;
 /** A block of the usual size, or a group. */
 const leastScratchBytes = 1024 * 1024;
+/** As many are read ahead at a time. */
+const maxScratches = 8;
 
 /** @throws `repository.damaged` when it is gone, `repository.io` */
 export async function openChainFile(storage: Storage, path: string): Promise<StorageFile> {
@@ -70,8 +72,8 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 	readonly #waiting = new Map<string, Uint8Array>();
 	/** Memory of records with a single chunk that only their last reader has. */
 	readonly #single = new WeakSet<ArrayBufferLike>();
-	/** What records are read into, one at a time: a new buffer for each would be most of what the collector of garbage has to do. */
-	#scratch: Uint8Array | null = null;
+	/** What records are read into: a new buffer for each would be most of what the collector of garbage has to do. */
+	readonly #scratches: Uint8Array[] = [];
 	/** Bytes read from storage so far. */
 	readBytes = 0;
 
@@ -162,7 +164,7 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 		const reading = this.#file(fileNumber).then(async (file) => {
 			const scratch = this.#takeScratch(location.recordBytes);
 			const { raw } = await readRecord(file, { offset: location.recordOffset, bytes: location.recordBytes }, this.#cipher, scratch);
-			if (raw.buffer !== scratch.buffer) this.#scratch = scratch;
+			if (raw.buffer !== scratch.buffer) this.#putBack(scratch);
 			this.readBytes += location.recordBytes;
 			if (raw.byteLength > location.rawBytes + directoryBytes(1)) this.#keep(key, raw.byteLength);
 			else {
@@ -206,11 +208,15 @@ export class ChainReader implements ChunkReader, AsyncDisposable {
 
 	/** It is the caller's until it is put back. What the index says is not trusted: `readRecord` refuses what is larger than any record. */
 	#takeScratch(bytes: number): Uint8Array {
-		const scratch = this.#scratch;
-		this.#scratch = null;
-		return scratch && scratch.byteLength >= bytes
-			? scratch
-			: Buffer.allocUnsafeSlow(Math.max(Math.min(bytes, maxStoredBytes + recordHeaderBytes), leastScratchBytes));
+		const scratch = this.#scratches.pop();
+		if (scratch && scratch.byteLength >= bytes) return scratch;
+		if (scratch) release(scratch);
+		return Buffer.allocUnsafeSlow(Math.max(Math.min(bytes, maxStoredBytes + recordHeaderBytes), leastScratchBytes));
+	}
+
+	#putBack(scratch: Uint8Array): void {
+		if (this.#scratches.length < maxScratches) this.#scratches.push(scratch);
+		else release(scratch);
 	}
 
 	#file(fileNumber: number): Promise<StorageFile> {
