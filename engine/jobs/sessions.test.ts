@@ -69,7 +69,7 @@ test('the throughput of a long session stays within 600 samples and covers all o
 	assert.ok(Math.abs(mean - 1000) < 50, `${mean}`);
 });
 
-test('a running session is written down at most once a second', async (t) => {
+test('a running session is written down every ten seconds', async (t) => {
 	const site = await openJobSite(t);
 	const { task, session, finish } = await startOpenEnded(site);
 	let saves = 0;
@@ -78,11 +78,11 @@ test('a running session is written down at most once a second', async (t) => {
 		saves++;
 		return save(...args);
 	};
-	for (let i = 0; i < 100; i++) {
+	for (let i = 0; i < 500; i++) {
 		task.counters(at(i));
 		await site.clock.advance(100);
 	}
-	assert.ok(saves >= 8 && saves <= 10, `${saves} saves in 10 seconds`);
+	assert.ok(saves >= 4 && saves <= 5, `${saves} saves in 50 seconds`);
 	finish();
 	await ended(site, session);
 });
