@@ -7,13 +7,14 @@ export type GatewayCandidate = Pick<Candidate, 'id' | 'name' | 'maxTasks' | 'run
 	readonly problem: EngineError | null;
 };
 
-export type GatewayRequest = {
+/** `Way`: how one gets there, which is not looked at here. */
+export type GatewayRequest<Way = unknown> = {
 	/** Who works on the objects: of a backup who reads them, off-host the proxy and on-host the source host; of a restore who writes them. */
-	readonly worker: Pick<GatewayCandidate, 'id' | 'name' | 'problem'>;
+	readonly worker: Pick<GatewayCandidate, 'id' | 'name' | 'problem'> & Way;
 	/** Machines that stand in for a worker that does not see the repository: those with the role, and the one that it was added on. */
-	readonly gateways: readonly GatewayCandidate[];
+	readonly gateways: readonly (GatewayCandidate & Way)[];
 	/** Where the repository was added on no machine, and is seen from the backup server; null otherwise. */
-	readonly backupServer: Pick<Candidate, 'id' | 'name'> | null;
+	readonly backupServer: (Pick<Candidate, 'id' | 'name'> & Way) | null;
 	/** Of the repository, the same on all machines. */
 	readonly path: string;
 };
@@ -24,7 +25,7 @@ export type GatewayRequest = {
  * for the gateway with the most room; and payload takes the way over the backup server only where there is no other (SRV-13).
  * @throws `infra.no-gateway`, which says of each machine why
  */
-export function chooseGateway({ worker, gateways, backupServer, path }: GatewayRequest): Pick<Candidate, 'id' | 'name'> {
+export function chooseGateway<Way>({ worker, gateways, backupServer, path }: GatewayRequest<Way>): Pick<Candidate, 'id' | 'name'> & Way {
 	if (worker.problem === null) return worker;
 	const loadOf = ({ runningTasks, maxTasks }: GatewayCandidate): number => (runningTasks + 1) / maxTasks;
 	const [best] = gateways.filter(({ problem }) => problem === null).toSorted((a, b) => loadOf(a) - loadOf(b));

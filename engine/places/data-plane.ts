@@ -155,15 +155,9 @@ export function createDataPlane(places: Places, gateways: Gateways, look: Look, 
 				);
 				return outcomes.map((outcome) => ({ ...outcome, bottleneck: named(outcome.bottleneck) }));
 			});
-			if (
-				gateway.isElsewhere &&
-				!(await gateways.settle(
-					run.repository,
-					made.map(({ pointId }) => pointId),
-					options,
-				))
-			)
-				observers[0]?.warning(notSeenYet(run));
+			const pointIds = made.map(({ pointId }) => pointId);
+			const isSeen = !gateway.isElsewhere || (await gateways.settle(run.repository, pointIds, options));
+			if (!isSeen && !options.signal?.aborted) observers[0]?.warning(notSeenYet(run));
 			return made;
 		},
 		async restoreFiles({ machineId, ...input }, observer, options) {

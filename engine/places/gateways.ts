@@ -33,7 +33,7 @@ export interface Gateways {
 	open(location: RepositoryLocation, worker: MachineRef | null, wish: Wish): Promise<Gateway>;
 	/**
 	 * Waits until the machine that the repository was added on sees the points that another one has written: it works on their chain next, and caches of
-	 * network file systems may show it what was there before. @returns false: it does not
+	 * network file systems may show it what was there before. @returns false: it does not, or nobody wants to wait any more
 	 */
 	settle(location: RepositoryLocation, pointIds: readonly string[], options: { readonly signal?: AbortSignal | undefined }): Promise<boolean>;
 }
@@ -45,9 +45,22 @@ const probeMs = 15_000;
 /** Clients of NFS keep what they know of a folder for a minute unless they are told otherwise. */
 const settleMs = 90_000;
 const lookEveryMs = 2000;
-const thisMachine = { id: '', name: 'The backup server' };
+const backupServer: MachineRef = { id: '', name: 'the backup server' };
+const said = ({ id, name }: MachineRef): string => (id === backupServer.id ? name : `“${name}”`);
+
+/** For a gateway, when who works on the objects is none. */
+type Search = Pick<Wish, 'signal'> & {
+	readonly location: RepositoryLocation;
+	/** Where it was added. */
+	readonly home: Place;
+	readonly placeOn: (id: string | null) => Promise<Place>;
+	readonly worker: MachineRef | null;
+	readonly identity: string;
+};
 
 export function createGateways({ machines, places, clock }: GatewaysParts): Gateways {
+	/** Those that are on their way, by where. */
+	const claims = new Map<string, Promise<string>>();
 	/** How many go through each machine now, by its id. */
 	const underWay = new Map<string, number>();
 	const loadOf = (id: string): number => underWay.get(id) ?? 0;
@@ -85,51 +98,54 @@ export function createGateways({ machines, places, clock }: GatewaysParts): Gate
 		return new EngineError('connection.refused', `“${worker.name}” cannot connect to it at ${settings.address.host}:${settings.address.port}.`);
 	}
 
+	/** Machines that stand in for a worker that does not see the repository, with how one gets there. */
+	async function standIns({ location, home, placeOn, worker, identity, signal }: Search): Promise<readonly (GatewayCandidate & { readonly place: Place })[]> {
+		const others = (await machines.list()).filter(({ id, settings }) => id !== worker?.id && (id === location.machineId || settings.roles.includes('gateway')));
+		return Promise.all(
+			others.map(async (machine) => {
+				const { id, settings } = machine;
+				const place = id === location.machineId ? home : await placeOn(id);
+				const problem = (await problemOf(place, identity, signal)) ?? (await wayProblem(worker, machine, signal));
+				return { id, name: settings.name, problem, place, maxTasks: maxTasksOf(machine), runningTasks: loadOf(id) };
+			}),
+		);
+	}
+
+	/** Of several that ask at once, one gives a repository its identity that has none yet. */
+	function identityAt({ path, machineId }: RepositoryLocation, home: Place, { does, signal }: Wish): Promise<string | null> {
+		if (does === 'read') return atPlace(home, async (place) => (await readMarker(storageAt(place)))?.identity ?? null, signal);
+		const key = `${machineId}\0${path}`;
+		const claiming = claims.get(key) ?? atPlace(home, (place) => claimRepository(openVault(place))).finally(() => claims.delete(key));
+		claims.set(key, claiming);
+		return claiming;
+	}
+
 	return {
-		async open(location, worker, { does, connectionCount, signal }) {
+		async open(location, worker, wish) {
+			const { does, connectionCount, signal } = wish;
 			const home = await places.open(location, { connectionCount });
 			const always = { place: home, note: null, isElsewhere: false, [Symbol.dispose]: () => undefined };
 			if (location.gateway !== 'auto' || (worker?.id ?? null) === location.machineId) return always;
-			const identity = await identityAt(home, does, signal);
+			const identity = await identityAt(location, home, wish);
 			if (identity === null) return always;
 			const placeOn = async (id: string | null): Promise<Place> => {
 				const place = await places.open({ path: location.path, machineId: id }, { connectionCount });
 				return isRemotePlace(place) ? { ...place, identity } : place;
 			};
-			const ways = new Map<string, Place>();
-			const looked = async (machine: MachineRef, place: Place): Promise<Pick<GatewayCandidate, 'id' | 'name' | 'problem'>> => {
-				ways.set(machine.id, place);
-				return { ...machine, problem: await problemOf(place, identity, signal) };
-			};
-			const own = await looked(worker ?? thisMachine, await placeOn(worker?.id ?? null));
+			const place = await placeOn(worker?.id ?? null);
+			const own = { ...(worker ?? backupServer), place, problem: await problemOf(place, identity, signal) };
 			// it could not work on anything, whatever the way
 			if (own.problem && worker && /^(connection|auth)\./.test(own.problem.code)) throw own.problem;
-			let gateways: readonly GatewayCandidate[] = [];
-			if (own.problem) {
-				const others = (await machines.list()).filter(
-					({ id, settings }) => id !== worker?.id && (id === location.machineId || settings.roles.includes('gateway')),
-				);
-				gateways = await Promise.all(
-					others.map(async (machine) => {
-						const { id, settings } = machine;
-						const seen = await looked({ id, name: settings.name }, id === location.machineId ? home : await placeOn(id));
-						const problem = seen.problem ?? (await wayProblem(worker, machine, signal));
-						return { ...seen, problem, maxTasks: maxTasksOf(machine), runningTasks: loadOf(id) };
-					}),
-				);
-			}
-			if (location.machineId === null) ways.set(thisMachine.id, home);
-			const backupServer = location.machineId === null ? thisMachine : null;
-			const chosen = chooseGateway({ worker: own, gateways, backupServer, path: location.path });
-			const done = does === 'write' ? 'Written' : 'Read';
-			const through = chosen.id === thisMachine.id ? 'the backup server' : `“${chosen.name}”`;
-			const place = ways.get(chosen.id) as Place;
+			const gateways = own.problem ? await standIns({ location, home, placeOn, worker, identity, signal }) : [];
+			const last = location.machineId === null ? { ...backupServer, place: home } : null;
+			const chosen = chooseGateway({ worker: own, gateways, backupServer: last, path: location.path });
+			const through = `${does === 'write' ? 'Written' : 'Read'} through ${said(chosen)}`;
 			return {
-				place,
+				place: chosen.place,
 				note: own.problem
-					? `${done} through ${through}, because ${worker ? `“${worker.name}”` : 'the backup server'} does not see the repository: ${own.problem.message}`
-					: `${done} through ${through}, which has the share of the repository mounted.`,
-				isElsewhere: place !== home,
+					? `${through}, because ${said(own)} does not see the repository: ${own.problem.message}`
+					: `${through}, which has the share of the repository mounted.`,
+				isElsewhere: chosen.place !== home,
 				...taken(chosen.id),
 			};
 		},
@@ -141,16 +157,11 @@ export function createGateways({ machines, places, clock }: GatewaysParts): Gate
 					const seen = new Set(chains.flatMap(({ points }) => points).flatMap(({ id, problem }) => (problem === null ? [id] : [])));
 					if (pointIds.every((id) => seen.has(id))) return true;
 				} catch (error) {
-					signal?.throwIfAborted();
-					if (!isEngineError(error)) throw error; // the points are there: who looks next says what is wrong
+					if (!signal?.aborted && !isEngineError(error)) throw error; // the points are there: who looks next says what is wrong
 				}
-				if (clock.now() >= until) return false;
-				await clock.sleep(lookEveryMs, { signal });
+				if (signal?.aborted || clock.now() >= until) return false;
+				await clock.sleep(lookEveryMs, { signal }).catch(() => undefined); // looked at above
 			}
 		},
 	};
 }
-
-/** What the repository is known by. It gets that before it is written, if it is older. @returns null: it has none, and is only read */
-const identityAt = (home: Place, does: Wish['does'], signal: AbortSignal | undefined): Promise<string | null> =>
-	atPlace(home, async (place) => (does === 'write' ? claimRepository(openVault(place)) : ((await readMarker(storageAt(place)))?.identity ?? null)), signal);
