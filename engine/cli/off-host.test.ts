@@ -59,7 +59,7 @@ async function startWriter(t: TestContext, uri: string, exportName: string): Pro
 	return writer;
 }
 
-test('OFFHOST-01 OFFHOST-03 OFFHOST-13 PROXY-02: a device is snapshotted here and read by a proxy while it is written to; nothing of a snapshot is left, whatever fails', async (t) => {
+test('OFFHOST-01 OFFHOST-03 OFFHOST-13 PROXY-02 GW-04 PIPE-07: a device is snapshotted here and read by a proxy while it is written to; nothing of a snapshot is left, whatever fails', async (t) => {
 	const site = await openSite(t, 81);
 	if (site === null) return;
 	const { server, far, mover, ok } = site;
@@ -134,10 +134,11 @@ test('OFFHOST-01 OFFHOST-03 OFFHOST-13 PROXY-02: a device is snapshotted here an
 	await assertClean();
 	assert.deepEqual(backupFilesIn(here), before);
 
-	// the next run is right, and reads only what has changed
+	// the next run is right, and reads only what has changed; on a share the proxy is the gateway
 	await stopWriter(await startWriter(t, device.uri, 'db'));
-	await ok('repository', 'edit', 'Here', '--write-limit', '0');
+	await ok('repository', 'edit', 'Here', '--write-limit', '0', '--gateway', 'auto');
 	const { session } = await ok('job', 'run', 'Auto');
+	assert.match((await server.run('session', 'show', session.id)).stdout, /Written through “Worker”, which has the share of the repository mounted/);
 	assert.deepEqual([session.tasks[0].mode.actual, session.tasks[0].mode.reason], ['increment', '']);
 	assert.ok(session.readBytes <= blocks * blockBytes, `${session.readBytes} bytes were read`);
 	assert.ok((await restored('Auto')).equals(readFileSync(path)));
