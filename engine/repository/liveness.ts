@@ -13,7 +13,7 @@ import {
 } from '../format/index.ts';
 import type { ChunkReader } from './chain-reader.ts';
 
-/** Which chunks of some files are needed: one bit per chunk, whatever the files measure. */
+/** Which chunks of some files are needed: one bit per chunk, whatever the files measure. A chunk that lies in several files has its bit in the first of them. */
 export class LiveMap {
 	readonly #indexes: readonly FileIndex[];
 	readonly #bits: readonly Uint8Array[];
@@ -23,30 +23,31 @@ export class LiveMap {
 		this.#bits = indexes.map((index) => new Uint8Array(Math.ceil(index.chunkCount / 8)));
 	}
 
-	/** Marks a chunk wherever it lies. @returns whether it was unmarked before; null when no file has it */
+	/** @returns whether the chunk was unmarked before; null when no file has it */
 	mark(hash: Uint8Array): boolean | null {
-		let isNew: boolean | null = null;
-		for (const [file, index] of this.#indexes.entries()) {
-			const position = index.position(hash);
-			if (position < 0) continue;
-			isNew = (isNew ?? false) || !this.#isMarked(file, position);
-			const bits = this.#bits[file] as Uint8Array;
-			bits[position >> 3] = (bits[position >> 3] as number) | (1 << (position & 7));
-		}
+		const place = this.#find(hash);
+		if (place === null) return null;
+		const { bits, position } = place;
+		const isNew = !isSet(bits, position);
+		bits[position >> 3] = (bits[position >> 3] as number) | (1 << (position & 7));
 		return isNew;
 	}
 
 	has(hash: Uint8Array): boolean {
-		return this.#indexes.some((index, file) => {
-			const position = index.position(hash);
-			return position >= 0 && this.#isMarked(file, position);
-		});
+		const place = this.#find(hash);
+		return place !== null && isSet(place.bits, place.position);
 	}
 
-	#isMarked(file: number, position: number): boolean {
-		return (((this.#bits[file] as Uint8Array)[position >> 3] as number) & (1 << (position & 7))) !== 0;
+	#find(hash: Uint8Array): { readonly bits: Uint8Array; readonly position: number } | null {
+		for (let file = 0; file < this.#indexes.length; file++) {
+			const position = (this.#indexes[file] as FileIndex).position(hash);
+			if (position >= 0) return { bits: this.#bits[file] as Uint8Array, position };
+		}
+		return null;
 	}
 }
+
+const isSet = (bits: Uint8Array, position: number): boolean => ((bits[position >> 3] as number) & (1 << (position & 7))) !== 0;
 
 /**
  * Marks everything that the points need. A part that was marked before is not walked again, so that many points that share most of
