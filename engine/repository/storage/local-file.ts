@@ -11,6 +11,8 @@ export class LocalFile implements StorageFile {
 	readonly #handle: FileHandle;
 	readonly #attempt: Attempt;
 	readonly #files: () => FilePort;
+	/** One after the other: the system lets one write to a file at a time, and others wait for their turn with a processor. */
+	#written: Promise<void> = Promise.resolve();
 	readonly #dirty: DirtyRange;
 
 	/** @param files asked for when something of some size is written or copied */
@@ -39,13 +41,17 @@ export class LocalFile implements StorageFile {
 	}
 
 	write(bytes: Uint8Array, offset: number): Promise<void> {
-		return this.#attempt('write', async () => {
+		const before = this.#written;
+		const writing = this.#attempt('write', async () => {
+			await before;
 			for (let done = 0; done < bytes.byteLength; ) {
 				const { bytesWritten } = await this.#handle.write(bytes, done, bytes.byteLength - done, offset + done);
 				done += bytesWritten;
 			}
 			await this.#dirty.add(offset, bytes.byteLength);
 		});
+		this.#written = writing.catch(() => undefined); // the caller hears of it
+		return writing;
 	}
 
 	async copyFrom(source: StorageFile, sourceOffset: number, length: number, offset: number): Promise<boolean> {
