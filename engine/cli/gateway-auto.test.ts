@@ -45,7 +45,9 @@ test('GW-01 GW-02 GW-04 GW-07 PIPE-07 SRV-13 REPO-08 DEPLOY-05: who works on a j
 	const sources = { web: join(web.root, 'documents'), more: join(web.root, 'more'), db: join(db.root, 'tables') };
 	for (const source of Object.values(sources)) await makeFolder(source);
 	const both = ['--source', `folder:${sources.web}`, `folder:${sources.more}`, '--on', 'Vault'];
-	await ok('job', 'add', 'Web', ...both, '--repository', 'Share', '--method', 'forever-forward', '--retain', '1');
+	const password = join(server.root, 'password');
+	writeFileSync(password, 'nine herons came back\n');
+	await ok('job', 'add', 'Web', ...both, '--repository', 'Share', '--method', 'forever-forward', '--retain', '1', '--encrypt', '--password-file', password);
 	await ok('job', 'add', 'Db', '--source', `folder:${sources.db}`, '--on', 'Db', '--repository', 'Share');
 	for (let i = 0; i < 2; i++) {
 		grow(sources.web);
@@ -113,6 +115,7 @@ test('GW-01 GW-02 GW-04 GW-07 PIPE-07 SRV-13 REPO-08 DEPLOY-05: who works on a j
 	const here = await follow('restore', 'files', `Web/folder:${sources.more}@latest`, '/', '--to', 'back');
 	assert.match(here.log, /Read through the backup server, which has the share/);
 	assert.equal(here.web, 0);
+	await sameTree(sources.more, join(server.root, 'back'));
 	const fixed = (await ok('repository', 'edit', 'Share', '--no-on', '--gateway', 'fixed')).repository;
 	assert.deepEqual([fixed.gateway, fixed.machine], ['fixed', null]);
 	grow(sources.web);
