@@ -3,7 +3,7 @@ import { type Clock, EngineError, isEngineError } from '../base/index.ts';
 import type { Machine, MachineRef, RepositoryLocation } from '../contract/index.ts';
 import { chooseGateway, type GatewayCandidate, type Machines } from '../infra/index.ts';
 import { isRemotePlace } from '../mover/index.ts';
-import { claimRepository, listChains, openVault, readMarker, requireIdentity, storageAt } from '../repository/index.ts';
+import { claimRepository, findMarker, listChains, openVault, requireIdentity, storageAt } from '../repository/index.ts';
 import { atPlace, patiently } from './at-place.ts';
 import { maxTasksOf } from './machines-of-jobs.ts';
 import type { Place, Places } from './places.ts';
@@ -60,7 +60,7 @@ type Search = Pick<Wish, 'signal'> & {
 
 export function createGateways({ machines, places, clock }: GatewaysParts): Gateways {
 	/** Those that are on their way, by where. */
-	const claims = new Map<string, Promise<string>>();
+	const claims = new Map<string, Promise<string | null>>();
 	/** How many go through each machine now, by its id. */
 	const underWay = new Map<string, number>();
 	const loadOf = (id: string): number => underWay.get(id) ?? 0;
@@ -113,7 +113,7 @@ export function createGateways({ machines, places, clock }: GatewaysParts): Gate
 
 	/** Of several that ask at once, one gives a repository its identity that has none yet. */
 	function identityAt({ path, machineId }: RepositoryLocation, home: Place, { does, signal }: Wish): Promise<string | null> {
-		if (does === 'read') return atPlace(home, async (place) => (await readMarker(storageAt(place)))?.identity ?? null, signal);
+		if (does === 'read') return atPlace(home, async (place) => (await findMarker(storageAt(place)))?.identity ?? null, signal);
 		const key = `${machineId}\0${path}`;
 		const claiming = claims.get(key) ?? atPlace(home, (place) => claimRepository(openVault(place))).finally(() => claims.delete(key));
 		claims.set(key, claiming);

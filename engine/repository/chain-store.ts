@@ -13,7 +13,7 @@ import {
 	type PointManifest,
 	parseChainMetadata,
 } from '../format/index.ts';
-import { markerName, markRepository, readMarker, requireMarked } from './marker.ts';
+import { findMarker, markerName, markRepository, requireMarked } from './marker.ts';
 import { checkStorage } from './storage/check-storage.ts';
 import { LocalFolder } from './storage/local-folder.ts';
 import { openVault, type RepositoryPlace, type Vault } from './storage/open-storage.ts';
@@ -117,13 +117,19 @@ export type HoldOptions = { readonly isThere?: boolean | undefined };
 
 /**
  * Before anything is written: refuses what only looks like a new repository, and marks one that is older than the marker or its identity.
- * @returns its identity @throws `repository.unreachable`
+ * @returns its identity; null: it was made under another account, and this one may not give it any, but perhaps write into its folders
+ * @throws `repository.unreachable`
  */
-export async function claimRepository(vault: Vault): Promise<string> {
-	const marker = await readMarker(vault.storage);
+export async function claimRepository(vault: Vault): Promise<string | null> {
+	const marker = await findMarker(vault.storage);
 	if (marker?.identity != null) return marker.identity;
 	if (marker === null) await readChains(vault);
-	return markRepository(vault.storage);
+	try {
+		return await markRepository(vault.storage);
+	} catch (error) {
+		if (marker !== null && isEngineError(error, 'repository.not-writable')) return null;
+		throw error;
+	}
 }
 
 const isOurs = ({ name, kind }: StorageEntry): boolean => kind === 'file' && (name.endsWith(metadataExtension) || kindOf(name) !== undefined);
@@ -167,7 +173,7 @@ export async function readChains({ storage, keys }: Vault): Promise<{
 			}
 		}
 	}
-	const isRepository = problems.length > 0 || [...folders.values()].some((entries) => entries.some(isOurs)) || (await readMarker(storage)) !== null;
+	const isRepository = problems.length > 0 || [...folders.values()].some((entries) => entries.some(isOurs)) || (await findMarker(storage)) !== null;
 	if (!isRepository) throw notTheRepository(storage.properties.place);
 	chains.sort((a, b) => a.metadata.chain.createdAt - b.metadata.chain.createdAt);
 	const copies = findCopies(chains, folders);

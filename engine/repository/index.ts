@@ -11,7 +11,7 @@ export * from './clean-up.ts';
 export * from './health/index.ts';
 export * from './import.ts';
 export * from './load-chain.ts';
-export { markerName, markRepository, readMarker, requireIdentity } from './marker.ts';
+export { findMarker, markerName, markRepository, requireIdentity } from './marker.ts';
 export { OpenChain, type StoredFile } from './open-chain.ts';
 export * from './read-record.ts';
 export { readLocks, relockChain } from './relock.ts';

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { EngineError } from '../base/index.ts';
 import { cleanUpJob, LocalFolder, listChains, markerName, markRepository, prepareRepository, removeChain, requireIdentity } from './index.ts';
 import { Model, modelJob } from './testing/model.ts';
 import { MortalStorage } from './testing/mortal-storage.ts';
@@ -67,6 +68,22 @@ test('a repository older than the marker whose last chain is removed is still on
 	for (const { id } of await model.chains()) await removeChain(path, id);
 	assert.deepEqual(readdirSync(path), [markerName]);
 	await run();
+});
+
+test('a marker that another account made, and this one may neither read nor replace, is one', async (t) => {
+	const { path, model } = await openRepository(t);
+	const refused = () => Promise.reject(new EngineError('repository.not-writable', 'no permission'));
+	class Foreign extends LocalFolder {
+		override open(name: string, mode: 'read' | 'update' | 'create') {
+			return name === markerName ? refused() : super.open(name, mode);
+		}
+		override replace(name: string, bytes: Uint8Array) {
+			return name === markerName ? refused() : super.replace(name, bytes);
+		}
+	}
+	await model.run(new Foreign(path), forward, model.objects);
+	assert.equal((await model.verify()).size, 1);
+	assert.ok((await listChains(path)).chains.length > 0);
 });
 
 const identityIn = (path: string): string => /^Identity: ([0-9a-f]{32})$/m.exec(readFileSync(join(path, markerName), 'utf8'))?.[1] ?? '';

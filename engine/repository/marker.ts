@@ -30,10 +30,17 @@ export async function readMarker(storage: Storage): Promise<Marker | null> {
 	}
 }
 
+/** As `readMarker`; one that this account may not read is there, and has no identity for it. @throws `repository.*` */
+export const findMarker = (storage: Storage): Promise<Marker | null> =>
+	readMarker(storage).catch((error: unknown) => {
+		if (isEngineError(error, 'repository.not-writable')) return { identity: null };
+		throw error;
+	});
+
 /** Writes the marker, unless it has an identity already. @returns the identity @throws `repository.*` */
 export async function markRepository(storage: Storage): Promise<string> {
 	for (let attempt = 0; attempt < writeAttempts; attempt++) {
-		const present = (await readMarker(storage))?.identity;
+		const present = (await findMarker(storage))?.identity;
 		if (present != null) return present; // also of somebody who was faster
 		await storage.replace(markerName, Buffer.from(markerWith(randomBytes(16).toString('hex')))).catch((error: unknown) => {
 			if (!isEngineError(error, 'not-found.path')) throw error; // a clean-up took it for a leftover
