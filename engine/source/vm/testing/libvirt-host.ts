@@ -1,6 +1,6 @@
 /** For tests only: a libvirtd with real QEMU (TCG) that shares nothing with the machine's own but its file systems. */
 import { execFile, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,6 +19,8 @@ for place in etc:/etc/libvirt lib:/var/lib/libvirt run:/run/libvirt cache:/var/c
 done
 exec libvirtd --pid-file "$root/pid" --config "$root/etc/libvirtd.conf"
 `;
+/** What libvirtd found out about QEMU, which takes it seconds; it looks again when QEMU or itself is another. */
+const cacheFolder = join(import.meta.dirname, '..', '..', '..', '..', 'node_modules', '.cache', 'libvirt');
 const qemuSettings = `
 user = "root"
 group = "root"
@@ -57,7 +59,9 @@ export class LibvirtHost implements AsyncDisposable {
 	static async start(account = 'root'): Promise<LibvirtHost> {
 		const folder = mkdtempSync(join(tmpdir(), 'hf-virt-'));
 		chmodSync(folder, 0o755);
-		for (const name of ['etc', 'lib', 'run', 'cache', 'log', 'sock']) mkdirSync(join(folder, name));
+		for (const name of ['etc', 'lib', 'run', 'log', 'sock']) mkdirSync(join(folder, name));
+		mkdirSync(cacheFolder, { recursive: true });
+		symlinkSync(cacheFolder, join(folder, 'cache'));
 		writeFileSync(join(folder, 'etc', 'qemu.conf'), qemuSettings.replaceAll(`"root"`, `"${account}"`));
 		writeFileSync(join(folder, 'etc', 'libvirtd.conf'), `unix_sock_dir = "${folder}/sock"\nauth_unix_rw = "none"\nlog_outputs = "4:stderr"\n`);
 		const child = spawn('unshare', ['--mount', 'bash', '-c', script, 'libvirtd', folder], { stdio: ['ignore', 'ignore', 'pipe'] });

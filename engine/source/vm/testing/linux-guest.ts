@@ -89,7 +89,7 @@ export async function defineGuest(host: LibvirtHost, name: string, { kernel, ini
 	await host.define(name, {
 		disks: { vda: '64M' },
 		memoryMiB: 192,
-		os: `<kernel>${kernel}</kernel><initrd>${initrd}</initrd><cmdline>console=ttyS0 quiet panic=-1</cmdline>`,
+		os: `<kernel>${kernel}</kernel><initrd>${initrd}</initrd><cmdline>console=ttyS0 quiet panic=-1 mitigations=off</cmdline>`,
 		more: `${hasAgent ? channel : ''}<serial type='file'><source path='${join(host.folder, `${name}.log`)}'/></serial>`,
 	});
 	const raw = join(host.folder, `${name}.raw`);
@@ -107,7 +107,7 @@ export async function awaitAgent(host: LibvirtHost, name: string): Promise<void>
 			return;
 		} catch (error) {
 			if ((await host.virsh('domstate', name)).trim() !== 'running') throw error;
-			await sleep(200);
+			await sleep(1000); // each look starts processes that take as much as the guest does meanwhile
 		}
 	}
 }
