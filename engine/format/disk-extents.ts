@@ -1,7 +1,7 @@
 import { hashBytes, isZeroHash, zeroHash } from './chunk.ts';
 import { type Extent, parseExtents, writeExtent } from './content.ts';
 import { ByteWriter } from './cursor.ts';
-import { blockCount, blocksPerSegment } from './disk-map.ts';
+import { blockCount, blocksInSegment, blocksPerSegment } from './disk-map.ts';
 
 /**
  * A disk as the content of a file, as a tree keeps those of a virtual machine: one list of extents per segment of 1,024 blocks, so that a block that changes
@@ -63,7 +63,7 @@ export function encodeDiskExtents(segments: readonly Uint8Array[], shape: DiskSh
 /** The names of a segment's blocks from its list; null when it is cut in another way. @throws `repository.damaged` */
 export function parseDiskSegment(list: Uint8Array, index: number, shape: DiskShape): Uint8Array | null {
 	const first = index * segmentBytesOf(shape);
-	const blocks = Math.min(blocksPerSegment, blockCount(shape) - index * blocksPerSegment);
+	const blocks = blocksInSegment(shape, index);
 	const hashes = new Uint8Array(blocks * hashBytes);
 	let at = first;
 	for (const extent of parseExtents(list, 'a segment of a disk')) {

@@ -18,7 +18,7 @@ export type Marker = { readonly identity: string | null };
  * The marker is opened and read, never looked for in a listing: opening asks the server of a share, listings may be what a client remembers.
  * @returns null: there is none @throws `repository.*`
  */
-export async function readMarker(storage: Storage): Promise<Marker | null> {
+async function readMarker(storage: Storage): Promise<Marker | null> {
 	try {
 		await using file = await storage.open(markerName, 'read');
 		const bytes = Buffer.alloc(maxMarkerBytes);

@@ -4,7 +4,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { assert, EngineError, isEngineError, threadHasLoaded } from '../base/index.ts';
 import { attachDiskWriter, type DiskTargetHandle, type DiskWriter, UncachedBuffers } from '../block/index.ts';
 import type { ErrorShape } from '../contract/index.ts';
-import { hashBytes, isZeroHash, parseExtents, type TreeEntry } from '../format/index.ts';
+import { hashBytes, isZeroHash, parseExtents, storedBlocks, type TreeEntry } from '../format/index.ts';
 import { noShares, StorageGate } from '../mover/index.ts';
 import { openPlatform } from '../platform/index.ts';
 import { ChainReader, storageAt } from '../repository/index.ts';
@@ -42,9 +42,7 @@ function chunksOf(request: RestoreRequest): Uint8Array[] {
 			return [];
 		case 'chunks':
 		case 'blocks':
-			return Array.from({ length: request.hashes.byteLength / hashBytes }, (_, i) => request.hashes.subarray(i * hashBytes, (i + 1) * hashBytes)).filter(
-				(hash) => !isZeroHash(hash),
-			);
+			return [...storedBlocks(request)];
 	}
 }
 

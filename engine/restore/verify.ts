@@ -1,6 +1,6 @@
 import { type EngineError, isEngineError, textFromBytes } from '../base/index.ts';
 import type { CheckResult, Damage } from '../contract/index.ts';
-import { hashBytes, isZeroHash, type TreeEntry } from '../format/index.ts';
+import { hashBytes, storedBlocks, type TreeEntry } from '../format/index.ts';
 import type { TaskObserver, TaskShares } from '../mover/index.ts';
 import { ChainReader, findPoint, loadChain, maxFindings } from '../repository/index.ts';
 import { readDiskMap, readSegments } from './disk-content.ts';
@@ -94,10 +94,7 @@ export async function verifyPoint(
 		if (point.root.kind === 'folder') return visit('/', await view.root());
 		const map = await readDiskMap(view);
 		for await (const segment of readSegments(view, map)) {
-			for (let at = 0; at < segment.hashes.byteLength; at += hashBytes) {
-				const hash = segment.hashes.subarray(at, at + hashBytes);
-				if (!isZeroHash(hash)) await add(hash, point.object.path);
-			}
+			for (const hash of storedBlocks(segment)) await add(hash, point.object.path);
 			counters.doneBytes = Math.min(point.sourceBytes, (segment.firstBlock + segment.hashes.byteLength / hashBytes) * map.blockSizeBytes);
 			progress.report();
 		}
