@@ -100,13 +100,7 @@ class RangeWriter implements DiskWriter, Disposable {
 		this.#used?.mark(offsetBytes, data.length);
 		const taken = await this.#writeUncached(offsetBytes, data);
 		if (taken === data.length) return;
-		const position = this.#dataOffset + offsetBytes;
-		this.#attempt(() => {
-			const { fd } = this.#handle;
-			writeAt(fd, data.subarray(taken), position + taken);
-			// so that the sync at the end is short
-			this.#platform.files.startWriteback(fd, position + taken, data.length - taken);
-		});
+		this.#attempt(() => writeAt(this.#handle.fd, data.subarray(taken), this.#dataOffset + offsetBytes + taken));
 	}
 
 	/** @returns how many bytes it has taken from the beginning: whole units, or none */

@@ -22,7 +22,6 @@ const lockRelease = 8;
 const blkGetSize64 = 0x80081272;
 const ficlonerange = 0x4020940d;
 const punchHoleKeepSize = 0x02 | 0x01;
-const syncFileRangeWrite = 2;
 const xattrSizeMax = 65_536; // XATTR_SIZE_MAX and XATTR_LIST_MAX
 /** Asked for first, because the kernel allocates and clears as much as is asked for. */
 const usualXattrSize = 1024;
@@ -177,7 +176,6 @@ class LinuxFiles implements FilePort {
 	readonly #lseek: (fd: number, offset: number, whence: number) => number;
 	readonly #ioctl: (fd: number, request: number, argument: Buffer) => number;
 	readonly #fallocate: (fd: number, mode: number, offset: number, length: number) => number;
-	readonly #syncFileRange: ReturnType<Library['func']>;
 	/** Null in C libraries that are older than the call. */
 	readonly #copyFileRange: ReturnType<Library['func']> | null;
 	readonly #memmove: (to: Uint8Array, from: Uint8Array, length: number) => number | bigint;
@@ -187,7 +185,6 @@ class LinuxFiles implements FilePort {
 		this.#lseek = c.func('int64_t lseek(int fd, int64_t offset, int whence)');
 		this.#ioctl = c.func('int ioctl(int fd, uint64_t request, void *argument)');
 		this.#fallocate = c.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)');
-		this.#syncFileRange = c.func('int sync_file_range(int fd, int64_t offset, int64_t length, uint32_t flags)');
 		this.#copyFileRange = optional(() => c.func('int64_t copy_file_range(int source, void *from, int target, void *to, uint64_t length, uint32_t flags)'));
 		this.#memmove = c.func('uint64_t memmove(void *to, void *from, uint64_t length)');
 	}
@@ -219,14 +216,6 @@ class LinuxFiles implements FilePort {
 		const errno = koffi.errno();
 		if (cannotPunch.has(errno)) return false;
 		throw systemError(errno, { syscall: 'fallocate' });
-	}
-
-	startWriteback(fd: number, offset: number, length: number): void {
-		this.#syncFileRange(fd, offset, length, syncFileRangeWrite);
-	}
-
-	startWritebackBeside(fd: number, offset: number, length: number): Promise<void> {
-		return new Promise((resolve) => this.#syncFileRange.async(fd, offset, length, syncFileRangeWrite, () => resolve()));
 	}
 
 	cloneRange(sourceFd: number, sourceOffset: number, length: number, targetFd: number, targetOffset: number): boolean {

@@ -175,14 +175,6 @@ class MacosFiles implements FilePort {
 		return collectDataExtents({ next }, sizeBytes, maxExtents);
 	}
 
-	startWriteback(): void {
-		// macOS has no such call; its sync does it all.
-	}
-
-	async startWritebackBeside(): Promise<void> {
-		// As above.
-	}
-
 	punchHole(): boolean {
 		return false;
 	}

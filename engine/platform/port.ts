@@ -75,13 +75,6 @@ export interface FilePort {
 	/** Makes a range of a file or block device read as zeros and gives its room back. False where unsupported: write zeros instead. */
 	punchHole(fd: number, offset: number, length: number): boolean;
 	/**
-	 * Lets the system begin to store what was written to a range, and does not wait for it: a sync that comes later has less to do. Promises
-	 * nothing, reports no errors (the sync does), and does nothing where unsupported. It keeps its thread waiting while the storage takes no more.
-	 */
-	startWriteback(fd: number, offset: number, length: number): void;
-	/** The same, but it is another thread that waits. The descriptor stays open until it resolves. */
-	startWritebackBeside(fd: number, offset: number, length: number): Promise<void>;
-	/**
 	 * Lets a range of one file share the extents of another (both on one file system, aligned to its blocks, the last range may end at the
 	 * end of the source). False where unsupported: copy instead. Atomic with respect to readers of the range.
 	 */

@@ -57,8 +57,6 @@ const windowsMetadata: MetadataPort = {
 const windowsFiles: FilePort = {
 	openForBackup: (path) => openSync(path, 'r'),
 	dataExtents: (_fd, sizeBytes): readonly DataExtent[] => (sizeBytes === 0 ? [] : [{ offset: 0, length: sizeBytes }]),
-	startWriteback: () => undefined,
-	startWritebackBeside: async () => undefined,
 	punchHole: () => false,
 	cloneRange: () => false,
 	copyRange: async () => false,

@@ -10,7 +10,7 @@ const buffersInTurn = 3;
 
 export type ReadRecord<Record extends IndexedRecord> = { readonly record: Record; readonly header: RecordHeader; readonly bytes: Uint8Array };
 
-/** What windows are read into, in turn: for whoever reads many times, since memory that is new costs more than the reading. */
+/** What windows are read into, in turn: for whoever reads many times, since new memory costs more than the reading. */
 export type WindowBuffers = (Buffer | undefined)[];
 
 /**
@@ -22,16 +22,18 @@ export async function* readWindows<Record extends IndexedRecord>(
 	file: StorageFile,
 	records: readonly Record[],
 	cipher: BackupFileWriter['cipher'],
-	buffers: WindowBuffers = [],
+	buffers?: WindowBuffers,
 ): AsyncGenerator<readonly ReadRecord<Record>[]> {
 	const windows = planWindows(records);
-	const largest = windows.reduce((most, { start, end }) => Math.max(most, end - start), 0);
+	// those that are used again get the room that most windows need: each time that one grew it would be new memory
+	const largest = windows.reduce((most, { start, end }) => Math.max(most, end - start), buffers ? windowBytes : 0);
+	const inTurn = buffers ?? [];
 	const read = async (number: number): Promise<Uint8Array | null> => {
 		const window = windows[number];
 		if (!window) return null;
 		const turn = number % buffersInTurn;
-		let buffer = buffers[turn];
-		if (!buffer || buffer.byteLength < largest) buffers[turn] = buffer = Buffer.allocUnsafeSlow(largest);
+		let buffer = inTurn[turn];
+		if (!buffer || buffer.byteLength < largest) inTurn[turn] = buffer = Buffer.allocUnsafeSlow(largest);
 		const bytes = buffer.subarray(0, window.end - window.start);
 		if ((await file.read(bytes, window.start)) < bytes.byteLength) throw damaged(file.path, window.start, 'the file ends inside a record');
 		return bytes;
@@ -54,7 +56,7 @@ export async function* readRecords<Record extends IndexedRecord>(
 	file: StorageFile,
 	records: readonly Record[],
 	cipher: BackupFileWriter['cipher'],
-	buffers: WindowBuffers = [],
+	buffers?: WindowBuffers,
 ): AsyncGenerator<ReadRecord<Record>> {
 	for await (const window of readWindows(file, records, cipher, buffers)) yield* window;
 }

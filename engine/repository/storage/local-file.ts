@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { FilePort } from '../../platform/index.ts';
+import { EarlySync } from './early-sync.ts';
 import type { StorageFile } from './storage.ts';
 
 /** Runs what touches the file, and says of a failure what could not be done with it. */
@@ -13,15 +14,15 @@ export class LocalFile implements StorageFile {
 	readonly #files: () => FilePort;
 	/** One after the other: the system lets one write to a file at a time, and others wait for their turn with a processor. */
 	#written: Promise<void> = Promise.resolve();
-	readonly #dirty: DirtyRange;
+	readonly #early: EarlySync;
 
-	/** @param files asked for when something of some size is written or copied */
+	/** @param files asked for when something is copied */
 	constructor(path: string, handle: FileHandle, files: () => FilePort, attempt: Attempt) {
 		this.path = path;
 		this.#handle = handle;
 		this.#attempt = attempt;
 		this.#files = files;
-		this.#dirty = new DirtyRange((from, to) => files().startWritebackBeside(handle.fd, from, to - from));
+		this.#early = new EarlySync(() => attempt('sync', () => handle.datasync()));
 	}
 
 	sizeBytes(): Promise<number> {
@@ -48,8 +49,7 @@ export class LocalFile implements StorageFile {
 				const { bytesWritten } = await this.#handle.write(bytes, done, bytes.byteLength - done, offset + done);
 				done += bytesWritten;
 			}
-			await this.#dirty.add(offset, bytes.byteLength);
-		});
+		}).then(() => this.#early.written(bytes.byteLength));
 		this.#written = writing.catch(() => undefined); // the caller hears of it
 		return writing;
 	}
@@ -57,9 +57,9 @@ export class LocalFile implements StorageFile {
 	async copyFrom(source: StorageFile, sourceOffset: number, length: number, offset: number): Promise<boolean> {
 		if (!(source instanceof LocalFile)) return false;
 		for (let done = 0; done < length; ) {
-			const piece = Math.min(length - done, writebackBytes);
+			const piece = Math.min(length - done, copyBytes);
 			if (!(await this.#files().copyRange(source.#handle.fd, sourceOffset + done, piece, this.#handle.fd, offset + done))) return false;
-			await this.#dirty.add(offset + done, piece);
+			await this.#early.written(piece);
 			done += piece;
 		}
 		return true;
@@ -71,8 +71,9 @@ export class LocalFile implements StorageFile {
 		});
 	}
 
-	sync(): Promise<void> {
-		return this.#attempt('sync', () => this.#handle.sync());
+	async sync(): Promise<void> {
+		await this.#early.ended();
+		await this.#attempt('sync', () => this.#handle.sync());
 	}
 
 	[Symbol.asyncDispose](): Promise<void> {
@@ -80,29 +81,5 @@ export class LocalFile implements StorageFile {
 	}
 }
 
-const writebackBytes = 8 * 1024 * 1024;
-
-/** What was written since the system was last told to store it: told in time, it has hardly anything left to do at the sync. */
-class DirtyRange {
-	readonly #store: (from: number, to: number) => Promise<void>;
-	#bytes = 0;
-	#from = Number.POSITIVE_INFINITY;
-	#to = 0;
-
-	constructor(store: (from: number, to: number) => Promise<void>) {
-		this.#store = store;
-	}
-
-	/** Waits while the storage takes no more. */
-	async add(offset: number, length: number): Promise<void> {
-		this.#bytes += length;
-		this.#from = Math.min(this.#from, offset);
-		this.#to = Math.max(this.#to, offset + length);
-		if (this.#bytes < writebackBytes) return;
-		const [from, to] = [this.#from, this.#to];
-		this.#bytes = 0;
-		this.#from = Number.POSITIVE_INFINITY;
-		this.#to = 0;
-		await this.#store(from, to);
-	}
-}
+/** Of one call: it cannot be interrupted. */
+const copyBytes = 8 * 1024 * 1024;
