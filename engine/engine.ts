@@ -8,7 +8,7 @@ import { pino } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { createApi } from './api/index.ts';
 import { type Clock, type Log, systemClock } from './base/index.ts';
-import { type DataFolder, defaultDataFolder, type LogFile, openConfiguration, openDataFolder, openLogFile, type SessionStore } from './config/index.ts';
+import { type LogFile, openConfiguration, openLogFile, type SessionStore } from './config/index.ts';
 import type { Downloads, EngineApi, HostSettings, RouterContext } from './contract/index.ts';
 import type { PasswordCost } from './format/index.ts';
 import { createDevices, createMachines, watchMachines } from './infra/index.ts';
@@ -34,7 +34,7 @@ import {
 } from './jobs/index.ts';
 import { Bandwidth } from './mover/index.ts';
 import { createChainStore, createDataPlane, createGateways, createJobMachines, createJobSnapshots, createOffHost, createPlaces } from './places/index.ts';
-import { openPlatform } from './platform/index.ts';
+import { type DataFolder, defaultDataFolder, openDataFolder, openPlatform } from './platform/index.ts';
 import { Look, lookAtTargets } from './restore/index.ts';
 import { startServer } from './server/index.ts';
 import { type JournalEntry, Requestor, Snapshots, VolumeSlots, watchVolumes } from './snapshot/index.ts';
@@ -47,7 +47,8 @@ import { openLibvirt } from './source/vm/adapters/libvirt/libvirt.ts';
 export { defaultDataFolder, startServer };
 
 export type EngineOptions = {
-	readonly dataFolder: string;
+	/** Where it is, or one that was opened already and becomes the engine's. */
+	readonly dataFolder: string | DataFolder;
 	readonly clock?: Clock;
 	/** Instead of the log file in the data folder. */
 	readonly logger?: Log;
@@ -86,7 +87,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 	const startedAt = clock.now();
 	const platform = openPlatform();
 	await using stack = new AsyncDisposableStack();
-	const folder = stack.use(await openDataFolder(options.dataFolder, platform.locks, startedAt));
+	const { dataFolder } = options;
+	const folder = stack.use(typeof dataFolder === 'string' ? await openDataFolder(dataFolder, platform.locks, startedAt) : dataFolder);
 	const log = options.logger ?? createLogger(folder, stack);
 	const config = stack.use(await openConfiguration<ChainRecord>(folder.databasePath, clock));
 	const heldKeys = new HeldKeys();

@@ -120,7 +120,7 @@ export class CommandLine {
 
 	async #dataFolder({ data }: GlobalOptions): Promise<string> {
 		if (data !== undefined) return resolve(this.surroundings.workingFolder, data);
-		const { defaultDataFolder } = await import('../config/index.ts'); // not loaded for help and wrong usage
+		const { defaultDataFolder } = await import('../platform/index.ts'); // not loaded for help and wrong usage
 		return defaultDataFolder(this.surroundings.environment);
 	}
 

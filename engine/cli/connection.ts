@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { createTRPCClient, createWSClient, type TRPCClient, unstable_localLink, wsLink } from '@trpc/client';
 import { type Clock, EngineError, isEngineError, systemErrorCode } from '../base/index.ts';
@@ -127,11 +129,12 @@ export async function connectToServer(address: string | URL, tokenFile: string):
 
 async function checkServer(url: URL, authorization: string): Promise<void> {
 	const hint = 'Start it with "holdfast server start", or check the address.';
-	const answer = await fetch(url, { headers: { authorization }, redirect: 'error', signal: AbortSignal.timeout(10_000) }).catch((cause: unknown) => {
-		const reason = systemErrorCode(cause instanceof Error ? cause.cause : undefined) ?? (cause instanceof Error ? cause.message : String(cause));
+	const text = await get(url, { authorization }).catch((cause: unknown) => {
+		const isLate = cause instanceof Error && cause.name === 'AbortError';
+		const reason = isLate ? `not within ${answerMs / 1000} s` : (systemErrorCode(cause) ?? String(cause));
 		throw new EngineError('connection.refused', `No server answers at ${url.host} (${reason}).`, { hint, cause });
 	});
-	const body: unknown = await answer.json().catch(() => undefined);
+	const body = parsed(text);
 	if (typeof body !== 'object' || body === null || !('signedIn' in body)) {
 		throw new EngineError('connection.refused', `What answers at ${url.host} is not a server of Holdfast.`, { hint });
 	}
@@ -139,5 +142,29 @@ async function checkServer(url: URL, authorization: string): Promise<void> {
 		throw new EngineError('auth.refused', `The server at ${url.host} does not accept this token.`, {
 			hint: 'Name the file "token" of its data folder with --token-file.',
 		});
+	}
+}
+
+const answerMs = 10_000;
+const mostAnswerCharacters = 65_536;
+
+/** The beginning of what lies there. `fetch` would do, but takes longer to load than the server to answer. */
+async function get(url: URL, headers: Readonly<Record<string, string>>): Promise<string> {
+	const { request } = url.protocol === 'https:' ? await import('node:https') : await import('node:http');
+	const asked = request(url, { headers, agent: false, signal: AbortSignal.timeout(answerMs) }).end();
+	const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+	let text = '';
+	for await (const piece of answer.setEncoding('utf8')) {
+		text += piece;
+		if (text.length > mostAnswerCharacters) break;
+	}
+	return text;
+}
+
+function parsed(json: string): unknown {
+	try {
+		return JSON.parse(json);
+	} catch {
+		return undefined;
 	}
 }

@@ -25,9 +25,15 @@ export async function runProgram(args: readonly string[], files: ProgramFiles): 
 			workingFolder: process.cwd(),
 			clock: systemClock,
 			announce: (message) => process.send?.(message),
-			openEngine: async ({ isForBackup, ...options }) => {
+			openEngine: async ({ isForBackup, dataFolder, ...options }) => {
+				// before anything is loaded: where a server holds the folder, the engine is there already
+				const { openDataFolder, openPlatform } = await import('../platform/index.ts');
+				await using stack = new AsyncDisposableStack();
+				const folder = stack.use(await openDataFolder(dataFolder, openPlatform().locks, systemClock.now()));
 				if (isForBackup) (await import('../mover/index.ts')).prepareBackUp(); // loads beside the engine
-				return (await import('../engine.ts')).openEngine(options);
+				const { openEngine } = await import('../engine.ts');
+				stack.move(); // it is the engine's from here on
+				return await openEngine({ ...options, dataFolder: folder });
 			},
 		},
 		packageJson.version,

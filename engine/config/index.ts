@@ -1,7 +1,7 @@
 /**
- * The configuration database and the data folder that holds it.
+ * The configuration database, which lies in the data folder.
  *
- * Guarantees: one engine per data folder; every write is durable when its promise resolves; saving with a stale revision is refused;
+ * Guarantees: every write is durable when its promise resolves; saving with a stale revision is refused;
  * a database that is damaged or from a newer version is named and never changed.
  * Does not: know what settings mean, read repositories, or keep secrets from the owner of the folder.
  */
@@ -39,7 +39,6 @@ import { createSessionStore, type SessionStore } from './session-store.ts';
 import { createSnapshotJournalStore, createVolumeSettingsStore, type SnapshotJournalStore, type VolumeSettingsStore } from './snapshot-store.ts';
 
 export type { CachedCatalogue, CatalogueProblem, CatalogueStore } from './catalogue-store.ts';
-export { type DataFolder, type DataFolderHolder, defaultDataFolder, openDataFolder } from './data-folder.ts';
 export type { Entity, EntityStore } from './entity-store.ts';
 export type { FormerJobStore } from './former-jobs.ts';
 export type { HealthStore, StoredHealth } from './health-store.ts';

@@ -4,8 +4,7 @@ import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { EngineError, systemErrorCode } from '../base/index.ts';
-import { openDataFolder } from '../config/index.ts';
-import type { LockPort } from '../platform/index.ts';
+import { type LockPort, openDataFolder } from '../platform/index.ts';
 
 const pem = z.string().startsWith('-----BEGIN ');
 const membership = z.object({

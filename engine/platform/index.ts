@@ -1,5 +1,5 @@
 /**
- * The operating system behind one port: what Node's `fs` cannot do.
+ * The operating system behind one port: what Node's `fs` cannot do; and the data folder, which one engine has at a time.
  * Guarantees: the native-call library is used here and nowhere else; errors look like Node's own; calls are synchronous and work in worker threads.
  * Does not: retry, log, or decide what a failure means. macOS and Windows adapters are short and say that they are unproven.
  */
@@ -8,6 +8,7 @@ import { openMacos } from './macos.ts';
 import type { Platform } from './port.ts';
 import { openWindows } from './windows.ts';
 
+export { type DataFolder, type DataFolderHolder, defaultDataFolder, openDataFolder } from './data-folder.ts';
 export { type DeviceNumber, joinDevice, splitDevice } from './device-number.ts';
 export type {
 	BlockDevice,

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { openPlatform } from '../platform/index.ts';
 import { defaultDataFolder, openDataFolder } from './data-folder.ts';
-import { openLogFile } from './log-file.ts';
+import { openPlatform } from './index.ts';
 
 const { locks } = openPlatform();
 
@@ -38,7 +37,7 @@ test('the lock ends with the process that held it, however that ends', async (t)
 			'--input-type=module',
 			'-e',
 			`import { openDataFolder } from ${JSON.stringify(new URL('./data-folder.ts', import.meta.url).href)};
-			import { openPlatform } from ${JSON.stringify(new URL('../platform/index.ts', import.meta.url).href)};
+			import { openPlatform } from ${JSON.stringify(new URL('./index.ts', import.meta.url).href)};
 			globalThis.folder = await openDataFolder(process.argv[1], openPlatform().locks, 1);
 			console.log('held');
 			setInterval(() => {}, 1000);`,
@@ -74,14 +73,4 @@ test('the default data folder is where each platform keeps such things', () => {
 	assert.equal(defaultDataFolder({ HOME: '/home/u' }, 'linux'), '/home/u/.local/share/holdfast');
 	assert.equal(defaultDataFolder({ HOME: '/home/u', XDG_DATA_HOME: '/data' }, 'linux'), '/data/holdfast');
 	assert.equal(defaultDataFolder({ HOME: '/Users/u' }, 'darwin'), '/Users/u/Library/Application Support/Holdfast');
-});
-
-test('a log is bounded: the file before the last turn is kept, older ones are not', async (t) => {
-	const path = join(await scratch(t), 'engine.log');
-	using log = openLogFile(path, { maxBytes: 100 });
-	for (let i = 0; i < 30; i++) log.write(`line ${i} of the log\n`);
-	assert.ok(statSync(path).size <= 100);
-	assert.ok(statSync(`${path}.1`).size <= 100);
-	assert.match(readFileSync(path, 'utf8'), /line 29/);
-	assert.equal(existsSync(`${path}.2`), false);
 });

@@ -3,7 +3,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { EngineError, systemErrorCode } from '../base/index.ts';
-import type { LockPort } from '../platform/index.ts';
+import type { LockPort } from './port.ts';
 
 /** Who holds a data folder; `address` is where its server listens, null while it serves nobody but its own process. */
 export type DataFolderHolder = { readonly pid: number; readonly startedAt: number; readonly address: string | null };
