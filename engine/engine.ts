@@ -210,6 +210,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 		heldKeys,
 		limits,
 		machines,
+		gateways,
 		offHost,
 		devices,
 		hostControl: control,

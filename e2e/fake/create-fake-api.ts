@@ -338,6 +338,11 @@ export function createFakeApi(scenario: Scenario): FakeEngine {
 						`${settings.path} on “Vault” is another repository: of the chains of “${repository.settings.name}” none is there.`,
 						{ hint: 'Mount the share that holds it at this path.', data: { field: 'machineId' } },
 					);
+				if (settings.mountServerId === 'm-vault' && settings.machineId === null)
+					throw new EngineError('repository.unreachable', `“Vault” cannot be the mount server: ${settings.path} is not the repository here.`, {
+						hint: `Mount the share that holds the repository at ${settings.path} on “Vault”, or let the mount server be chosen (--mount-server auto).`,
+						data: { field: 'mountServerId' },
+					});
 				Object.assign(repository, { settings, revision: revision + 1 });
 				state.emit('repository', id);
 				return state.repositoryState(id);

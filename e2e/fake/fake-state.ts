@@ -241,6 +241,7 @@ export class FakeState {
 			revision,
 			settings,
 			machine: settings.machineId === 'm-vault' ? 'Vault' : null,
+			mountServer: { 'm-vault': 'Vault', 'm-branch': 'Branch office' }[settings.mountServerId ?? settings.machineId ?? ''] ?? null,
 			isDefault: id === [...this.repositories.keys()][0],
 			state: site.state,
 			problem: isDown

@@ -39,7 +39,7 @@ export function createFakeMachines(isEmpty: boolean, emit: (event: EngineEvent) 
 			machine('m-proxy', { name: 'Proxy-East', address: { host: 'proxy-east.example', port: 9471 }, roles: ['proxy'], maxTasks: null }),
 			machine(
 				'm-branch',
-				{ name: 'Branch office', address: { host: '192.168.40.9', port: 9471 }, roles: ['gateway'], maxTasks: null },
+				{ name: 'Branch office', address: { host: '192.168.40.9', port: 9471 }, roles: ['gateway', 'mount'], maxTasks: null },
 				{
 					state: 'offline',
 					seenAt: now - 3 * 86_400_000,

@@ -391,6 +391,17 @@ const shots: readonly Shot[] = [
 		},
 	},
 	{
+		name: 'repository-mount-server-refused',
+		place: '/repositories/repo-nas',
+		act: async (page) => {
+			await page.getByRole('button', { name: 'Edit…' }).click();
+			await page.getByRole('combobox', { name: 'Mount server' }).click();
+			await page.getByRole('option', { name: 'Vault' }).click();
+			await page.getByRole('button', { name: 'Save' }).click();
+			await page.getByText(/cannot be the mount server/).waitFor();
+		},
+	},
+	{
 		name: 'repository-browse-machine',
 		place: '/repositories',
 		act: async (page) => {

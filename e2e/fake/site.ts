@@ -35,10 +35,11 @@ function repository(
 		encryptionKeyId = null,
 		machineId = null,
 		gateway = 'fixed',
+		mountServerId = null,
 		...rest
-	}: Omit<SiteRepository, 'id' | 'settings'> & Partial<Pick<RepositorySettings, 'encryptionKeyId' | 'machineId' | 'gateway'>>,
+	}: Omit<SiteRepository, 'id' | 'settings'> & Partial<Pick<RepositorySettings, 'encryptionKeyId' | 'machineId' | 'gateway' | 'mountServerId'>>,
 ): SiteRepository {
-	return { id, settings: repositorySettings.parse({ name, path, machineId, gateway, encryptionKeyId }), ...rest };
+	return { id, settings: repositorySettings.parse({ name, path, machineId, gateway, mountServerId, encryptionKeyId }), ...rest };
 }
 
 type JobInput = Parameters<typeof jobSettings.parse>[0] & object;
@@ -71,6 +72,7 @@ const normal: Site = {
 			growthPerDay: 0,
 			state: 'unreachable',
 			gateway: 'auto',
+			mountServerId: 'm-branch',
 		}),
 	],
 	jobs: [

@@ -40,6 +40,17 @@ export function createMachinesApi({ machines, config }: Pick<ApiParts, 'machines
 		});
 	}
 
+	/** Repositories that name the machine as their mount server. `busy.machine` names them. */
+	async function refuseWhileMounting(id: string): Promise<void> {
+		const repositories = (await config.repositories.list()).filter(({ settings }) => settings.mountServerId === id);
+		if (repositories.length === 0) return;
+		const { settings } = await config.managed.machines.get(id);
+		throw new EngineError('busy.machine', `“${settings.name}” is the mount server of the repositories ${namesOf(repositories)}.`, {
+			hint: 'Give these repositories another mount server first, or let it be chosen (--mount-server auto).',
+			data: { repositoryIds: repositories.map((repository) => repository.id), jobIds: [] },
+		});
+	}
+
 	/** Hypervisor hosts that are reached through the machine. */
 	async function refuseWhileAskedThrough(id: string): Promise<void> {
 		const hosts = (await config.hosts.list()).filter(({ settings }) => settings.machineId === id);
@@ -60,12 +71,14 @@ export function createMachinesApi({ machines, config }: Pick<ApiParts, 'machines
 			if (!mayHoldRepositories(settings))
 				await refuseWhileNeeded(id, 'The roles repository and gateway cannot both be taken from', 'Remove these repositories first. Their files stay.');
 			if (!settings.roles.includes('proxy')) await refuseWhileNamed(id, 'proxyId');
+			if (!settings.roles.includes('mount')) await refuseWhileMounting(id);
 			return machines.update(id, revision, settings);
 		},
 		async remove({ id, revision }) {
 			await refuseWhileNeeded(id, 'Something depends on', 'Give these jobs another repository and remove these ones first. Their files stay.');
 			await refuseWhileNamed(id, 'proxyId');
 			await refuseWhileNamed(id, 'machineId');
+			await refuseWhileMounting(id);
 			await refuseWhileAskedThrough(id);
 			return machines.remove(id, revision);
 		},

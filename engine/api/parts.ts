@@ -20,6 +20,7 @@ import type {
 	Scheduler,
 	Sessions,
 } from '../jobs/index.ts';
+import type { Gateways } from '../places/index.ts';
 import type { Platform } from '../platform/index.ts';
 import type { Snapshots } from '../snapshot/index.ts';
 import type { HypervisorControl } from '../source/index.ts';
@@ -41,6 +42,7 @@ export type ApiParts = {
 	readonly heldKeys: Pick<HeldKeys, 'get'>;
 	readonly limits: Limits;
 	readonly machines: Machines;
+	readonly gateways: Pick<Gateways, 'requireMountServer'>;
 	readonly offHost: OffHost;
 	readonly devices: Devices;
 	/** A hypervisor host, wherever it is. */

@@ -5,15 +5,17 @@ import { dirname, join } from 'node:path';
 import { EngineError, isEngineError, toErrorShape } from '../base/index.ts';
 import type { Entity } from '../config/index.ts';
 import {
+	type CallOptions,
 	type EngineApi,
 	isShareAddress,
+	type MachineRef,
 	mayHoldRepositories,
 	mountIt,
 	type Repository,
 	type RepositoryLocation,
 	type RepositorySettings,
 } from '../contract/index.ts';
-import { defaultTasks, isInside, realPathOf, requireAbsolute } from '../infra/index.ts';
+import { defaultTasks, isInside, mountServerOf, realPathOf, requireAbsolute } from '../infra/index.ts';
 import { importChains, LEAST_FREE_BYTES, planFullAt, sliceCountOf, usedBytes } from '../jobs/index.ts';
 import { type Inventory, loadInventory } from './inventory.ts';
 import type { ApiParts } from './parts.ts';
@@ -27,13 +29,15 @@ export async function describeRepository(
 	inventory: Inventory,
 ): Promise<Repository> {
 	const view = inventory.views.get(id);
-	const [space, growth, machine] = await Promise.all([
+	const nameOf = async (machineId: string | null) => (machineId === null ? null : ((await config.managed.machines.find(machineId))?.settings.name ?? null));
+	const [space, growth, machine, mountServer] = await Promise.all([
 		chainStore.space(settings).then(
 			(room) => ({ ...room, error: null }),
 			(error: unknown) => ({ capacityBytes: null, freeBytes: null, error: toErrorShape(error) }),
 		),
 		config.usage.list(id, GROWTH_DAYS),
-		settings.machineId === null ? null : config.managed.machines.find(settings.machineId),
+		nameOf(settings.machineId),
+		nameOf(mountServerOf(settings)),
 	]);
 	const problem = space.error ?? view?.error ?? view?.problems[0]?.error ?? null;
 	const isUnreachable = (space.error ?? view?.error ?? null) !== null;
@@ -44,7 +48,8 @@ export async function describeRepository(
 		id,
 		revision,
 		settings,
-		machine: machine?.settings.name ?? null,
+		machine,
+		mountServer,
 		isDefault: inventory.repositories[0]?.id === id,
 		state: isUnreachable ? 'unreachable' : space.freeBytes !== null && space.freeBytes < LEAST_FREE_BYTES ? 'full' : 'ready',
 		problem,
@@ -61,7 +66,7 @@ export async function describeRepository(
 }
 
 export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'] {
-	const { config, limits, healthSessions, catalogue, chainStore, heldKeys, sessions, platform, bus, clock, log, dataFolder } = parts;
+	const { config, limits, healthSessions, catalogue, chainStore, gateways, heldKeys, sessions, platform, bus, clock, log, dataFolder } = parts;
 
 	async function get(id: string): Promise<Repository> {
 		return describeRepository(parts, await config.repositories.get(id), await loadInventory(parts));
@@ -135,12 +140,14 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 			const { bavail, bsize } = await statfs(homedir());
 			return { path: join(homedir(), 'Backup'), freeBytes: bavail * bsize };
 		},
-		async add(settings) {
+		async add(settings, { signal }) {
 			await refuseTakenName(settings.name);
 			sliceCountOf(settings, clock.now());
 			if (settings.encryptionKeyId !== null) heldKeys.get(settings.encryptionKeyId);
 			const placed = await checkPlace(settings, null);
+			const mountServer = await mountServerFor(placed);
 			const { medium } = await chainStore.prepare(placed);
+			if (mountServer) await tryMountServer(placed, mountServer, { signal, isNew: true });
 			const repository = await config.repositories.insert({ ...placed, maxTasks: placed.maxTasks ?? defaultTasks(medium) });
 			await limits.reload();
 			const view = await catalogue.refresh(repository.id);
@@ -148,16 +155,21 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 			announce(repository.id);
 			return get(repository.id);
 		},
-		async update({ id, revision, settings }) {
+		async update({ id, revision, settings }, { signal }) {
 			const saved = await config.repositories.get(id);
 			sliceCountOf(settings, clock.now());
 			if (settings.encryptionKeyId !== null) heldKeys.get(settings.encryptionKeyId);
 			const isMoved = settings.path !== saved.settings.path || settings.machineId !== saved.settings.machineId;
+			const isRelinked = settings.mountServerId !== saved.settings.mountServerId;
 			let placed = settings;
-			if (saved.revision === revision && isMoved) {
-				if (await isInUse(id)) throw inUse(saved.settings.name);
-				placed = await checkPlace(settings, id);
-				await prepareMoved(saved, placed);
+			if (saved.revision === revision && (isMoved || isRelinked)) {
+				if (isMoved && (await isInUse(id))) throw inUse(saved.settings.name);
+				const mountServer = await mountServerFor(settings);
+				if (isMoved) {
+					placed = await checkPlace(settings, id);
+					await prepareMoved(saved, placed);
+				}
+				if (mountServer) await tryMountServer(placed, mountServer, { signal, isNew: isMoved });
 			}
 			try {
 				await config.repositories.update(id, revision, placed);
@@ -245,8 +257,33 @@ export function createRepositoriesApi(parts: ApiParts): EngineApi['repositories'
 		);
 	}
 
+	/** The machine that shall read for restores what the repository holds; null: the one that it lies on. @throws `usage.conflict`, `not-found.machine` */
+	async function mountServerFor({ mountServerId }: Pick<RepositorySettings, 'mountServerId'>): Promise<MachineRef | null> {
+		if (mountServerId === null) return null;
+		const { id, settings } = await config.managed.machines.get(mountServerId);
+		if (settings.roles.includes('mount')) return { id, name: settings.name };
+		throw new EngineError('usage.conflict', `The machine “${settings.name}” is no mount server.`, {
+			hint: `Give it the role first: "holdfast machine set ${settings.name} --role ${[...settings.roles, 'mount'].join(',')}".`,
+			data: { field: 'mountServerId' },
+		});
+	}
+
+	/** What was prepared for it is let go where it is refused. */
+	async function tryMountServer(
+		location: RepositoryLocation,
+		machine: MachineRef,
+		{ signal, isNew }: CallOptions & { readonly isNew: boolean },
+	): Promise<void> {
+		try {
+			await gateways.requireMountServer(location, machine, { signal });
+		} catch (error) {
+			if (isNew) await release({ id: '', settings: location });
+			throw error;
+		}
+	}
+
 	/** A machine that is away keeps the folder in mind; it lets nobody but us in anyway. */
-	async function release({ id, settings }: Pick<Entity<RepositorySettings>, 'id' | 'settings'>): Promise<void> {
+	async function release({ id, settings }: { readonly id: string; readonly settings: RepositoryLocation }): Promise<void> {
 		await chainStore
 			.release(settings)
 			.catch((error: unknown) => log.warn({ err: error, repositoryId: id }, 'A machine could not be told that it holds a repository no more.'));

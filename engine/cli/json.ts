@@ -112,6 +112,7 @@ export const repositoryJson = (repository: Repository) => ({
 	revision: repository.revision,
 	...repository.settings,
 	machine: repository.machine,
+	mountServer: repository.mountServer,
 	isDefault: repository.isDefault,
 	state: repository.state,
 	problem: errorOrNull(repository.problem),

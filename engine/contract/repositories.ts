@@ -22,6 +22,8 @@ export const repositorySettings = z.object({
 	 * Whatever else is done there goes through `machineId`, and with `fixed` all.
 	 */
 	gateway: gatewayChoice.default('fixed'),
+	/** Managed machine that reads what is given back elsewhere; null: the machine that the repository lies on. */
+	mountServerId: z.string().min(1).nullable().default(null),
 	/** One chain for all objects of a job instead of one per object. */
 	singleFile: z.boolean().default(false),
 	maxTasks: maxTasks.default(4),
@@ -43,7 +45,7 @@ export type RepositoryAddition = z.infer<typeof repositoryAddition>;
 /** What backup files lie on, as far as it can be told. */
 export const medium = z.enum(['rotating', 'flash', 'network', 'unknown']);
 /** Where a repository lies, and how one gets there. */
-export type RepositoryLocation = Pick<RepositorySettings, 'path' | 'machineId'> & Partial<Pick<RepositorySettings, 'gateway'>>;
+export type RepositoryLocation = Pick<RepositorySettings, 'path' | 'machineId'> & Partial<Pick<RepositorySettings, 'gateway' | 'mountServerId'>>;
 
 export const repository = z.object({
 	id: z.string(),
@@ -51,6 +53,8 @@ export const repository = z.object({
 	settings: repositorySettings,
 	/** Name of the machine that holds it; null: the one of the backup server. */
 	machine: z.string().nullable(),
+	/** Name of its mount server, chosen or by itself; null: the backup server. */
+	mountServer: z.string().nullable(),
 	isDefault: z.boolean(),
 	state: z.enum(['ready', 'unreachable', 'full', 'busy']),
 	/** Why it is not ready. */

@@ -7,7 +7,7 @@
  * Not here: moving data (mover), for which `acceptData` and `dataAddress` hand over connections; counting tasks (jobs/slots.ts).
  */
 export type { Candidate } from './candidate.ts';
-export { chooseGateway, type GatewayCandidate, type GatewayRequest } from './choose-gateway.ts';
+export { chooseGateway, type GatewayCandidate, type GatewayRequest, mountServerOf } from './choose-gateway.ts';
 export { chooseGuestProxies, type Guest, type GuestCandidate, type GuestProcessing, type GuestProxyRequest } from './choose-guest-proxy.ts';
 export { chooseProxies, type ProxyRequest, type ProxyWork } from './choose-proxy.ts';
 export { defaultTasks } from './default-tasks.ts';

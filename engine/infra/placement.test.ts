@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EngineError } from '../base/index.ts';
-import { type Candidate, chooseGateway, chooseProxies, type GatewayCandidate, type GatewayRequest, type ProxyRequest } from './index.ts';
+import { type Candidate, chooseGateway, chooseProxies, type GatewayCandidate, type GatewayRequest, mountServerOf, type ProxyRequest } from './index.ts';
 
 const machine = (
 	id: string,
@@ -76,7 +76,7 @@ const seeing = (id: string, { maxTasks = 4, runningTasks = 0 } = {}): GatewayCan
 });
 const blind = (id: string): GatewayCandidate => ({ ...seeing(id), problem: new EngineError('repository.unreachable', `${id} sees nothing.`) });
 const gatewayOf = (request: Partial<GatewayRequest> & Pick<GatewayRequest, 'worker'>): string =>
-	chooseGateway({ gateways: [], backupServer: null, path: '/mnt/nas', ...request }).id;
+	chooseGateway({ mountServer: null, gateways: [], last: null, path: '/mnt/nas', ...request }).id;
 
 test('GW-04, PIPE-07: a backup goes through the proxy that reads, which on-host is the source host, however busy it is', () => {
 	const [onHost] = chooseProxies({ mode: 'on-host', pinned: null, work: works(1), targets: ['share'], machines: [machine('host')] }) as [Candidate];
@@ -94,9 +94,34 @@ test('GW-07: two machines that two proxies work on have those two as gateways, o
 
 test('GW-01, SRV-13: who does not see the share is passed over for the gateway with the most room, and the backup server comes last', () => {
 	const gateways = [blind('away'), seeing('busy', { runningTasks: 3 }), seeing('large', { maxTasks: 8, runningTasks: 3 })];
-	assert.equal(gatewayOf({ worker: blind('host'), gateways, backupServer: seeing('server') }), 'large');
+	assert.equal(gatewayOf({ worker: blind('host'), gateways, last: seeing('server') }), 'large');
 	assert.equal(gatewayOf({ worker: blind('host'), gateways: [seeing('a'), seeing('b')] }), 'a', 'of equals the first');
-	assert.equal(gatewayOf({ worker: blind('host'), gateways: [blind('away')], backupServer: seeing('server') }), 'server');
+	assert.equal(gatewayOf({ worker: blind('host'), gateways: [blind('away')], last: seeing('server') }), 'server');
+});
+
+test('MOUNT-02: by itself a repository is read by the machine that it lies on, which for a folder or a share of the backup server is that one', () => {
+	assert.equal(mountServerOf({ machineId: 'vault' }), 'vault');
+	assert.equal(mountServerOf({ machineId: null, mountServerId: null }), null);
+	assert.equal(mountServerOf({ machineId: 'vault', mountServerId: 'branch' }), 'branch');
+	assert.equal(mountServerOf({ machineId: null, mountServerId: 'branch' }), 'branch');
+});
+
+test('MOUNT-01 MOUNT-04 GW-05 SRV-13 RESTORE-02: who is written on reads itself where it can, then the mount server does, then who else sees the repository', () => {
+	const gateways = [seeing('idle', { maxTasks: 32 })];
+	const [mountServer, last] = [seeing('mount', { runningTasks: 9 }), seeing('server')];
+	assert.equal(gatewayOf({ worker: seeing('target'), mountServer, gateways, last }), 'target');
+	assert.equal(gatewayOf({ worker: blind('target'), mountServer, gateways, last }), 'mount', 'however busy it is');
+	assert.equal(gatewayOf({ worker: blind('target'), mountServer: blind('mount'), gateways, last }), 'idle');
+	assert.equal(gatewayOf({ worker: blind('target'), mountServer: blind('mount'), last }), 'server');
+	// one gateway for all: who is written on is not asked
+	const unasked = { ...seeing('target'), problem: undefined };
+	assert.equal(gatewayOf({ worker: unasked, mountServer, last }), 'mount');
+	assert.equal(gatewayOf({ worker: unasked, mountServer: blind('mount'), last }), 'server');
+	assert.equal(gatewayOf({ worker: unasked, last }), 'server');
+	assert.throws(() => gatewayOf({ worker: blind('target'), mountServer: blind('mount') }), {
+		code: 'infra.no-gateway',
+		message: /“TARGET”: target sees nothing\. “MOUNT”: mount sees nothing\.$/,
+	});
 });
 
 test('GW-02: where nobody sees the share the work is refused with every machine, its reason and the remedy', () => {

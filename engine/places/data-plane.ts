@@ -19,10 +19,10 @@ import {
 	type TaskShares,
 	underLimits,
 } from '../mover/index.ts';
-import { type FoundPoint, findPoint, type RepositoryFolder } from '../repository/index.ts';
+import { type FoundInChain, type FoundPoint, findPoint, type RepositoryFolder } from '../repository/index.ts';
 import { checkChain, type Look, type PointPlace, restoreDisk, restoreFiles, restoreMachine, restoreThere, verifyPoint } from '../restore/index.ts';
 import { atPlace } from './at-place.ts';
-import type { Gateways } from './gateways.ts';
+import type { Gateway, Gateways } from './gateways.ts';
 import type { Place, Places } from './places.ts';
 import { showSources } from './shown-sources.ts';
 
@@ -43,7 +43,7 @@ export function workHere(
 		case 'check':
 			return checkChain({ repositoryPath, chainId: work.chainId, part: work.part, shares }, observer, options);
 		case 'verify':
-			return verifyPoint({ repositoryPath, pointId: work.pointId, shares }, observer, options);
+			return verifyPoint({ repositoryPath, pointId: work.pointId, found: work.found, shares }, observer, options);
 	}
 }
 
@@ -58,6 +58,13 @@ const sayRestoration = ({ host, name, definition, newId, disks, nvramTo, memoryT
 	...{ host, name, definition, newId, nvramTo, memoryTo, losesState, overwrite, powerOn },
 	disks: disks.map((disk) => ({ name: disk.name, to: disk.to })),
 });
+
+function tell({ note, warning }: Gateway, observers: readonly TaskObserver[]): void {
+	for (const observer of observers) {
+		if (note !== null) observer.info(note);
+		if (warning !== null) observer.warning(warning);
+	}
+}
 
 const notSeenYet = ({ repository: { path } }: AtRepository): ItemWarning => ({
 	code: 'repository.unreachable',
@@ -83,15 +90,15 @@ export function createDataPlane(places: Places, gateways: Gateways, look: Look, 
 		);
 	}
 
-	/** What needs nothing but the repository is done on the machine that holds it. */
+	/** What needs nothing but the repository is done on the machine that it is reached through. */
 	async function workThere<Kind extends HostWork['kind']>(
-		at: AtRepository,
+		at: AtRepository & { readonly place?: Place },
 		directions: readonly Direction[],
 		work: Extract<HostWork, { kind: Kind }>,
 		observer: TaskObserver,
 		options: TaskOptions,
 	): Promise<HostOutcome<Kind>> {
-		const place = await places.open(at.repository);
+		const place = at.place ?? (await places.open(at.repository));
 		return under(at, { place }, directions, [observer], async (shares, [limited]) => {
 			if (!isRemotePlace(place)) return (await workHere(work, place, limited, { ...options, shares })) as HostOutcome<Kind>;
 			const { workOnHost } = await loadWire();
@@ -110,12 +117,16 @@ export function createDataPlane(places: Places, gateways: Gateways, look: Look, 
 	async function giveBackThere(machineId: string, at: AtPoint, what: GivenBack, observer: TaskObserver, options: TaskOptions): Promise<void> {
 		const via = await sourceOf(machineId);
 		using gateway = await gateways.open(at.repository, { id: machineId, name: via.mover.name }, { does: 'read', ...options });
-		if (gateway.note !== null) observer.info(gateway.note);
+		tell(gateway, [observer]);
 		const task = { via, repositoryPath: await places.open(at.repository), readAt: gateway.place, pointId: at.pointId, what };
 		await under(at, { place: gateway.place, source: via }, ['read'], [observer], (shares, [limited]) => restoreThere({ ...task, shares }, limited, options));
 	}
 
-	/** What is written on this machine. Points are looked up where chains are worked on: what another machine shows of a folder may be a while old. */
+	/** Points are looked up where chains are worked on: what another machine shows of a folder may be a while old. */
+	const lookUp = async ({ repository, pointId }: AtPoint, { signal }: TaskOptions) =>
+		atPlace(await places.open(repository), (place) => findPoint(place, pointId), signal);
+
+	/** What is written on this machine. */
 	async function giveBackHere<Input extends AtPoint, Result>(
 		input: Input,
 		observer: TaskObserver,
@@ -124,12 +135,12 @@ export function createDataPlane(places: Places, gateways: Gateways, look: Look, 
 	): Promise<Result> {
 		const { repository, ...rest } = input;
 		using gateway = await gateways.open(repository, null, { does: 'read', ...options });
-		if (gateway.note !== null) observer.info(gateway.note);
-		const lookUp = async (): Promise<FoundPoint> => {
-			const { point, files, keys } = await atPlace(await places.open(repository), (place) => findPoint(place, input.pointId), options.signal);
+		tell(gateway, [observer]);
+		const found = async (): Promise<FoundPoint> => {
+			const { point, files, keys } = await lookUp(input, options);
 			return { point, files, keys };
 		};
-		const task = { ...rest, repositoryPath: gateway.place, found: gateway.isElsewhere ? await lookUp() : undefined };
+		const task = { ...rest, repositoryPath: gateway.place, found: gateway.isElsewhere ? await found() : undefined };
 		return await under(input, { place: gateway.place }, ['read'], [observer], (shares, limited) => restore({ ...task, shares }, limited));
 	}
 
@@ -141,8 +152,8 @@ export function createDataPlane(places: Places, gateways: Gateways, look: Look, 
 			const isReading = run.method === 'reverse' || run.requested === 'synthetic';
 			const worker = proxy ?? machine ?? reader ?? null;
 			using gateway = await gateways.open(run.repository, worker, { does: 'write', connectionCount, ...options });
-			const { place, note } = gateway;
-			if (note !== null) for (const observer of observers) observer.info(note);
+			const { place } = gateway;
+			tell(gateway, observers);
 			const source = await places.source(worker?.id ?? null, { connectionCount });
 			await using shown = proxy && source ? await showSources(run.sources ?? [], source) : null;
 			const sources = shown?.sources ?? run.sources;
@@ -171,7 +182,16 @@ export function createDataPlane(places: Places, gateways: Gateways, look: Look, 
 		},
 		restoreMachine: (input, observer, options) => giveBackHere(input, observer, options, (task, [limited]) => restoreMachine(task, limited, options)),
 		bringBackMachine: ({ machineId, restoration, ...at }, observer, options) => giveBackThere(machineId, at, sayRestoration(restoration), observer, options),
-		verifyPoint: (input, observer, options) => workThere(input, ['read'], { kind: 'verify', pointId: input.pointId }, observer, options),
+		async verifyPoint(input, observer, options) {
+			using gateway = await gateways.open(input.repository, null, { does: 'verify', ...options });
+			tell(gateway, [observer]);
+			const found = async (): Promise<FoundInChain> => {
+				const { point, files, chain } = await lookUp(input, options);
+				return { point, files, chainId: chain.id };
+			};
+			const work = { kind: 'verify', pointId: input.pointId, found: gateway.isElsewhere ? await found() : undefined } as const;
+			return await workThere({ ...input, place: gateway.place }, ['read'], work, observer, options);
+		},
 		checkChain: ({ part = null, ...input }, observer, options) =>
 			workThere(input, ['read'], { kind: 'check', chainId: input.chainId, part }, observer, options),
 		runStep: (input, observer, options) => workThere(input, ['read', 'write'], { kind: 'step', chainId: input.chainId, step: input.step }, observer, options),

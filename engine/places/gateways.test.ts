@@ -81,6 +81,79 @@ test('GW-04: runs are spread over the gateways that stand in, each given back wh
 	assert.equal((await gateways.open(at('a'), worker('a'), write)).isElsewhere, false);
 });
 
+test('MOUNT-01 MOUNT-04 GW-05: the mount server reads for who does not see the repository; where it cannot, the way is that of everything else, with a warning', async (t) => {
+	const { gateways, viewOf } = await openShare(t, [{ id: 'one' }, { id: 'two' }, { id: 'blind', isBlind: true }, { id: 'far' }, { id: 'home' }]);
+	const linked = (mountServerId: string, machineId: string | null = null) => ({ path: '/mnt/nas', machineId, mountServerId, gateway: 'fixed' }) as const;
+	const told = (of: Awaited<ReturnType<Gateways['open']>>) => [pathOf(of), of.note, of.warning?.message ?? null, of.isElsewhere];
+	const [read, verify] = [{ does: 'read' }, { does: 'verify' }] as const;
+	const byOne = 'Read through “ONE”, the mount server of the repository.';
+	assert.deepEqual(told(await gateways.open(linked('one'), worker('two'), read)), [viewOf('one'), byOne, null, true]);
+	assert.deepEqual(told(await gateways.open(linked('one', 'home'), null, read)), [viewOf('one'), byOne, null, true]);
+	assert.deepEqual(told(await gateways.open(linked('one'), worker('one'), read)), [viewOf('one'), byOne, null, true]);
+	assert.deepEqual(told(await gateways.open(linked('one'), null, verify)), [viewOf('one'), byOne.replace('Read', 'Verified'), null, true]);
+	// who reads the repository for everything else needs nobody between; a backup does not look for mount servers
+	for (const [place, target, wish] of [
+		[linked('one'), null, read],
+		[linked('one', 'home'), worker('home'), read],
+		[linked('home', 'home'), worker('two'), read],
+		[linked('home', 'home'), null, verify],
+		[linked('one'), worker('two'), write],
+	] as const)
+		assert.deepEqual(told(await gateways.open(place, target, wish)), [viewOf(place.machineId), null, null, false]);
+
+	const passed = async (place: ReturnType<typeof linked>, target: string | null, wish: typeof read | typeof verify) => {
+		const { note, warning, ...way } = await gateways.open(place, target === null ? null : worker(target), wish);
+		assert.deepEqual([note, way.place.path, way.isElsewhere, warning?.path], [null, viewOf(place.machineId), false, '/mnt/nas']);
+		return `${warning?.code}: ${warning?.message}`;
+	};
+	assert.match(
+		await passed(linked('blind'), 'two', read),
+		/^repository\.unreachable: Read through the backup server instead of the mount server “BLIND”: .*blind is not the repository here/,
+	);
+	assert.match(await passed(linked('blind', 'home'), 'blind', read), /^repository\.unreachable: Read through “HOME” instead of/);
+	assert.match(await passed(linked('blind'), null, verify), /Verified through the backup server instead of the mount server “BLIND”/);
+	assert.equal(
+		await passed(linked('far'), 'two', read),
+		'connection.refused: Read through the backup server instead of the mount server “FAR”: “TWO” cannot connect to it at far:1.',
+	);
+	writeFileSync(join(viewOf(null), markerName), 'A marker of before.');
+	assert.match(await passed(linked('one'), 'two', read), /has no identity/);
+});
+
+test('MOUNT-01 GW-04: on a share of many gateways the mount server comes after who works itself, and before those that stand in', async (t) => {
+	const gate = { id: 'gate', roles: ['gateway'] satisfies MachineRole[] };
+	const { gateways, viewOf } = await openShare(t, [{ id: 'one' }, { id: 'mount' }, gate, { id: 'blind', isBlind: true }]);
+	const linked = (mountServerId: string) => ({ ...at(null), mountServerId });
+	const read = { does: 'read' } as const;
+	assert.equal(pathOf(await gateways.open(linked('mount'), worker('one'), read)), viewOf('one'));
+	const away = await gateways.open(linked('mount'), worker('blind'), read);
+	assert.deepEqual([pathOf(away), away.warning], [viewOf('mount'), null]);
+	assert.match(away.note ?? '', /^Read through “MOUNT”, the mount server of the repository, because “BLIND” does not see the repository: /);
+	assert.equal(pathOf(await gateways.open(linked('mount'), worker('blind'), write)), viewOf('gate'), 'a backup does not look for it');
+	const own = await gateways.open(linked('blind'), worker('blind'), read);
+	assert.equal(pathOf(own), viewOf('gate'));
+	assert.match(own.warning?.message ?? '', /^Read through “GATE” instead of the mount server “BLIND”: /);
+	assert.equal(pathOf(await gateways.open(linked('mount'), null, { does: 'verify' })), viewOf('mount'));
+});
+
+test('MOUNT-04: who does not see the repository is not made its mount server, and gives it an identity otherwise', async (t) => {
+	const { gateways, viewOf } = await openShare(t, [{ id: 'one' }, { id: 'blind', isBlind: true }]);
+	const before = 'A marker of before.';
+	for (const view of [null, 'one']) writeFileSync(join(viewOf(view), markerName), before);
+	await assert.rejects(gateways.requireMountServer(at(null), worker('blind'), {}), ({ code, message, hint, data }: EngineError) => {
+		assert.equal(code, 'repository.unreachable');
+		assert.match(message, /^“BLIND” cannot be the mount server: .*blind is not the repository here/);
+		assert.match(hint ?? '', /^Mount the share that holds the repository at \/mnt\/nas on “BLIND”, or let the mount server be chosen/);
+		assert.deepEqual(data, { field: 'mountServerId' });
+		return true;
+	});
+	assert.notEqual(readFileSync(join(viewOf(null), markerName), 'utf8'), before);
+	await assert.rejects(gateways.requireMountServer(at(null), worker('one'), {}), { code: 'repository.unreachable' });
+	writeFileSync(join(viewOf('one'), markerName), readFileSync(join(viewOf(null), markerName)));
+	await gateways.requireMountServer(at(null), worker('one'), {});
+	await gateways.requireMountServer(at('blind'), worker('blind'), {}); // it holds it
+});
+
 test('GW-02: nobody is let to a share that has no identity, or that the machine of the repository does not see', async (t) => {
 	const { gateways, viewOf } = await openShare(t, [{ id: 'one' }]);
 	writeFileSync(join(viewOf(null), markerName), 'A marker of before.');

@@ -388,6 +388,9 @@ export async function removeFile(place: RepositoryPlace, chainId: string, path: 
 /** A point, the files that it needs, its own last, and the keys of its chain; null: that is not encrypted. */
 export type FoundPoint = { readonly point: PointManifest; readonly files: readonly string[]; readonly keys: ChainKeys | null };
 
+/** What need not be looked up again to read the point with the keys of the repository. */
+export type FoundInChain = Pick<FoundPoint, 'point' | 'files'> & { readonly chainId: string };
+
 /** @throws `not-found.point`, `repository.damaged` */
 export async function findPoint(place: RepositoryPlace, pointId: string): Promise<FoundPoint & { readonly chain: ChainRecord }> {
 	const vault = openVault(place);

@@ -4,7 +4,7 @@
  * Heavy work runs in threads of its own; `Look` answers the faces' small questions.
  */
 import type { CheckResult, RestorePlan } from '../contract/index.ts';
-import { runInThread, type TaskObserver, type TaskOptions, type TaskShares } from '../mover/index.ts';
+import { runInThread, type TaskObserver, type TaskOptions } from '../mover/index.ts';
 import type { CheckChainTask } from './check-chain.ts';
 import type { PlanRestoreTask } from './plan-restore.ts';
 import type { RestorePlace } from './reached.ts';
@@ -14,6 +14,7 @@ import type { RestoreMachineTask } from './restore-machine.ts';
 import type { RestoreThereTask } from './restore-there.ts';
 import type { RestoreTask } from './restore-thread.ts';
 import { isStoragePort } from './storage-port.ts';
+import type { VerifyTask } from './verify.ts';
 
 export type { CheckChainTask, CheckPart } from './check-chain.ts';
 export { chooseDisk } from './disk-content.ts';
@@ -58,11 +59,8 @@ export const restoreThere = (task: RestoreThereTask, observer: TaskObserver, opt
 	run({ kind: 'there', ...task }, observer, options);
 
 /** Reads everything a point needs; damage is in the result, not an error. */
-export const verifyPoint = (
-	task: { repositoryPath: RestorePlace; pointId: string; shares?: TaskShares },
-	observer: TaskObserver,
-	options: TaskOptions,
-): Promise<CheckResult> => run({ kind: 'verify', ...task }, observer, options);
+export const verifyPoint = (task: VerifyTask, observer: TaskObserver, options: TaskOptions): Promise<CheckResult> =>
+	run({ kind: 'verify', ...task }, observer, options);
 
 /** Reads every stored byte of a chain, or a share of it; damage is in the result, not an error. */
 export const checkChain = (

@@ -1,6 +1,6 @@
 /** The thread of one restore, verification or check. */
 import type { CheckResult } from '../contract/index.ts';
-import { serveTask, type TaskObserver, type TaskShares } from '../mover/index.ts';
+import { serveTask, type TaskObserver } from '../mover/index.ts';
 import { type CheckChainTask, checkChain } from './check-chain.ts';
 import { type PlanRestoreTask, planRestore } from './plan-restore.ts';
 import { type RestorePlace, reach, type TaskSignal } from './reached.ts';
@@ -8,7 +8,7 @@ import { type RestoreDiskTask, restoreDisk } from './restore-disk.ts';
 import { type RestoreFilesTask, restoreFiles } from './restore-files.ts';
 import { type RestoreMachineTask, restoreMachine } from './restore-machine.ts';
 import { type RestoreThereTask, restoreThere } from './restore-there.ts';
-import { verifyPoint } from './verify.ts';
+import { type VerifyTask, verifyPoint } from './verify.ts';
 
 export type RestoreTask =
 	| ({ readonly kind: 'files' } & RestoreFilesTask)
@@ -16,7 +16,7 @@ export type RestoreTask =
 	| ({ readonly kind: 'machine' } & RestoreMachineTask)
 	| ({ readonly kind: 'plan' } & PlanRestoreTask)
 	| ({ readonly kind: 'there' } & RestoreThereTask)
-	| { readonly kind: 'verify'; readonly repositoryPath: RestorePlace; readonly pointId: string; readonly shares?: TaskShares }
+	| ({ readonly kind: 'verify' } & VerifyTask)
 	| ({ readonly kind: 'check'; readonly repositoryPath: RestorePlace } & Omit<CheckChainTask, 'repositoryPath'>);
 
 async function checkReached(task: Extract<RestoreTask, { kind: 'check' }>, observers: readonly TaskObserver[], options: TaskSignal): Promise<CheckResult> {

@@ -2,7 +2,7 @@ import { type EngineError, isEngineError, textFromBytes } from '../base/index.ts
 import type { CheckResult, Damage } from '../contract/index.ts';
 import { hashBytes, storedBlocks, type TreeEntry } from '../format/index.ts';
 import type { TaskObserver, TaskShares } from '../mover/index.ts';
-import { ChainReader, findPoint, loadChain, maxFindings } from '../repository/index.ts';
+import { ChainReader, type FoundInChain, findPoint, loadChain, maxFindings } from '../repository/index.ts';
 import { readDiskMap, readSegments } from './disk-content.ts';
 import { childPath, PointView } from './point-view.ts';
 import { RestoreProgress } from './progress.ts';
@@ -16,17 +16,25 @@ function note(findings: Findings, isUnreadable: boolean, damage: Damage): void {
 	if (list.length < maxFindings) list.push(damage);
 }
 
+export type VerifyTask = {
+	readonly repositoryPath: RestorePlace;
+	readonly pointId: string;
+	/** Absent: it is looked up there. */
+	readonly found?: FoundInChain | undefined;
+	readonly shares?: TaskShares | undefined;
+};
+
 /** Reads everything that one point needs, through the same steps as a restore, and writes nothing. */
-export async function verifyPoint(
-	task: { readonly repositoryPath: RestorePlace; readonly pointId: string; readonly shares?: TaskShares | undefined },
-	[observer]: readonly TaskObserver[],
-	options: TaskSignal,
-): Promise<CheckResult> {
+export async function verifyPoint(task: VerifyTask, [observer]: readonly TaskObserver[], options: TaskSignal): Promise<CheckResult> {
 	await using repository = await reach(task.repositoryPath, options);
 	const { vault, signal } = repository;
-	const { point, files, chain } = await findPoint(vault, task.pointId);
+	const lookUp = async (): Promise<FoundInChain> => {
+		const { point, files, chain } = await findPoint(vault, task.pointId);
+		return { point, files, chainId: chain.id };
+	};
+	const { point, files, chainId } = task.found ?? (await lookUp());
 	const findings: Findings = { readBytes: 0, damaged: [], unreadable: [] };
-	const result = (): CheckResult => ({ chain: chain.id, ...findings });
+	const result = (): CheckResult => ({ chain: chainId, ...findings });
 	const file = files.at(-1) ?? '';
 	let handle: Awaited<ReturnType<typeof loadChain>>;
 	try {

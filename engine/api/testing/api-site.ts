@@ -46,6 +46,7 @@ export async function openApiSite(t: TestContext, options: { readonly disks?: Vo
 	const api = createApi({
 		...site,
 		machines,
+		gateways: { requireMountServer: async () => undefined },
 		devices: createDevices({ store: site.config.devices, serving: nobodyServes, log: silentLog }),
 		hostControl: () => options.hypervisor ?? noHypervisor,
 		scheduler,

@@ -4,7 +4,7 @@ import { repositoryJson } from '../json.ts';
 import { saveWithEncryption } from './encryption-options.ts';
 import { withExample } from './group.ts';
 import { importExitCode, importJson, importLines } from './repository-import.ts';
-import { addRepositoryOptions, locationChange, type RepositoryOptions, repositoryChanges } from './repository-options.ts';
+import { addRepositoryOptions, locationChange, mountServerChange, type RepositoryOptions, repositoryChanges } from './repository-options.ts';
 import { repositoryLines } from './repository-show.ts';
 
 export function addRepositoryAdd(group: Command, line: CommandLine): void {
@@ -20,6 +20,7 @@ export function addRepositoryAdd(group: Command, line: CommandLine): void {
 			'repository add Main --path /mnt/backup --max-tasks 2 --write-limit 80',
 			'repository add Vault --path /srv/backup --on Vault',
 			'repository add Share --path /mnt/nas/backup --gateway auto',
+			'repository add Branch --path /mnt/branch/backup --mount-server Branch',
 		),
 	);
 	command.action((name: string, options: RepositoryOptions & { path: string }) =>
@@ -27,7 +28,7 @@ export function addRepositoryAdd(group: Command, line: CommandLine): void {
 			const engine = await client();
 			const { workingFolder } = surroundings;
 			const location = await locationChange(engine, options, { workingFolder });
-			const settings = { name, path: options.path, ...location, ...repositoryChanges(options) };
+			const settings = { name, path: options.path, ...location, ...(await mountServerChange(engine, options)), ...repositoryChanges(options) };
 			const { saved, recoveryKey } = await saveWithEncryption(options, { engine, output, workingFolder }, (encryption) =>
 				engine.repositories.add.mutate({ ...settings, ...encryption }),
 			);

@@ -4,7 +4,7 @@ import { repositoryJson } from '../json.ts';
 import { findRepository } from '../lookup.ts';
 import { saveWithEncryption } from './encryption-options.ts';
 import { withExample } from './group.ts';
-import { addRepositoryOptions, locationChange, type RepositoryOptions, repositoryChanges } from './repository-options.ts';
+import { addRepositoryOptions, locationChange, mountServerChange, type RepositoryOptions, repositoryChanges } from './repository-options.ts';
 import { repositoryLines } from './repository-show.ts';
 
 export function addRepositoryEdit(group: Command, line: CommandLine): void {
@@ -29,6 +29,7 @@ export function addRepositoryEdit(group: Command, line: CommandLine): void {
 			const { workingFolder } = surroundings;
 			const changes = {
 				...(await locationChange(engine, options, { workingFolder, present: settings })),
+				...(await mountServerChange(engine, options)),
 				...repositoryChanges(options),
 				...(options.name !== undefined && { name: options.name }),
 			};

@@ -12,6 +12,7 @@ export type RepositoryOptions = EncryptionOptions & {
 	/** False when an edit brings it back to the machine of the backup server. */
 	readonly on?: string | false;
 	readonly gateway?: RepositorySettings['gateway'];
+	readonly mountServer?: string;
 	readonly singleFile?: boolean;
 	readonly maxTasks?: string;
 	readonly readLimit?: string;
@@ -30,6 +31,10 @@ export function addRepositoryOptions(command: Command): Command {
 				'of a folder on a share that several machines have mounted at the same path: auto, backups and restores go through the machine that works on them; fixed, all goes through --on (default: fixed)',
 			).choices(gatewayChoice.options),
 		)
+		.option(
+			'--mount-server <machine>',
+			'managed machine that reads what is restored to other machines, and verifies; it sees the repository at the same path. auto: the machine that the repository lies on (default: auto)',
+		)
 		.option('--single-file', 'one chain for all objects of a job instead of one per object')
 		.option('--max-tasks <n>', 'tasks that may write at the same time, 1 to 64 (if nothing is said when it is added: 1 on a rotating disk, 6 on flash, else 4)')
 		.option('--read-limit <MB/s>', 'read at most this much from it; 0 removes the limit')
@@ -39,6 +44,12 @@ export function addRepositoryOptions(command: Command): Command {
 		.option('--check-days <n>', 'read every stored byte back within so many days (default: 30)');
 	addEncryptionOptions(command);
 	return command;
+}
+
+/** What `--mount-server` says. */
+export async function mountServerChange(client: Client, { mountServer }: RepositoryOptions): Promise<Partial<Pick<RepositorySettings, 'mountServerId'>>> {
+	if (mountServer === undefined) return {};
+	return { mountServerId: mountServer === 'auto' ? null : (await findMachine(client, mountServer)).id };
 }
 
 /** What `--path` and `--on` say. The path is of the machine that holds the folder, which is the present one if none is named. */

@@ -29,6 +29,7 @@ const limit = (bytesPerSec: number | null): string => (bytesPerSec === null ? 'n
 export function repositoryLines({
 	settings,
 	machine,
+	mountServer,
 	state,
 	problem,
 	isDefault,
@@ -46,6 +47,7 @@ export function repositoryLines({
 		['Path', settings.path],
 		...(machine === null ? [] : ([['Machine', machine]] as const)),
 		...(settings.gateway === 'fixed' ? [] : ([['Gateway', 'whoever works on the objects, where the share is mounted']] as const)),
+		['Mount server', `${mountServer ?? 'the backup server'}${settings.mountServerId === null ? ' (auto)' : ''}`],
 		['State', problem === null ? state : `${state}: ${problem.message}`],
 		['Room', capacityBytes === null || freeBytes === null ? 'unknown' : `${formatSize(freeBytes)} free of ${formatSize(capacityBytes)}`],
 		['Used', `${formatSize(usedBytes)} for ${formatSize(sourceBytes)} of protected data`],

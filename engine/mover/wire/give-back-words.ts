@@ -1,9 +1,8 @@
 /** What is said when a machine is told to write what a restore point holds, as the side that hears it checks it. */
 import { z } from 'zod';
 import { diskFormat, hostSettings, overwriteRule, restorePlan } from '../../contract/index.ts';
-import { pointManifest } from '../../format/index.ts';
 import { thirdMachine } from './protect-words.ts';
-import { chainKeysWords, clientId, folderPath, identity, relativePath } from './words.ts';
+import { chainKeysWords, clientId, folderPath, foundWords, identity } from './words.ts';
 
 const anyPath = z.string().min(1).max(32_768);
 const files = z.object({ paths: z.array(anyPath).min(1).max(100_000), to: anyPath.nullable(), overwrite: overwriteRule });
@@ -42,7 +41,7 @@ export const giveBackWords = z.object({
 	clientId,
 	from,
 	/** The point, the files that it needs, and the keys of its chain. */
-	found: z.object({ point: pointManifest, files: z.array(relativePath).min(1).max(100_000), keys: chainKeysWords.nullable() }),
+	found: foundWords.extend({ keys: chainKeysWords.nullable() }),
 	what: givenBack,
 });
 export type GiveBackWords = z.output<typeof giveBackWords>;

@@ -1,5 +1,5 @@
 import type { CheckResult } from '../../contract/index.ts';
-import type { ChainStep, StepOutcome, Suspect } from '../../repository/index.ts';
+import type { ChainStep, FoundInChain, StepOutcome, Suspect } from '../../repository/index.ts';
 import type { TaskObserver } from '../task.ts';
 import { noShares, type TaskShares } from '../throttle/index.ts';
 import type { RemotePlace } from './place.ts';
@@ -15,7 +15,8 @@ export type HostWork =
 			readonly chainId: string;
 			readonly part: { readonly sliceCount: number; readonly slices: readonly number[]; readonly suspects: readonly Suspect[] } | null;
 	  }
-	| { readonly kind: 'verify'; readonly pointId: string };
+	/** `found`: looked up where chains are worked on; absent: it is looked up there. */
+	| { readonly kind: 'verify'; readonly pointId: string; readonly found?: FoundInChain | undefined };
 export type HostOutcome<Kind extends HostWork['kind']> = Kind extends 'step' ? StepOutcome : CheckResult;
 
 /**

@@ -97,6 +97,8 @@ export const newsWords = z.discriminatedUnion('what', [
 	z.object({ what: z.literal('expects'), bytes: z.number() }),
 	z.object({ what: z.literal('moved'), bytes: z.number() }),
 ]);
+/** A point, and the files that it needs. */
+export const foundWords = z.object({ point: pointManifest, files: z.array(relativePath).min(1).max(100_000) });
 /** What the host of a repository does there by itself: bytes that it only looks at, or moves between files, do not cross the network. */
 export const workWords = z.discriminatedUnion('kind', [
 	z.object({
@@ -113,7 +115,7 @@ export const workWords = z.discriminatedUnion('kind', [
 		chainId: z.string().max(64),
 		part: z.object({ sliceCount: count, slices: z.array(count).max(10_000), suspects }).nullable(),
 	}),
-	z.object({ kind: z.literal('verify'), pointId: z.string().max(64) }),
+	z.object({ kind: z.literal('verify'), pointId: z.string().max(64), found: foundWords.extend({ chainId: z.string().max(64) }).optional() }),
 ]);
 /** Of the host's work, as it goes on: what a task's observer hears. */
 export const workNews = z.discriminatedUnion('what', [

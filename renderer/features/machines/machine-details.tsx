@@ -2,7 +2,7 @@ import { ActionIcon, Button, Group } from '@mantine/core';
 import { IconPencil, IconRefresh, IconTrash, IconX } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
-import type { Machine } from '../../../engine/contract/index.ts';
+import type { Machine, Repository } from '../../../engine/contract/index.ts';
 import { Link, navigate } from '../../app/router.tsx';
 import { errorShapeOf, useTRPC } from '../../client.ts';
 import { Bytes, ConfirmDialog, ErrorPanel, Facts, formatBytes, notifyDone, notifyFailure, Section, TimeAgo } from '../../ui/index.ts';
@@ -18,7 +18,7 @@ export function MachineDetails({ machine }: { readonly machine: Machine }): Reac
 	const trpc = useTRPC();
 	const queryClient = useQueryClient();
 	const repositories = useQuery(trpc.repositories.list.queryOptions());
-	const held = (repositories.data ?? []).filter((repository) => repository.settings.machineId === machine.id);
+	const linked = (by: 'machineId' | 'mountServerId') => (repositories.data ?? []).filter((repository) => repository.settings[by] === machine.id);
 	const [dialog, setDialog] = useState<'edit' | 'remove' | null>(null);
 	const stale = (): void => void queryClient.invalidateQueries(trpc.machines.pathFilter());
 	const rescan = useMutation(
@@ -78,18 +78,8 @@ export function MachineDetails({ machine }: { readonly machine: Machine }): Reac
 						]}
 					/>
 				</Section>
-				{held.length > 0 ? (
-					<Section title="Repositories">
-						<ul className={classes.volumes}>
-							{held.map(({ id, settings: { name, path } }) => (
-								<li key={id}>
-									<Link to={`/repositories/${encodeURIComponent(id)}`}>{name}</Link>
-									<code>{path}</code>
-								</li>
-							))}
-						</ul>
-					</Section>
-				) : null}
+				<RepositoryLinks title="Repositories" repositories={linked('machineId')} />
+				<RepositoryLinks title="Mount server of" repositories={linked('mountServerId')} />
 				{status && status.volumes.length > 0 ? (
 					<Section title="Volumes">
 						<ul className={classes.volumes}>
@@ -125,5 +115,21 @@ export function MachineDetails({ machine }: { readonly machine: Machine }): Reac
 				Its data mover belongs to nobody then, and ends.
 			</ConfirmDialog>
 		</div>
+	);
+}
+
+function RepositoryLinks({ title, repositories }: { readonly title: string; readonly repositories: readonly Repository[] }): ReactNode {
+	if (repositories.length === 0) return null;
+	return (
+		<Section title={title}>
+			<ul className={classes.volumes}>
+				{repositories.map(({ id, settings: { name, path } }) => (
+					<li key={id}>
+						<Link to={`/repositories/${encodeURIComponent(id)}`}>{name}</Link>
+						<code>{path}</code>
+					</li>
+				))}
+			</ul>
+		</Section>
 	);
 }

@@ -1,7 +1,7 @@
 import { Button, Group, Modal, NumberInput, Select, Switch, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
-import { type ErrorShape, mayHoldRepositories, type Repository, type RepositorySettings } from '../../../engine/contract/index.ts';
+import { type ErrorShape, type Machine, mayHoldRepositories, type Repository, type RepositorySettings } from '../../../engine/contract/index.ts';
 import { errorShapeOf, useTRPC } from '../../client.ts';
 import { bytesPerSecOf, type Conflict, ErrorPanel, formatBytes, megabytesPerSecOf, plural, StaleRevision } from '../../ui/index.ts';
 import { aNewKey, choiceErrors, choiceOf, chosenKeyId, EncryptionPart, type MadeKey, RecoveryKeyDialog, useEncryptedSave } from '../keys/index.ts';
@@ -36,6 +36,7 @@ const fresh: RepositorySettings = {
 	path: '',
 	machineId: null,
 	gateway: 'fixed',
+	mountServerId: null,
 	singleFile: false,
 	maxTasks: 4,
 	readLimit: null,
@@ -67,6 +68,7 @@ function Body({
 	const [conflict, setConflict] = useState<Conflict<Repository> | null>(null);
 	const machines = useQuery(trpc.machines.list.queryOptions());
 	const holders = (machines.data ?? []).filter((machine) => mayHoldRepositories(machine.settings) || machine.id === settings.machineId);
+	const mountServers = (machines.data ?? []).filter((machine) => machine.settings.roles.includes('mount') || machine.id === settings.mountServerId);
 	const suggestion = useQuery(trpc.repositories.suggest.queryOptions(undefined, { enabled: repository === null }));
 	const [encryption, setEncryption] = useState(() => choiceOf(base?.settings.encryptionKeyId ?? null));
 	const [keyErrors, setKeyErrors] = useState<Readonly<Record<string, string>>>({});
@@ -149,10 +151,7 @@ function Body({
 				<Select
 					label="Machine"
 					description="Backup files are written by its data mover. Machines with the role Repository host can be chosen, and Gateways: those have the share mounted that the folder lies on."
-					data={[
-						{ value: '', label: 'This server' },
-						...holders.map(({ id, settings: { name }, state }) => ({ value: id, label: state === 'online' ? name : `${name} (offline)` })),
-					]}
+					data={[{ value: '', label: 'This server' }, ...holders.map(machineOption)]}
 					value={settings.machineId ?? ''}
 					onChange={(value) => change({ machineId: value || null })}
 					allowDeselect={false}
@@ -192,6 +191,17 @@ function Body({
 					description="Each backup and restore goes through the machine that works on it, if that one sees this repository at the same path. Merging and checks go through the machine above."
 					checked={settings.gateway === 'auto'}
 					onChange={(event) => change({ gateway: event.currentTarget.checked ? 'auto' : 'fixed' })}
+				/>
+			) : null}
+			{mountServers.length > 0 ? (
+				<Select
+					label="Mount server"
+					description="Reads this repository for restores to other machines, and verifies its points. It must see it at the same path."
+					data={[{ value: '', label: 'Automatic: the machine above' }, ...mountServers.map(machineOption)]}
+					value={settings.mountServerId ?? ''}
+					onChange={(value) => change({ mountServerId: value || null })}
+					allowDeselect={false}
+					error={errorAt('mountServerId')}
 				/>
 			) : null}
 			<Switch
@@ -262,6 +272,8 @@ function Body({
 		</form>
 	);
 }
+
+const machineOption = ({ id, settings: { name }, state }: Machine) => ({ value: id, label: state === 'online' ? name : `${name} (offline)` });
 
 function LimitInput({
 	label,

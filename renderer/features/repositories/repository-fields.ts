@@ -1,9 +1,21 @@
 import type { ErrorShape } from '../../../engine/contract/index.ts';
 
-export type Field = 'name' | 'machineId' | 'path' | 'maxTasks' | 'readLimit' | 'writeLimit' | 'checkSchedule' | 'schedule' | 'checkDays' | 'encryptionKeyId';
+export type Field =
+	| 'name'
+	| 'machineId'
+	| 'mountServerId'
+	| 'path'
+	| 'maxTasks'
+	| 'readLimit'
+	| 'writeLimit'
+	| 'checkSchedule'
+	| 'schedule'
+	| 'checkDays'
+	| 'encryptionKeyId';
 const fields: readonly Field[] = [
 	'name',
 	'machineId',
+	'mountServerId',
 	'path',
 	'maxTasks',
 	'readLimit',

@@ -96,6 +96,7 @@ function RepositoryView({ repository }: { readonly repository: Repository }): Re
 							Automatic <small>per run</small>
 						</Fact>
 					) : null}
+					{settings.mountServerId === null ? null : <Fact label="Mount server">{repository.mountServer}</Fact>}
 					<Fact label="Tasks at once">
 						{formatNumber(settings.maxTasks)}
 						{settings.readLimit !== null || settings.writeLimit !== null ? (

@@ -9,6 +9,7 @@ export const settingRows: readonly SettingRow<RepositorySettings>[] = [
 	{ label: 'Machine', text: ({ machineId }) => machineId ?? 'the server' },
 	{ label: 'Folder', text: ({ path }) => path },
 	{ label: 'Gateway', text: ({ gateway }) => (gateway === 'auto' ? 'automatic, for each run' : 'the machine') },
+	{ label: 'Mount server', text: ({ mountServerId }) => mountServerId ?? 'automatic' },
 	{ label: 'Chains', text: ({ singleFile }) => (singleFile ? 'one per job' : 'one per object') },
 	{ label: 'Tasks at once', text: ({ maxTasks }) => String(maxTasks) },
 	{ label: 'Read limit', text: ({ readLimit }) => rate(readLimit) },
