@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
-import { endPreparedThreads, endThread, prepareThread, takeThread } from './thread.ts';
+import { endIdleThreads, endThread, giveBackThread, prepareThread, takeThread } from './thread.ts';
 
 /** A module that says `threadHasLoaded` and then answers each message with how many it had before. */
 const counting = moduleOf(`
 	import { parentPort, getEnvironmentData } from 'node:worker_threads';
-	Atomics.store(getEnvironmentData('holdfast.loaded'), 0, 1);
+	const loaded = getEnvironmentData('holdfast.loaded');
+	Atomics.store(loaded, 0, 1);
+	Atomics.notify(loaded, 0);
 	let count = 0;
 	parentPort.on('message', () => parentPort.postMessage(count++));
 `);
@@ -33,7 +35,7 @@ test('a prepared thread is what the next one gets that asks for its module, once
 
 test('a prepared thread that nobody asked for is ended, also while it loads', async () => {
 	prepareThread(counting);
-	await endPreparedThreads();
+	await endIdleThreads();
 	const next = takeThread(counting);
 	assert.equal(await ask(next), 0);
 	await endThread(next);
@@ -44,4 +46,23 @@ test('a prepared thread that failed to load does not take the process with it, a
 	await new Promise((resolve) => setTimeout(resolve, 300));
 	const [error] = await once(takeThread(failing), 'error');
 	assert.match(String(error), /it does not load/);
+});
+
+test('a thread that was given back is what the next one gets that asks for its module, and ends when nobody does for some seconds', async (t) => {
+	const first = takeThread(counting);
+	assert.equal(await ask(first), 0);
+	t.mock.timers.enable({ apis: ['setTimeout'] });
+	giveBackThread(counting, first);
+	const second = takeThread(counting);
+	assert.equal(second, first);
+	t.mock.timers.tick(60_000);
+	assert.equal(await ask(second), 1, 'it has work, however long that takes');
+
+	giveBackThread(counting, second);
+	const ended = once(second, 'exit');
+	t.mock.timers.tick(60_000);
+	await ended;
+	const third = takeThread(counting);
+	assert.equal(await ask(third), 0);
+	await endThread(third);
 });

@@ -24,33 +24,56 @@ export function startThread(module: URL, workerData?: unknown, transferList: rea
 	return worker;
 }
 
-/** Started before there was something for them to do, by their modules. */
-const prepared = new Map<string, Worker>();
+/** How long a thread waits for more to do: to start one takes a fifth of a second of a processor, and one run often follows another. */
+const idleMs = 10_000;
+
+type IdleThread = { readonly module: string; readonly worker: Worker; readonly end: NodeJS.Timeout | undefined };
+/** Those that were prepared, and those that were given back. */
+const idle = new Set<IdleThread>();
+const idleOf = (module: URL): IdleThread | undefined => [...idle].find((thread) => thread.module === module.href);
 
 /** Starts a thread that gets its work by message, ahead of the `takeThread` that asks for it: it loads while that is still being found out. */
 export function prepareThread(module: URL): void {
-	if (prepared.has(module.href)) return;
-	const worker = startThread(module);
-	prepared.set(module.href, worker);
-	worker.unref();
-	worker.on('error', () => prepared.delete(module.href)); // the next one is started anew, and its error told
+	if (!idleOf(module)) letIdle(module, startThread(module));
 }
 
-/** The thread that was prepared from a module, or a new one. */
+/** A thread that gets its work by message: one that was prepared from its module or given back, or a new one. */
 export function takeThread(module: URL): Worker {
-	const worker = prepared.get(module.href);
-	if (!worker) return startThread(module);
-	prepared.delete(module.href);
-	worker.removeAllListeners();
+	const thread = idleOf(module);
+	if (!thread) return startThread(module);
+	const { worker } = thread;
+	clearTimeout(thread.end);
+	idle.delete(thread);
+	quieten(worker);
 	worker.ref();
 	return worker;
 }
 
-/** Ends those that nobody has asked for. */
-export async function endPreparedThreads(): Promise<void> {
-	const workers = [...prepared.values()];
-	prepared.clear();
-	await Promise.all(workers.map(endThread));
+/** Gives back a thread that was taken and has nothing left of its work. For some seconds the next `takeThread` may get it; then it ends. */
+export function giveBackThread(module: URL, worker: Worker): void {
+	quieten(worker);
+	letIdle(module, worker, idleMs);
+}
+
+/** Nobody listens to it any more. Listeners of Node's own stay: without them it would deliver no message again. */
+export function quieten(worker: Worker): void {
+	for (const event of ['message', 'error', 'exit']) worker.removeAllListeners(event);
+}
+
+function letIdle(module: URL, worker: Worker, forMs?: number): void {
+	const end = forMs === undefined ? undefined : setTimeout(() => idle.delete(thread) && void worker.terminate(), forMs).unref();
+	const thread: IdleThread = { module: module.href, worker, end };
+	idle.add(thread);
+	worker.unref();
+	worker.on('error', () => idle.delete(thread)); // the next one is started anew, and its error told
+}
+
+/** Ends those that have nothing to do. */
+export async function endIdleThreads(): Promise<void> {
+	const threads = [...idle];
+	idle.clear();
+	for (const { end } of threads) clearTimeout(end);
+	await Promise.all(threads.map(({ worker }) => endThread(worker)));
 }
 
 /** In a thread: its native code is loaded, so that it can be ended at any time. */

@@ -1,6 +1,6 @@
 /** The process of the command line: where it is given its engine and what surrounds it. */
 import packageJson from '../../package.json' with { type: 'json' };
-import { endPreparedThreads, systemClock } from '../base/index.ts';
+import { endIdleThreads, systemClock } from '../base/index.ts';
 import type { ExitCode } from './exit-code.ts';
 import { runCommandLine } from './main.ts';
 
@@ -14,7 +14,7 @@ export type ProgramFiles = {
 export async function runProgram(args: readonly string[], files: ProgramFiles): Promise<ExitCode> {
 	for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined); // whoever read it has read enough
 	await using stack = new AsyncDisposableStack();
-	stack.defer(endPreparedThreads);
+	stack.defer(endIdleThreads);
 	return await runCommandLine(
 		args,
 		{

@@ -38,7 +38,7 @@ export const loadWire = (): Promise<typeof import('./wire/index.ts')> => import(
 
 const backupThread = new URL('./backup-thread.ts', import.meta.url);
 
-/** A run is about to be asked for: its thread begins to load. Who prepares ends what was not used (`endPreparedThreads`). */
+/** A run is about to be asked for: its thread begins to load. Who prepares ends what was not used (`endIdleThreads`). */
 export const prepareBackUp = (): void => prepareThread(backupThread);
 
 /** @throws `source.missing`, `source.unreadable`, `repository.*`, the signal's reason */

@@ -3,7 +3,7 @@
  * the near side is `runInThread`. Observers are relayed, and so is cancelling.
  */
 import { type MessagePort, parentPort, type Transferable } from 'node:worker_threads';
-import { assert, EngineError, takeThread, threadHasLoaded, toErrorShape } from '../base/index.ts';
+import { assert, EngineError, giveBackThread, quieten, takeThread, threadHasLoaded, toErrorShape } from '../base/index.ts';
 import type { Bottleneck, ErrorShape, ItemWarning, RunMode, SessionStep, TaskCounters } from '../contract/index.ts';
 import type { TaskObserver, TaskOptions } from './task.ts';
 
@@ -42,12 +42,21 @@ export function runInThread<Result>(
 			tell({ type: 'cancel' });
 			patience = setTimeout(() => void worker.terminate(), cleanUpMs);
 		};
-		const finish = (settle: () => void): void => {
+		const settled = (): void => {
 			signal?.removeEventListener('abort', onAbort);
 			clearTimeout(patience);
-			worker.removeAllListeners();
+		};
+		const succeed = (result: Result): void => {
+			settled();
+			giveBackThread(module, worker);
+			resolve(result);
+		};
+		/** What a failure left in the thread goes with it. */
+		const fail = (error: unknown): void => {
+			settled();
+			quieten(worker);
 			worker.on('error', () => undefined); // already settled; an error while it ends tells nothing new
-			void worker.terminate().then(settle);
+			void worker.terminate().then(() => reject(error));
 		};
 		signal?.addEventListener('abort', onAbort, { once: true });
 		worker.on('message', (report: Report) => {
@@ -67,13 +76,13 @@ export function runInThread<Result>(
 				case 'step':
 					return observers[report.observer]?.step?.(report.step);
 				case 'done':
-					return finish(() => resolve(report.result as Result));
+					return succeed(report.result as Result);
 				case 'failed':
-					return finish(() => reject(signal?.aborted ? signal.reason : report.isDefect ? defect(report) : EngineError.from(report.shape)));
+					return fail(signal?.aborted ? signal.reason : report.isDefect ? defect(report) : EngineError.from(report.shape));
 			}
 		});
-		worker.on('error', (error) => finish(() => reject(error)));
-		worker.on('exit', (code) => finish(() => reject(signal?.aborted ? signal.reason : new Error(`Defect: a task thread ended by itself (${code})`))));
+		worker.on('error', fail);
+		worker.on('exit', (code) => fail(signal?.aborted ? signal.reason : new Error(`Defect: a task thread ended by itself (${code})`)));
 		tell({ type: 'run', input, observerCount: observers.length }, transferList);
 	});
 }
@@ -81,33 +90,33 @@ export function runInThread<Result>(
 const defect = (report: { readonly shape: ErrorShape; readonly stack: string | undefined }): Error =>
 	Object.assign(new Error(report.shape.message), report.stack ? { stack: report.stack } : {});
 
-/** The far side: runs `task` with the input that `runInThread` was given. Call once, at the top of a module. */
+/** The far side: runs `task` with each input that `runInThread` gives it, one after the other. Call once, at the top of a module. */
 export function serveTask<Input>(
 	task: (input: Input, observers: readonly TaskObserver[], options: { readonly signal: AbortSignal }) => Promise<unknown>,
 ): void {
 	assert(parentPort, 'a task module runs in a thread');
 	const port: MessagePort = parentPort;
-	const controller = new AbortController();
-	const send = (report: Report): void => port.postMessage(report);
-	const run = ({ input, observerCount }: Extract<Order, { type: 'run' }>): void => {
+	/** Of the task that runs. */
+	let controller: AbortController | null = null;
+	const run = async ({ input, observerCount }: Extract<Order, { type: 'run' }>): Promise<void> => {
+		const mine = new AbortController();
+		controller = mine;
+		// What comes after the end of a task would be taken for news of the next one.
+		const send = (report: Report): void => void (controller === mine && port.postMessage(report));
 		const observers = Array.from({ length: observerCount }, (_, observer) => relay(observer, send));
-		task(input as Input, observers, { signal: controller.signal }).then(
-			(result) => {
-				for (const observer of observers) observer.flush();
-				send({ type: 'done', result });
-			},
-			(error: unknown) =>
-				send({
-					type: 'failed',
-					shape: toErrorShape(error),
-					isDefect: !(error instanceof EngineError),
-					stack: error instanceof Error ? error.stack : undefined,
-				}),
-		);
+		try {
+			const result = await task(input as Input, observers, { signal: mine.signal });
+			for (const observer of observers) observer.flush();
+			send({ type: 'done', result });
+		} catch (error) {
+			const stack = error instanceof Error ? error.stack : undefined;
+			send({ type: 'failed', shape: toErrorShape(error), isDefect: !(error instanceof EngineError), stack });
+		}
+		controller = null;
 	};
 	port.on('message', (order: Order) => {
-		if (order.type === 'run') run(order);
-		else controller.abort(new EngineError('cancelled', 'Cancelled.'));
+		if (order.type === 'run') void run(order);
+		else controller?.abort(new EngineError('cancelled', 'Cancelled.'));
 	});
 	threadHasLoaded();
 }
