@@ -121,50 +121,54 @@ export function serveTask<Input>(
 	threadHasLoaded();
 }
 
-/** Thinned to ten a second. The last counters come with the result; of a restore the last bottleneck does not, and is sent before it. */
-const thinMs = 100;
-
 function relay(observer: number, send: (report: Report) => void): TaskObserver & { flush(): void } {
-	let countersAt = 0;
-	let activityAt = 0;
-	let stepAt = 0;
-	let bottleneckAt = 0;
-	let held: Bottleneck | null = null;
+	const counters = new Thinned<TaskCounters>((value) => send({ type: 'counters', observer, counters: value }));
+	const activity = new Thinned<string>((text) => send({ type: 'activity', observer, text }));
+	const bottleneck = new Thinned<Bottleneck>((value) => send({ type: 'bottleneck', observer, bottleneck: value }));
+	const step = new Thinned<SessionStep>((value) => send({ type: 'step', observer, step: value }));
 	let part: SessionStep['part'] | undefined;
 	return {
 		mode: (mode) => send({ type: 'mode', observer, mode }),
-		counters(counters) {
-			const now = performance.now();
-			const isComplete = counters.totalBytes !== null && counters.doneBytes >= counters.totalBytes;
-			if (now - countersAt < thinMs && !isComplete) return;
-			countersAt = now;
-			send({ type: 'counters', observer, counters });
-		},
-		activity(text) {
-			const now = performance.now();
-			if (now - activityAt < thinMs) return;
-			activityAt = now;
-			send({ type: 'activity', observer, text });
-		},
+		counters: (value) => counters.offer(value, { isUrgent: value.totalBytes !== null && value.doneBytes >= value.totalBytes }),
+		activity: (text) => activity.offer(text),
 		warning: (warning) => send({ type: 'warning', observer, warning }),
 		info: (message) => send({ type: 'info', observer, message }),
-		bottleneck(bottleneck) {
-			const now = performance.now();
-			held = bottleneck;
-			if (now - bottleneckAt < thinMs) return;
-			bottleneckAt = now;
-			this.flush();
+		bottleneck: (value) => bottleneck.offer(value),
+		step(value) {
+			step.offer(value, { isUrgent: value.part !== part });
+			part = value.part;
 		},
+		/** The last counters come with the result; what else was held back does not. */
 		flush() {
-			if (held) send({ type: 'bottleneck', observer, bottleneck: held });
-			held = null;
-		},
-		step(step) {
-			const now = performance.now();
-			if (now - stepAt < thinMs && step.part === part) return;
-			stepAt = now;
-			part = step.part;
-			send({ type: 'step', observer, step });
+			bottleneck.flush();
+			step.flush();
 		},
 	};
+}
+
+const thinMs = 100;
+
+/** Passes ten a second on, and what is urgent at once. */
+class Thinned<T> {
+	readonly #send: (value: T) => void;
+	#sentAt = Number.NEGATIVE_INFINITY;
+	#held: { readonly value: T } | null = null;
+
+	constructor(send: (value: T) => void) {
+		this.#send = send;
+	}
+
+	offer(value: T, { isUrgent = false }: { readonly isUrgent?: boolean } = {}): void {
+		this.#held = { value };
+		if (isUrgent || performance.now() - this.#sentAt >= thinMs) this.flush();
+	}
+
+	/** What is held back. */
+	flush(): void {
+		if (this.#held === null) return;
+		const { value } = this.#held;
+		this.#held = null;
+		this.#sentAt = performance.now();
+		this.#send(value);
+	}
 }
