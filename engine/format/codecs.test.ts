@@ -198,6 +198,36 @@ test('an index finds every chunk that was added, each once, and no other', () =>
 	for (let i = 0; i < 200; i++) assert.equal(index.find(randomBytes(random, hashBytes)), undefined);
 });
 
+test('an index joined with a newer one names what is kept, each chunk where it is now, and no record for nothing', () => {
+	const random = seededRandom(seed);
+	for (let round = 0; round < 40; round++) {
+		const keys = Array.from({ length: 60 }, () => randomBytes(random, hashBytes));
+		for (const key of keys) if (random(3) === 0) key.fill(0, 0, 4);
+		const kept = new Set(keys.filter(() => random(3) > 0).map((key) => key.toString('hex')));
+		const isKept = (hash: Uint8Array): boolean => kept.has(Buffer.from(hash).toString('hex'));
+		/** Every second place in the file is one's, the others are the other's. */
+		const write = (parity: number, recordCount: number): FileIndex => {
+			const builder = new IndexBuilder();
+			for (let record = 0; record < recordCount; record++) {
+				const chunks = Array.from({ length: 1 + random(6) }, (_, i) => ({ hash: keys[random(keys.length)] as Buffer, rawOffset: i * 10, rawBytes: 10 }));
+				const offset = firstRecordOffset + (2 * record + parity) * (recordHeaderBytes + 100);
+				builder.add({ offset, storedBytes: 100, rawBytes: 100, payloadCrc: 1000 * parity + record, codec: 'none' }, chunks);
+			}
+			return builder.build();
+		};
+		const [older, newer] = [write(0, random(12)), write(1, random(12))];
+		const joined = older.joinedWith(newer, isKept);
+		FileIndex.parse(new Uint8Array(joined.buffer), 'file', 1 << 20); // its records and chunks are in order
+		const expected = new Map<string, ReturnType<FileIndex['find']>>();
+		for (const { hash } of older.chunks()) if (isKept(hash)) expected.set(Buffer.from(hash).toString('hex'), older.find(hash));
+		for (const { hash } of newer.chunks()) expected.set(Buffer.from(hash).toString('hex'), newer.find(hash));
+		assert.deepEqual(new Map([...joined.chunks()].map(({ hash }) => [Buffer.from(hash).toString('hex'), joined.find(hash)])), new Map([...expected].sort()));
+		const named = new Set([...expected.values()].map((place) => place?.recordOffset));
+		assert.deepEqual(new Set([...joined.records()].map(({ offset }) => offset)), named);
+		assert.equal(joined.recordCount, named.size);
+	}
+});
+
 test('a directory gives back its entries, in pages that a new name does not move', () => {
 	const random = seededRandom(seed);
 	const entries = randomEntries(random, 6000);

@@ -138,17 +138,82 @@ export class FileIndex {
 		readonly starts: Uint32Array;
 	} {
 		const starts = new Uint32Array(this.recordCount + 1);
-		const recordOf = (position: number): number => this.#view.getUint32(this.#chunksAt + position * chunkBytes + hashBytes, true);
-		for (let position = 0; position < this.chunkCount; position++) starts[recordOf(position) + 1] = (starts[recordOf(position) + 1] as number) + 1;
+		for (let position = 0; position < this.chunkCount; position++) starts[this.#recordOf(position) + 1] = (starts[this.#recordOf(position) + 1] as number) + 1;
 		for (let record = 0; record < this.recordCount; record++) starts[record + 1] = (starts[record + 1] as number) + (starts[record] as number);
 		const next = starts.slice();
 		const positions = new Uint32Array(this.chunkCount);
 		for (let position = 0; position < this.chunkCount; position++) {
-			const record = recordOf(position);
+			const record = this.#recordOf(position);
 			positions[next[record] as number] = position;
 			next[record] = (next[record] as number) + 1;
 		}
 		return { positions, starts };
+	}
+
+	/**
+	 * This index as it is after more was written: of a chunk that both name, where it is now counts. Both are in order: they are gone through side by side,
+	 * which takes a tenth of the time of sorting all.
+	 * @param isKept asked of each chunk that only this one names. Records without a chunk are left out.
+	 */
+	joinedWith(newer: FileIndex, isKept: (hash: Uint8Array) => boolean): FileIndex {
+		const picks = this.#pickWith(newer, isKept);
+		const own = new RecordNumbers(this.recordCount);
+		const others = new RecordNumbers(newer.recordCount);
+		for (const pick of picks) pick >= 0 ? own.name(this.#recordOf(pick)) : others.name(newer.#recordOf(~pick));
+		const recordCount = own.namedCount + others.namedCount;
+		const buffer = new SharedArrayBuffer(headBytes + recordCount * recordBytes + picks.length * chunkBytes);
+		const [bytes, view] = [new Uint8Array(buffer), new DataView(buffer)];
+		view.setUint32(0, recordCount, true);
+		view.setUint32(4, picks.length, true);
+		let to = headBytes;
+		const take = (from: FileIndex, record: number, numbers: RecordNumbers): void => {
+			if (!numbers.give(record, (to - headBytes) / recordBytes)) return;
+			const at = headBytes + record * recordBytes;
+			bytes.set(from.#bytes.subarray(at, at + recordBytes), to);
+			to += recordBytes;
+		};
+		for (let [a, b] = [0, 0]; a < this.recordCount || b < newer.recordCount; )
+			if (b === newer.recordCount || (a < this.recordCount && this.#recordOffset(a) < newer.#recordOffset(b))) take(this, a++, own);
+			else take(newer, b++, others);
+		for (const pick of picks) {
+			const [from, position, numbers] = pick >= 0 ? ([this, pick, own] as const) : ([newer, ~pick, others] as const);
+			const at = from.#chunksAt + position * chunkBytes;
+			bytes.set(from.#bytes.subarray(at, at + chunkBytes), to);
+			view.setUint32(to + hashBytes, numbers.of(from.#recordOf(position)), true);
+			to += chunkBytes;
+		}
+		return new FileIndex(buffer);
+	}
+
+	/** Chunks by hash: the number of one of ours, `~number` of a newer one. */
+	#pickWith(newer: FileIndex, isKept: (hash: Uint8Array) => boolean): Int32Array {
+		const picks = new Int32Array(this.chunkCount + newer.chunkCount);
+		let count = 0;
+		for (let [a, b] = [0, 0]; a < this.chunkCount || b < newer.chunkCount; ) {
+			const order = a === this.chunkCount ? 1 : b === newer.chunkCount ? -1 : this.#compare(a, newer, b);
+			if (order >= 0) {
+				picks[count++] = ~b++;
+				if (order === 0) a++;
+				continue;
+			}
+			const at = this.#chunksAt + a * chunkBytes;
+			if (isKept(this.#bytes.subarray(at, at + hashBytes))) picks[count++] = a;
+			a++;
+		}
+		return picks.subarray(0, count);
+	}
+
+	#compare(position: number, other: FileIndex, otherPosition: number): number {
+		const [at, otherAt] = [this.#chunksAt + position * chunkBytes, other.#chunksAt + otherPosition * chunkBytes];
+		return this.#view.getUint32(at) - other.#view.getUint32(otherAt) || compareHashes(this.#bytes, at, other.#bytes, otherAt);
+	}
+
+	#recordOf(position: number): number {
+		return this.#view.getUint32(this.#chunksAt + position * chunkBytes + hashBytes, true);
+	}
+
+	#recordOffset(record: number): number {
+		return Number(this.#view.getBigUint64(headBytes + record * recordBytes, true));
 	}
 
 	find(hash: Uint8Array): ChunkLocation | undefined {
@@ -178,6 +243,33 @@ export class FileIndex {
 				codec: this.#view.getUint8(at + 20) === codecs.zstd ? 'zstd' : 'none',
 			};
 		}
+	}
+}
+
+/** Which records of an index are named in a new one, and by which numbers. */
+class RecordNumbers {
+	readonly #isNamed: Uint8Array;
+	readonly #numbers: Uint32Array;
+	namedCount = 0;
+
+	constructor(recordCount: number) {
+		this.#isNamed = new Uint8Array(recordCount);
+		this.#numbers = new Uint32Array(recordCount);
+	}
+
+	name(record: number): void {
+		if (this.#isNamed[record] === 0) this.namedCount++;
+		this.#isNamed[record] = 1;
+	}
+
+	/** @returns false for one that is not named: it gets none */
+	give(record: number, number: number): boolean {
+		this.#numbers[record] = number;
+		return this.#isNamed[record] === 1;
+	}
+
+	of(record: number): number {
+		return this.#numbers[record] as number;
 	}
 }
 
@@ -220,31 +312,6 @@ export class IndexBuilder {
 			this.chunkCount++;
 		}
 		this.recordCount++;
-	}
-
-	/** Takes over what another index names, as far as it is wanted; records without a wanted chunk are left out. Copies bytes: an object for each chunk would cost more. */
-	addFrom(index: FileIndex, isWanted: (hash: Uint8Array) => boolean): void {
-		const from = new Uint8Array(index.buffer);
-		const chunksAt = headBytes + index.recordCount * recordBytes;
-		this.#records = grown(this.#records, (this.recordCount + index.recordCount) * recordBytes);
-		this.#chunks = grown(this.#chunks, (this.chunkCount + index.chunkCount) * chunkBytes);
-		const chunkView = new DataView(this.#chunks.buffer);
-		const { positions, starts } = index.positionsByRecord();
-		for (let record = 0; record < index.recordCount; record++) {
-			const before = this.chunkCount;
-			for (let i = starts[record] as number; i < (starts[record + 1] as number); i++) {
-				const at = chunksAt + (positions[i] as number) * chunkBytes;
-				if (!isWanted(from.subarray(at, at + hashBytes))) continue;
-				const to = this.chunkCount * chunkBytes;
-				this.#chunks.set(from.subarray(at, at + chunkBytes), to);
-				chunkView.setUint32(to + hashBytes, this.recordCount, true);
-				this.chunkCount++;
-			}
-			if (this.chunkCount === before) continue;
-			const at = headBytes + record * recordBytes;
-			this.#records.set(from.subarray(at, at + recordBytes), this.recordCount * recordBytes);
-			this.recordCount++;
-		}
 	}
 
 	/** Numbers of the records by offset: as they are, unless some went into gaps. */

@@ -271,12 +271,8 @@ export class BackupFileWriter implements AsyncDisposable {
 	}
 
 	#nextIndex(isKept: (hash: Uint8Array) => boolean): FileIndex {
-		if (!this.#committed) return this.#added.build();
-		const builder = new IndexBuilder();
 		const added = this.#added.build();
-		builder.addFrom(this.#committed.index, (hash) => isKept(hash) && !added.has(hash)); // what was written again has moved
-		builder.addFrom(added, keepAll);
-		return builder.build();
+		return this.#committed ? this.#committed.index.joinedWith(added, isKept) : added;
 	}
 
 	async #appendMeta(type: 'index' | 'root', raw: Uint8Array): Promise<{ offset: number; bytes: number; crc: number }> {
