@@ -242,6 +242,7 @@ export class FakeState {
 			settings,
 			machine: settings.machineId === 'm-vault' ? 'Vault' : null,
 			mountServer: { 'm-vault': 'Vault', 'm-branch': 'Branch office' }[settings.mountServerId ?? settings.machineId ?? ''] ?? null,
+			medium: settings.gateway === 'auto' ? 'network' : 'rotating',
 			isDefault: id === [...this.repositories.keys()][0],
 			state: site.state,
 			problem: isDown

@@ -24,10 +24,11 @@ test('SRV-05: the first repository goes to the volume with the most free space t
 	assert.deepEqual(await site.api.repositories.suggest(none), { path: join(big, 'Backup'), freeBytes: 50 });
 });
 
-test('TASK-04: without a word about it, a repository gets as many tasks as its storage serves well', async (t) => {
+test('TASK-04: without a word about it, a repository gets as many tasks as its storage serves well, and tells what that is', async (t) => {
 	const { api, plane, root } = await openApiSite(t);
 	const tasksOf = async (name: string, maxTasks?: number): Promise<number> => {
 		const added = await api.repositories.add(repositoryAddition.parse({ name, path: join(root, name), maxTasks }), none);
+		assert.equal((await api.repositories.get({ id: added.id }, none)).medium, plane.medium);
 		return added.settings.maxTasks;
 	};
 	const settled: number[] = [];

@@ -30,11 +30,12 @@ export async function describeRepository(
 ): Promise<Repository> {
 	const view = inventory.views.get(id);
 	const nameOf = async (machineId: string | null) => (machineId === null ? null : ((await config.managed.machines.find(machineId))?.settings.name ?? null));
-	const [space, growth, machine, mountServer] = await Promise.all([
+	const [space, medium, growth, machine, mountServer] = await Promise.all([
 		chainStore.space(settings).then(
 			(room) => ({ ...room, error: null }),
 			(error: unknown) => ({ capacityBytes: null, freeBytes: null, error: toErrorShape(error) }),
 		),
+		chainStore.mediumOf(settings).catch(() => 'unknown' as const), // why is said by the room
 		config.usage.list(id, GROWTH_DAYS),
 		nameOf(settings.machineId),
 		nameOf(mountServerOf(settings)),
@@ -50,6 +51,7 @@ export async function describeRepository(
 		settings,
 		machine,
 		mountServer,
+		medium,
 		isDefault: inventory.repositories[0]?.id === id,
 		state: isUnreachable ? 'unreachable' : space.freeBytes !== null && space.freeBytes < LEAST_FREE_BYTES ? 'full' : 'ready',
 		problem,

@@ -113,6 +113,7 @@ export const repositoryJson = (repository: Repository) => ({
 	...repository.settings,
 	machine: repository.machine,
 	mountServer: repository.mountServer,
+	medium: repository.medium,
 	isDefault: repository.isDefault,
 	state: repository.state,
 	problem: errorOrNull(repository.problem),

@@ -18,6 +18,9 @@ test('SRV-13 GW-01: a repository on a managed machine does all that a local one 
 	const { server, source, folder, ok } = await openSitesWithFolders(t);
 	const { repository } = await ok('repository', 'add', 'Far', '--path', folder, '--on', 'Vault');
 	assert.deepEqual([repository.machine, repository.path, repository.state], ['Vault', folder, 'ready']);
+	const local = (await ok('repository', 'add', 'Near', '--path', 'near')).repository; // on the same disk
+	assert.equal(repository.medium, local.medium);
+	assert.match((await server.run('repository', 'show', 'Far')).stdout, /Storage: +(rotating disk|flash|network share|unknown)\n/);
 	await ok('job', 'add', 'Web', '--source', `folder:${source}`, '--repository', 'Far', '--method', 'forever-forward', '--retain', '2', '--connections', '3');
 	for (let run = 0; run < 3; run++) {
 		await writeFile(join(source, `run-${run}`), noise(`run ${run}`, 300_000));

@@ -55,6 +55,8 @@ export const repository = z.object({
 	machine: z.string().nullable(),
 	/** Name of its mount server, chosen or by itself; null: the backup server. */
 	mountServer: z.string().nullable(),
+	/** What it lies on, as far as it can be told now. */
+	medium,
 	isDefault: z.boolean(),
 	state: z.enum(['ready', 'unreachable', 'full', 'busy']),
 	/** Why it is not ready. */

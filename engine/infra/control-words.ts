@@ -7,7 +7,7 @@ import { errorShape, hostFacts, hostSettings, machineAddress, machineStatus, med
 export const alpn = { pairing: 'holdfast-pairing', control: 'holdfast-control', data: 'holdfast-data' } as const;
 
 /** Grows with every change of what is said here. Both sides must have the same. */
-export const controlVersion = 4;
+export const controlVersion = 5;
 
 const pem = z.string().max(16_384);
 const proof = z.string().regex(/^[0-9a-f]{64}$/);
@@ -44,6 +44,7 @@ export const controlQuestion = z.discriminatedUnion('ask', [
 	...hostQuestions,
 	/** `isThere`: it must be a repository already. */
 	z.object({ ask: z.literal('hold'), path: z.string().max(4096), isThere: z.boolean().optional() }),
+	z.object({ ask: z.literal('medium'), path: z.string().max(4096) }),
 	z.object({ ask: z.literal('letGo'), path: z.string().max(4096) }),
 	z.object({ ask: z.literal('renew'), certificate: pem }),
 	z.object({ ask: z.literal('forget') }),
@@ -67,8 +68,8 @@ export const controlAnswers = {
 	checkpoints: z.object({ answer: z.object({ names: checkpointNames.readonly() }) }),
 	dropCheckpoints: z.object({ answer: done }),
 	holdStill: z.object({ answer: z.object({ count: z.number().int().nonnegative() }) }),
-	/** A data mover that says nothing of the medium knows nothing of it. */
-	hold: z.object({ answer: done.extend({ medium: medium.default('unknown') }) }),
+	hold: z.object({ answer: done.extend({ medium }) }),
+	medium: z.object({ answer: z.object({ medium }) }),
 	letGo: z.object({ answer: done }),
 	renew: z.object({ answer: done }),
 	forget: z.object({ answer: done }),

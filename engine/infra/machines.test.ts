@@ -103,6 +103,7 @@ test('SRV-07 SRV-09: a data mover is paired by a token, known by certificates fr
 		['engine.lock', 'mover.json'],
 	);
 	await assert.rejects(server.machines.places(machine.id, join(mover.folder.path, 'none'), {}), { code: 'not-found.path' });
+	assert.equal(await server.machines.mediumOf(machine.id, mover.folder.path, {}), platform.disks.mediumOf(mover.folder.path));
 });
 
 test('a paired data mover is found again after both sides were started anew', async (t) => {

@@ -42,6 +42,8 @@ export interface Machines {
 	reach(id: string, addresses: readonly MachineAddress[], options: Asking): Promise<readonly boolean[]>;
 	/** Has its data mover try a folder out, and hold it as a repository from then on. `usage.*`, `repository.*`, `connection.*` */
 	hold(id: string, path: string, options?: HoldOptions): Promise<{ medium: Medium }>;
+	/** What a folder there lies on. `connection.*`, `auth.*` */
+	mediumOf(id: string, path: string, options: Asking): Promise<Medium>;
 	letGo(id: string, path: string): Promise<void>;
 	/** A hypervisor host that is asked by its data mover. Calls also fail with `not-found.machine`, `connection.*`, `auth.*`. */
 	hostOn(id: string, host: Pick<HostSettings, 'type' | 'uri'>): HypervisorControl;
@@ -275,6 +277,9 @@ export function createMachines({ store, clock, bus, log, product, version }: Mac
 		},
 		async hold(id, path, { isThere = false } = {}) {
 			return (await ask(await store.machines.get(id), { ask: 'hold', path, isThere }, {})).answer;
+		},
+		async mediumOf(id, path, options) {
+			return (await ask(await store.machines.get(id), { ask: 'medium', path }, options)).answer.medium;
 		},
 		async letGo(id, path) {
 			await ask(await store.machines.get(id), { ask: 'letGo', path }, {});

@@ -272,6 +272,8 @@ class Mover {
 			case 'hold':
 				await holdRepository(folder, question.path, question);
 				return { done: true, medium: platform.disks.mediumOf(await realPathOf(question.path)) };
+			case 'medium':
+				return { medium: platform.disks.mediumOf(await realPathOf(question.path)) };
 			case 'letGo':
 				await letRepositoryGo(folder, question.path);
 				return { done: true };

@@ -137,6 +137,8 @@ export interface ChainStore {
 	/** It is no repository of this installation any more; nothing in it is touched. Throws when the machine that holds it could not be told. */
 	release(repository: RepositoryLocation): Promise<void>;
 	space(repository: RepositoryLocation): Promise<{ capacityBytes: number; freeBytes: number }>;
+	/** What it lies on. Throws when the machine that holds it could not be asked. */
+	mediumOf(repository: RepositoryLocation): Promise<Medium>;
 	/** Tries the promises of the storage out, one by one. */
 	checkStorage(repository: RepositoryLocation): Promise<readonly StorageFinding[]>;
 	/** All chains in the folder, from their `.hbm`; a chain that cannot be read is in `problems` instead. */

@@ -23,6 +23,13 @@ export function addRepositoryShow(group: Command, line: CommandLine): void {
 	);
 }
 
+const mediumWords: Readonly<Record<Repository['medium'], string>> = {
+	rotating: 'rotating disk',
+	flash: 'flash',
+	network: 'network share',
+	unknown: 'unknown',
+};
+
 /** As it is written on the command line. */
 const limit = (bytesPerSec: number | null): string => (bytesPerSec === null ? 'none' : `${bytesPerSec / 1e6} MB/s`);
 
@@ -30,6 +37,7 @@ export function repositoryLines({
 	settings,
 	machine,
 	mountServer,
+	medium,
 	state,
 	problem,
 	isDefault,
@@ -49,6 +57,7 @@ export function repositoryLines({
 		...(settings.gateway === 'fixed' ? [] : ([['Gateway', 'whoever works on the objects, where the share is mounted']] as const)),
 		['Mount server', `${mountServer ?? 'the backup server'}${settings.mountServerId === null ? ' (auto)' : ''}`],
 		['State', problem === null ? state : `${state}: ${problem.message}`],
+		['Storage', mediumWords[medium]],
 		['Room', capacityBytes === null || freeBytes === null ? 'unknown' : `${formatSize(freeBytes)} free of ${formatSize(capacityBytes)}`],
 		['Used', `${formatSize(usedBytes)} for ${formatSize(sourceBytes)} of protected data`],
 		['Holds', [formatCount(chainCount, 'chain'), formatCount(pointCount, 'restore point'), `used by ${formatCount(jobCount, 'job')}`].join(', ')],

@@ -274,6 +274,11 @@ export class FakePlane implements DataPlane, ChainStore {
 
 	async release(): Promise<void> {}
 
+	async mediumOf(repository: RepositoryLocation) {
+		this.#refuseUnreachable(repository);
+		return this.medium;
+	}
+
 	async space(repository: RepositoryLocation) {
 		this.#refuseUnreachable(repository);
 		return { capacityBytes: this.capacityBytes, freeBytes: this.freeBytes };
