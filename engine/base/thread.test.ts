@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
-import { endIdleThreads, endThread, giveBackThread, prepareThread, takeThread } from './thread.ts';
+import { endIdleThreads, endThread, giveBackThread, prepareThread, retireThread, takeThread } from './thread.ts';
 
 /** A module that says `threadHasLoaded` and then answers each message with how many it had before. */
 const counting = moduleOf(`
@@ -11,7 +11,10 @@ const counting = moduleOf(`
 	Atomics.store(loaded, 0, 1);
 	Atomics.notify(loaded, 0);
 	let count = 0;
-	parentPort.on('message', () => parentPort.postMessage(count++));
+	parentPort.on('message', (order) => {
+		if (order === 'fail') throw new Error('it does not end');
+		parentPort.postMessage(order === 'end' ? { type: 'ended' } : count++);
+	});
 `);
 const failing = moduleOf(`throw new Error('it does not load');`);
 
@@ -62,6 +65,24 @@ test('a thread that was given back is what the next one gets that asks for its m
 	const ended = once(second, 'exit');
 	t.mock.timers.tick(60_000);
 	await ended;
+	const third = takeThread(counting);
+	assert.equal(await ask(third), 0);
+	await endThread(third);
+});
+
+test('a thread that ends what it has open is what the next one gets; one that fails in that, or is gone, is not', async () => {
+	const first = takeThread(counting);
+	assert.equal(await ask(first), 0);
+	await retireThread(counting, first, 'end');
+	assert.equal(takeThread(counting), first);
+
+	first.on('error', () => undefined);
+	await retireThread(counting, first, 'fail');
+	const second = takeThread(counting);
+	assert.equal(await ask(second), 0);
+
+	await second.terminate();
+	await retireThread(counting, second, 'end');
 	const third = takeThread(counting);
 	assert.equal(await ask(third), 0);
 	await endThread(third);

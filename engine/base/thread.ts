@@ -55,6 +55,18 @@ export function giveBackThread(module: URL, worker: Worker): void {
 	letIdle(module, worker, idleMs);
 }
 
+/** Has a thread that is idle end what it has open: it answers `order` by `{ type: 'ended' }`, and is given back. One that fails in that is ended. */
+export async function retireThread(module: URL, worker: Worker, order: unknown): Promise<void> {
+	const hasEnded = await new Promise<boolean>((resolve) => {
+		worker.on('message', ({ type }: { readonly type: string }) => type === 'ended' && resolve(true));
+		for (const event of ['error', 'exit']) worker.on(event, () => resolve(false));
+		if (worker.threadId === -1) resolve(false);
+		else worker.postMessage(order);
+	});
+	if (hasEnded) giveBackThread(module, worker);
+	else await endThread(worker);
+}
+
 /** Nobody listens to it any more. Listeners of Node's own stay: without them it would deliver no message again. */
 export function quieten(worker: Worker): void {
 	for (const event of ['message', 'error', 'exit']) worker.removeAllListeners(event);

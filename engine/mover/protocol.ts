@@ -51,6 +51,9 @@ export type WorkerRequest =
 	/** Pack what is still open; answered by `flushed`. */
 	| { readonly type: 'flush' };
 
+/** A run begins, asks, flushes, and ends; then the worker may serve another. */
+export type WorkerOrder = { readonly type: 'begin'; readonly setup: WorkerSetup } | WorkerRequest | { readonly type: 'end' };
+
 export type FileResult =
 	| {
 			readonly id: number;
@@ -68,7 +71,7 @@ export type FileResult =
 	  }
 	| { readonly id: number; readonly failure: { readonly code: string; readonly message: string } };
 
-/** Milliseconds since the worker began. */
+/** Milliseconds since the run began. */
 export type WorkerTimes = { readonly readMs: number; readonly processMs: number; readonly waitMs: number };
 
 export type WorkerReply =
@@ -88,4 +91,6 @@ export type WorkerReply =
 	| { readonly type: 'files'; readonly results: readonly FileResult[]; readonly times: WorkerTimes }
 	| { readonly type: 'blocks'; readonly firstBlock: number; readonly names: BlockNames; readonly times: WorkerTimes }
 	| { readonly type: 'blocks-failed'; readonly code: string; readonly message: string; readonly hint: string | undefined }
-	| { readonly type: 'flushed'; readonly times: WorkerTimes };
+	| { readonly type: 'flushed'; readonly times: WorkerTimes }
+	/** To `end`: nothing of the run is open any more. */
+	| { readonly type: 'ended' };

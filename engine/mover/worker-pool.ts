@@ -1,11 +1,11 @@
 import type { Worker } from 'node:worker_threads';
-import { assert, EngineError, endThread, startThread } from '../base/index.ts';
+import { assert, EngineError, endThread, retireThread, takeThread } from '../base/index.ts';
 import { type BlockNames, type ChainKeys, codecs, hashBytes, type PlacedChunk, type RecordHeader, sealedRecordLimit } from '../format/index.ts';
 import { chunkSizes } from './chunker.ts';
 import { Claims } from './claims.ts';
 import type { Effort } from './effort.ts';
 import { Answers, createAnswers } from './inquiry.ts';
-import type { FileResult, WorkerReply, WorkerRequest, WorkerSetup, WorkerTimes } from './protocol.ts';
+import type { FileResult, WorkerOrder, WorkerReply, WorkerRequest, WorkerSetup, WorkerTimes } from './protocol.ts';
 import { createSlots, Slots } from './slots.ts';
 import type { KnownChunks } from './target-run.ts';
 
@@ -53,13 +53,16 @@ export class WorkerPool implements AsyncDisposable {
 	#roomWaiters: (() => void)[] = [];
 	#isFailed = false;
 
+	readonly #module: URL;
+
 	constructor(options: PoolOptions) {
 		this.#options = options;
+		this.#module = options.module ?? new URL('./process-worker.ts', import.meta.url);
 	}
 
 	/** A thread costs a tenth of a second and tens of megabytes: it starts when there is work that no other has time for. */
 	#start(): Member {
-		const { known, blockSizeBytes, effort, keys, module = new URL('./process-worker.ts', import.meta.url) } = this.#options;
+		const { known, blockSizeBytes, effort, keys } = this.#options;
 		const answers = createAnswers();
 		const largestChunk = Math.max(chunkSizes(blockSizeBytes).maximumBytes, blockSizeBytes);
 		const memory = createSlots(slotsPerWorker, sealedRecordLimit(largestChunk));
@@ -72,7 +75,7 @@ export class WorkerPool implements AsyncDisposable {
 			effort,
 			keys,
 		};
-		const worker = startThread(module, setup);
+		const worker = takeThread(this.#module);
 		const member: Member = {
 			worker,
 			slots: new Slots(memory),
@@ -89,6 +92,7 @@ export class WorkerPool implements AsyncDisposable {
 			}
 		});
 		worker.on('error', (error) => this.#fail(error));
+		worker.postMessage({ type: 'begin', setup } satisfies WorkerOrder);
 		this.#members.push(member);
 		return member;
 	}
@@ -225,9 +229,13 @@ export class WorkerPool implements AsyncDisposable {
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
+		const hasFailed = this.#isFailed;
 		this.#isFailed = true;
 		this.stop();
 		this.#wake();
-		await Promise.all(this.#members.map(({ worker }) => endThread(worker)));
+		const end: WorkerOrder = { type: 'end' };
+		const retire = ({ worker, outstanding, flushed }: Member): Promise<void> =>
+			hasFailed || outstanding > 0 || flushed ? endThread(worker) : retireThread(this.#module, worker, end);
+		await Promise.all(this.#members.map(retire));
 	}
 }

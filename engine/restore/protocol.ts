@@ -44,6 +44,9 @@ export type RestoreRequest =
 			readonly hashes: Uint8Array;
 	  };
 
+/** A task begins, asks, and ends when all is answered; then the worker may serve another. */
+export type RestoreOrder = { readonly type: 'begin'; readonly setup: RestoreWorkerSetup } | RestoreRequest | { readonly type: 'end' };
+
 export type SliceFailure = { readonly code: 'repository' | 'target' | 'full'; readonly message: string };
 
 export type SliceResult = { readonly id: number; readonly writtenBytes: number; readonly failure: SliceFailure | null };
@@ -63,7 +66,9 @@ export type RestoreAnswer =
 export type RestoreReply =
 	| { readonly type: 'warning'; readonly warning: ItemWarning }
 	/** One for each request, in any order. */
-	| { readonly type: 'answer'; readonly answer: RestoreAnswer; readonly times: RestoreTimes };
+	| { readonly type: 'answer'; readonly answer: RestoreAnswer; readonly times: RestoreTimes }
+	/** To `end`: nothing of the task is open any more. */
+	| { readonly type: 'ended' };
 
-/** Milliseconds since the worker began, one after the other: reading the repository, being held back, decoding and verifying, writing the target. */
+/** Milliseconds since the task began, one after the other: reading the repository, being held back, decoding and verifying, writing the target. */
 export type RestoreTimes = { readonly readMs: number; readonly throttledMs: number; readonly decodeMs: number; readonly writeMs: number };

@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
-import { endThread, startThread } from '../base/index.ts';
+import { endThread, retireThread, takeThread } from '../base/index.ts';
 import type { ItemWarning } from '../contract/index.ts';
 import type { TaskShares } from '../mover/index.ts';
 import type { ChainHandle, Storage } from '../repository/index.ts';
-import type { RestoreAnswer, RestoreReply, RestoreRequest, RestoreTimes, RestoreWorkerSetup } from './protocol.ts';
+import type { RestoreAnswer, RestoreOrder, RestoreReply, RestoreRequest, RestoreTimes, RestoreWorkerSetup } from './protocol.ts';
 import type { Reached } from './reached.ts';
 import { serveStorage } from './storage-port.ts';
 
@@ -12,6 +12,8 @@ import { serveStorage } from './storage-port.ts';
 const maxWorkers = Math.min(availableParallelism(), 8);
 /** Requests per worker that are under way or wait: the bound of what is in memory. */
 const outstandingPerWorker = 3;
+
+const workerModule = new URL('./restore-worker.ts', import.meta.url);
 
 /** Who is to hear of what the workers did. */
 export type RestoreClient = { onAnswer(answer: RestoreAnswer): void; onWarning?(warning: ItemWarning): void };
@@ -39,11 +41,12 @@ export class RestorePool implements AsyncDisposable {
 	#start(): Member {
 		const storage = this.#remote && serveStorage(this.#remote);
 		const setup: RestoreWorkerSetup = { ...this.#setup, storage };
-		const worker = startThread(new URL('./restore-worker.ts', import.meta.url), setup, storage ? [storage.port] : []);
+		const worker = takeThread(workerModule);
 		const member: Member = { worker, outstanding: 0, times: { readMs: 0, throttledMs: 0, decodeMs: 0, writeMs: 0 } };
 		worker.on('message', (reply: RestoreReply) => {
 			try {
 				if (reply.type === 'warning') return this.#client.onWarning?.(reply.warning);
+				if (reply.type === 'ended') return;
 				member.outstanding--;
 				member.times = reply.times;
 				this.#client.onAnswer(reply.answer);
@@ -56,6 +59,7 @@ export class RestorePool implements AsyncDisposable {
 			this.#failure ??= { error };
 			this.#wake();
 		});
+		worker.postMessage({ type: 'begin', setup } satisfies RestoreOrder, storage ? [storage.port] : []);
 		this.#members.push(member);
 		return member;
 	}
@@ -109,6 +113,9 @@ export class RestorePool implements AsyncDisposable {
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
-		await Promise.all(this.#members.map(({ worker }) => endThread(worker)));
+		const end: RestoreOrder = { type: 'end' };
+		const retire = ({ worker, outstanding }: Member): Promise<void> =>
+			this.#failure === null && outstanding === 0 ? retireThread(workerModule, worker, end) : endThread(worker);
+		await Promise.all(this.#members.map(retire));
 	}
 }
