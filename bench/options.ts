@@ -9,7 +9,7 @@ export const help = `npm run bench -- [options]
   --chains         instead: merge, reverse, synthetic full and compact beside plain copies, and the room of many days
   --encrypt        with --chains: encrypted ones
   --days N         with --chains: days of change, of which a week is kept; at least 8, default 30
-  --peers LIST     of holdfast,holdfast-fast,holdfast-tls,restic,borg,borg-zstd; default holdfast,restic,borg
+  --peers LIST     of holdfast,holdfast-fast,holdfast-tls,holdfast-server,restic,borg,borg-zstd; default holdfast,restic,borg
   --seed N         another seed gives other data of the same kind; default 1
   --scratch DIR    folder for data and repositories (about 20 GiB at full size), emptied at the end; default the temporary folder
   --no-verify      do not compare what was restored with the source`;

@@ -21,7 +21,8 @@ import { changeShare, createDisk, createSmallFiles, createTree, type Workload, t
 const peers: readonly Peer[] = [
 	createHoldfast(),
 	createHoldfast({ compression: 'fast' }),
-	createHoldfast({ isRemote: true }),
+	createHoldfast({ beside: 'mover' }),
+	createHoldfast({ beside: 'server' }),
 	createRestic(),
 	createBorg('borg', 'lz4'),
 	createBorg('borg-zstd', 'zstd,3'),
@@ -130,7 +131,7 @@ async function benchWorkload({ subject, name, description, operations, change }:
 				const place = places.get(peer) as Place;
 				const { seconds, processorSeconds, peakBytes } =
 					operation === 'restore' ? await restore(peer, place, { run, subjectBytes }) : await measureQuietly(peer.backUp(place), subjectBytes);
-				append(samples, operation, { seconds, processorSeconds, peakBytes });
+				append(samples, operation, peer.worksElsewhere ? { seconds, processorSeconds: null, peakBytes: null } : { seconds, processorSeconds, peakBytes });
 				if (operation === 'full' || operation === 'incremental') append(repositoryBytes, operation, allocatedBytes(place.repository));
 				console.log(
 					`${name} run ${run}/${options.runs}  ${operation.padEnd(11)}  ${peer.name.padEnd(9)}  ${seconds.toFixed(2)} s${processorSeconds === null ? '' : `  (processor ${processorSeconds.toFixed(2)} s)`}`,

@@ -11,6 +11,8 @@ export interface Peer {
 	readonly name: string;
 	/** What a reader must know to compare fairly: encryption, compression. */
 	readonly note: string;
+	/** Its commands have another process work, of which nothing is known but how long it takes. */
+	readonly worksElsewhere?: boolean;
 	/** Version; throws when the program is missing. */
 	version(): Promise<string>;
 	/** Starts what must run beside it; it ends with the series. */
