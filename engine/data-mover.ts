@@ -6,6 +6,7 @@ import type { HostSettings } from './contract/index.ts';
 import { type MoverFolder, type MoverHost, openMoverFolder, openMoverHosts, openMoverJournal, type PairingToken, startMover } from './infra/index.ts';
 import { hostData } from './places/index.ts';
 import { openPlatform } from './platform/index.ts';
+import { Look } from './restore/index.ts';
 import { Requestor, Snapshots, VolumeSlots } from './snapshot/index.ts';
 import { volumeProviders } from './snapshot/providers/index.ts';
 import { allWriters } from './snapshot/writers/index.ts';
@@ -51,8 +52,13 @@ export async function openDataMover({ folder: path, listen, token, product, cloc
 	await snapshots.cleanUp({ withForgotten: true });
 	if ((await journal.list()).length === 0) await hosts.forgetAll();
 	const data = stack.use(await hostData({ folder, snapshots, hosts, openHypervisor, product, now: clock.now() }));
+	const look = stack.use(new Look());
 	const mover = stack.use(
-		await startMover({ folder, listen, token, product, platform, openHypervisor, clock, log, acceptData: (socket, peerId) => data.accept(socket, peerId) }),
+		await startMover({
+			...{ folder, listen, token, product, platform, openHypervisor, clock, log },
+			measure: (question, options) => look.measure(question, options),
+			acceptData: (socket, peerId) => data.accept(socket, peerId),
+		}),
 	);
 	const resources = stack.move();
 	const { address, paired, dismissed } = mover;

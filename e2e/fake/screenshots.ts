@@ -130,6 +130,19 @@ const shots: readonly Shot[] = [
 			await page.waitForTimeout(300);
 		},
 	},
+	{
+		name: 'wizard-2-on-machine',
+		place: '/jobs/new',
+		act: async (page) => {
+			await fillName(page);
+			await next(page);
+			await page.getByRole('combobox', { name: 'Machine' }).click();
+			await page.getByRole('option', { name: 'Vault' }).click();
+			await page.waitForTimeout(400);
+			for (const row of [0, 1]) await page.getByRole('checkbox', { name: 'Select', exact: true }).nth(row).check();
+			await page.waitForTimeout(1200);
+		},
+	},
 	{ name: 'wizard-edit', place: '/jobs/job-finance/edit?step=schedule' },
 	{ name: 'inventory-volumes', place: '/inventory' },
 	{ name: 'inventory-volume-details', place: '/inventory/volumes/%2Fhome' },

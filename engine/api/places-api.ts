@@ -1,11 +1,11 @@
 import { type EngineApi, isMeant, parseMachinePath } from '../contract/index.ts';
-import { listPlaces } from '../infra/index.ts';
+import { listPlaces, requireSource } from '../infra/index.ts';
 import type { ApiParts } from './parts.ts';
 
 const MEASURE_MS = 2000;
 
 /** The engine's own machine, one level at a time. */
-export function createPlacesApi({ platform, plane, config: { hosts }, hostControl }: ApiParts): EngineApi['places'] {
+export function createPlacesApi({ platform, plane, machines, config: { hosts }, hostControl }: ApiParts): EngineApi['places'] {
 	/** What guests see of their disks; a host that is not known measures nothing. */
 	async function measureMachines(path: string, signal: AbortSignal | undefined): Promise<{ bytes: number; items: number; complete: boolean }> {
 		const { host } = parseMachinePath(path);
@@ -18,7 +18,11 @@ export function createPlacesApi({ platform, plane, config: { hosts }, hostContro
 
 	return {
 		list: ({ path }, { signal }) => listPlaces(platform, path, signal),
-		measure: ({ source }, { signal }) =>
-			source.kind === 'vm' ? measureMachines(source.path, signal) : plane.measure({ source, exclude: [], deadlineMs: MEASURE_MS }, { signal }),
+		async measure({ source, machineId }, { signal }) {
+			if (source.kind === 'vm') return measureMachines(source.path, signal);
+			if (machineId !== null) return machines.measure(machineId, source, { deadlineMs: MEASURE_MS, signal });
+			await requireSource(source);
+			return plane.measure({ source, exclude: [], deadlineMs: MEASURE_MS }, { signal });
+		},
 	};
 }

@@ -10,7 +10,7 @@ import type { ErrorShape } from './errors.ts';
 import type { ChainHealth, CheckResult } from './health.ts';
 import { type Host, type HostFacts, type HostSettings, hostSettings, type VirtualMachine } from './hosts.ts';
 import type { ChainMapping, ImportReport } from './import-report.ts';
-import { type JobSettings, type JobSummary, jobSettings, type SourceSpec, schedule, sessionState, sourceSpec } from './jobs.ts';
+import { type JobSettings, type JobSummary, jobSettings, schedule, sessionState, sourceSpec } from './jobs.ts';
 import { type Machine, type MachineSettings, machineSettings, type PairingOffer, type PlaceList } from './machines.ts';
 import type { EngineEvent, Overview, SystemInfo } from './overview.ts';
 import {
@@ -86,6 +86,8 @@ const importQuery = id.extend({ finish: z.boolean().default(false) });
 const heatMapQuery = z.object({ timeZone: z.string().default('UTC') });
 
 const machineAddition = z.object({ settings: machineSettings, token: z.string().min(1, 'A pairing token is needed.').max(1000) });
+/** `machineId` null: the engine's own machine. */
+const measureQuery = z.object({ source: sourceSpec, machineId: z.string().min(1).nullable().default(null) });
 const machinePlaces = id.extend({ path: z.string().nullable() });
 
 const keyReference = z.object({ keyId: z.string().min(1) });
@@ -294,8 +296,8 @@ export interface EngineApi {
 	places: {
 		/** One level of the engine's own machine; path null: volumes and disks. Folders first, at most 5000. */
 		list(input: { path: string | null }, options: CallOptions): Promise<PlaceList>;
-		/** Walks a source and adds up; stops after about two seconds with `complete: false`. */
-		measure(input: { source: SourceSpec }, options: CallOptions): Promise<{ bytes: number; items: number; complete: boolean }>;
+		/** Walks a source, there or on a managed machine, and adds up; stops after about two seconds with `complete: false`. */
+		measure(input: z.infer<typeof measureQuery>, options: CallOptions): Promise<{ bytes: number; items: number; complete: boolean }>;
 	};
 }
 
@@ -464,7 +466,7 @@ export const appRouter = t.router({
 	}),
 	places: t.router({
 		list: call.input(z.object({ path: z.string().nullable() })).query(({ ctx, input, signal }) => ctx.api.places.list(input, { signal })),
-		measure: call.input(z.object({ source: sourceSpec })).query(({ ctx, input, signal }) => ctx.api.places.measure(input, { signal })),
+		measure: call.input(measureQuery).query(({ ctx, input, signal }) => ctx.api.places.measure(input, { signal })),
 	}),
 });
 

@@ -7,7 +7,7 @@ import { errorShape, hostFacts, hostSettings, machineAddress, machineStatus, med
 export const alpn = { pairing: 'holdfast-pairing', control: 'holdfast-control', data: 'holdfast-data' } as const;
 
 /** Grows with every change of what is said here. Both sides must have the same. */
-export const controlVersion = 5;
+export const controlVersion = 6;
 
 const pem = z.string().max(16_384);
 const proof = z.string().regex(/^[0-9a-f]{64}$/);
@@ -32,6 +32,8 @@ const hostQuestions = [
 	z.object({ ask: z.literal('dropCheckpoints'), host, machineId, names: checkpointNames }),
 	z.object({ ask: z.literal('holdStill'), host, machineId, isHeld: z.boolean() }),
 ] as const;
+/** Who asks falls silent meanwhile. */
+const maxMeasureMs = 10_000;
 /** Paths that are looked at with one question. */
 export const maxTargets = 1000;
 
@@ -39,6 +41,7 @@ export const controlQuestion = z.discriminatedUnion('ask', [
 	z.object({ ask: z.literal('status') }),
 	z.object({ ask: z.literal('places'), path: z.string().max(32_768).nullable() }),
 	z.object({ ask: z.literal('source'), source: sourceSpec }),
+	z.object({ ask: z.literal('measure'), source: sourceSpec, deadlineMs: z.number().int().min(1).max(maxMeasureMs) }),
 	z.object({ ask: z.literal('reach'), addresses: z.array(machineAddress).max(16) }),
 	z.object({ ask: z.literal('targets'), paths: z.array(z.string().max(32_768)).max(maxTargets) }),
 	...hostQuestions,
@@ -55,6 +58,7 @@ export const controlAnswers = {
 	status: z.object({ answer: machineStatus }),
 	places: z.object({ answer: placeList }),
 	source: z.object({ answer: z.object({ problem: errorShape.nullable(), realPath: z.string().max(32_768).nullable() }) }),
+	measure: z.object({ answer: z.object({ bytes: size, items: size, complete: z.boolean() }) }),
 	/** In the order of the addresses. */
 	reach: z.object({ answer: z.object({ reached: z.array(z.boolean()).max(16) }) }),
 	/** In the order of the paths. */

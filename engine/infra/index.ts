@@ -13,7 +13,7 @@ export { chooseProxies, type ProxyRequest, type ProxyWork } from './choose-proxy
 export { defaultTasks } from './default-tasks.ts';
 export { createDevices, type DeviceServing, type Devices } from './devices.ts';
 export { listPlaces, requireAbsolute } from './list-places.ts';
-export { lookAtSource, type SourceFacts } from './look-at-source.ts';
+export { lookAtSource, requireSource, type SourceFacts } from './look-at-source.ts';
 export { createMachines, type DataAddress, type Machines, watchMachines } from './machines.ts';
 export { type Membership, type MoverFolder, openMoverFolder } from './mover-folder.ts';
 export { type MoverHost, type MoverOptions, startMover } from './mover-host.ts';

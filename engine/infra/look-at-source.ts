@@ -23,6 +23,12 @@ export async function lookAtSource(source: SourceSpec): Promise<SourceFacts> {
 	return { problem: (await sourceProblem(source))?.shape ?? null, realPath: await realPathOf(source.path) };
 }
 
+/** @throws what speaks against it: `source.*`, `usage.invalid` */
+export async function requireSource(source: SourceSpec): Promise<void> {
+	const { problem } = await lookAtSource(source);
+	if (problem) throw EngineError.from(problem);
+}
+
 function nbdProblem(uri: string): ErrorShape | null {
 	try {
 		parseNbdUri(uri);

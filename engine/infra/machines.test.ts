@@ -11,6 +11,7 @@ import { openConfiguration } from '../config/index.ts';
 import type { EngineEvent, MachineSettingsInput } from '../contract/index.ts';
 import { machineSettings } from '../contract/index.ts';
 import { openPlatform } from '../platform/index.ts';
+import { Look } from '../restore/index.ts';
 import { certificateMs, createAuthority, fingerprintOf, issue, selfSigned } from './certificates.ts';
 import { alpn, controlVersion } from './control-words.ts';
 import { createMachines, openMoverFolder, startMover } from './index.ts';
@@ -45,6 +46,7 @@ async function openMover(t: TestContext, clock: FakeClock, { token = null, path,
 	const folder = await openMoverFolder(join(parent, 'mover'), platform.locks, clock.now());
 	const stack = new AsyncDisposableStack();
 	stack.use(folder);
+	const look = stack.use(new Look());
 	t.after(async () => {
 		await stack.disposeAsync();
 		await rm(parent, { recursive: true, force: true });
@@ -55,6 +57,7 @@ async function openMover(t: TestContext, clock: FakeClock, { token = null, path,
 		token: token === null ? null : parsePairingToken(token),
 		product: '1.1',
 		platform,
+		measure: (question, options) => look.measure(question, options),
 		openHypervisor: { libvirt: () => assert.fail('nobody asked for a host') },
 		clock,
 		log: silentLog,
@@ -103,6 +106,10 @@ test('SRV-07 SRV-09: a data mover is paired by a token, known by certificates fr
 		['engine.lock', 'mover.json'],
 	);
 	await assert.rejects(server.machines.places(machine.id, join(mover.folder.path, 'none'), {}), { code: 'not-found.path' });
+	const measured = (path: string) => server.machines.measure(machine.id, { kind: 'folder', path }, { deadlineMs: 10_000 });
+	const bytes = (await stat(file)).size + (await stat(join(mover.folder.path, 'engine.lock'))).size;
+	assert.deepEqual(await measured(mover.folder.path), { bytes, items: 3, complete: true });
+	await assert.rejects(measured(join(mover.folder.path, 'none')), { code: 'source.missing' });
 	assert.equal(await server.machines.mediumOf(machine.id, mover.folder.path, {}), platform.disks.mediumOf(mover.folder.path));
 });
 

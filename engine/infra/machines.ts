@@ -24,6 +24,9 @@ export type MachinesOptions = {
 	readonly version?: number | undefined;
 };
 
+/** `complete` false: it is more. */
+type Measured = { readonly bytes: number; readonly items: number; readonly complete: boolean };
+
 type Asking = { readonly signal?: AbortSignal | undefined };
 
 /** Managed machines as the backup server sees them. Their settings are in its database; they hold nothing but their certificate. */
@@ -38,6 +41,8 @@ export interface Machines {
 	places(id: string, path: string | null, options: Asking): Promise<PlaceList>;
 	/** What stands there where a source is said to be. `connection.*`, `auth.*` */
 	lookAtSource(id: string, source: SourceSpec, options: Asking): Promise<SourceFacts>;
+	/** Adds up a source there, for so long at most. `source.*`, `connection.*`, `auth.*` */
+	measure(id: string, source: SourceSpec, options: Asking & { readonly deadlineMs: number }): Promise<Measured>;
 	/** Which of these addresses its data mover can connect to, in their order. `connection.*`, `auth.*` */
 	reach(id: string, addresses: readonly MachineAddress[], options: Asking): Promise<readonly boolean[]>;
 	/** Has its data mover try a folder out, and hold it as a repository from then on. `usage.*`, `repository.*`, `connection.*` */
@@ -270,6 +275,9 @@ export function createMachines({ store, clock, bus, log, product, version }: Mac
 		},
 		async lookAtSource(id, source, options) {
 			return (await ask(await store.machines.get(id), { ask: 'source', source }, options)).answer;
+		},
+		async measure(id, source, { deadlineMs, signal }) {
+			return (await ask(await store.machines.get(id), { ask: 'measure', source, deadlineMs }, { signal })).answer;
 		},
 		async reach(id, addresses, options) {
 			const { answer } = await ask(await store.machines.get(id), { ask: 'reach', addresses: [...addresses] }, options);

@@ -4,7 +4,7 @@ import { createServer, type TLSSocket } from 'node:tls';
 import { type Clock, EngineError, isEngineError, type Log, systemErrorCode, toErrorShape } from '../base/index.ts';
 import type { HostType, MachineStatus } from '../contract/index.ts';
 import type { Platform } from '../platform/index.ts';
-import { lookAtTargets } from '../restore/index.ts';
+import { type Look, lookAtTargets } from '../restore/index.ts';
 import type { HypervisorControl } from '../source/index.ts';
 import { canConnect } from './can-connect.ts';
 import { commonName, expiryOf, fingerprintOf, hasIssued, parseCertificate, peerIdOf, selfSigned } from './certificates.ts';
@@ -23,7 +23,7 @@ import { holdRepository, letRepositoryGo } from './held-repositories.ts';
 import { answerHostQuestion, isHostQuestion } from './host-questions.ts';
 import { LineChannel } from './line-channel.ts';
 import { listPlaces } from './list-places.ts';
-import { lookAtSource } from './look-at-source.ts';
+import { lookAtSource, requireSource } from './look-at-source.ts';
 import type { Membership, MoverFolder } from './mover-folder.ts';
 import { isPairingProof, type PairingToken, pairingChannel, pairingProof } from './pairing-token.ts';
 import { realPathOf } from './paths.ts';
@@ -39,6 +39,8 @@ export type MoverOptions = {
 	readonly log: Log;
 	/** Hypervisor hosts of this machine. */
 	readonly openHypervisor: Readonly<Record<HostType, (uri: string) => HypervisorControl>>;
+	/** Adds up what lies on this machine, in a thread of its own. */
+	readonly measure: Look['measure'];
 	/** Takes over a connection for data of another machine of the same backup server, or of the server itself, known by `peerId`. */
 	readonly acceptData?: ((socket: TLSSocket, peerId: string) => void) | undefined;
 	/** For tests. */
@@ -256,7 +258,7 @@ class Mover {
 
 	/** @param signal whoever asked is gone */
 	async #answer(question: ControlQuestion, signal: AbortSignal): Promise<ControlAnswer<ControlQuestion['ask']>> {
-		const { folder, platform, clock, openHypervisor } = this.#options;
+		const { folder, platform, clock, openHypervisor, measure } = this.#options;
 		if (isHostQuestion(question)) return answerHostQuestion(question, openHypervisor[question.host.type](question.host.uri), { signal });
 		switch (question.ask) {
 			case 'status':
@@ -265,6 +267,9 @@ class Mover {
 				return listPlaces(platform, question.path);
 			case 'source':
 				return lookAtSource(question.source);
+			case 'measure':
+				await requireSource(question.source);
+				return measure({ source: question.source, exclude: [], deadlineMs: question.deadlineMs }, { signal });
 			case 'reach':
 				return { reached: await Promise.all(question.addresses.map(canConnect)) };
 			case 'targets':

@@ -23,7 +23,9 @@ export function Outlook({ draft, jobId }: Pick<StepProps, 'draft' | 'jobId'>): R
 	const jobs = useQuery(trpc.jobs.list.queryOptions());
 	const hasRun = jobs.data?.some(({ id, pointCount }) => id === jobId && pointCount > 0) ?? false;
 	const sizes = useQueries({
-		queries: draft.sources.map((source) => trpc.places.measure.queryOptions({ source }, { staleTime: Number.POSITIVE_INFINITY, enabled: !hasRun })),
+		queries: draft.sources.map((source) =>
+			trpc.places.measure.queryOptions({ source, machineId: draft.machineId }, { staleTime: Number.POSITIVE_INFINITY, enabled: !hasRun }),
+		),
 	});
 	const sourceBytes = sizes.reduce((sum, { data }) => sum + (data?.bytes ?? 0), 0);
 	const fullBytes = hasRun ? null : Math.round(sourceBytes * storedShare);

@@ -107,13 +107,7 @@ export function StepWhat({ draft, change, errors, warnings }: StepProps): ReactN
 			</div>
 			<div className={classes.basket}>
 				<h3>Protected by this job</h3>
-				<Chosen
-					draft={draft.sources}
-					isHere={draft.machineId === null}
-					errors={errors}
-					warnings={warnings}
-					onRemove={(source) => remove(new Set([key(source)]))}
-				/>
+				<Chosen draft={draft.sources} machineId={draft.machineId} errors={errors} warnings={warnings} onRemove={(source) => remove(new Set([key(source)]))} />
 				<TagsInput
 					mt="lg"
 					label="Leave out"
@@ -247,17 +241,18 @@ const keyOf = (entry: PlaceEntry): string => {
 
 type ChosenProps = {
 	readonly draft: readonly Source[];
-	/** On the machine of the server: only there it is added up beforehand how large they are. */
-	readonly isHere: boolean;
+	/** That they lie on; null: the server's. */
+	readonly machineId: string | null;
 	readonly errors: Readonly<Record<string, string>>;
 	readonly warnings: Readonly<Record<string, string>>;
 	readonly onRemove: (source: Source) => void;
 };
 
-function Chosen({ draft, isHere, errors, warnings, onRemove }: ChosenProps): ReactNode {
+function Chosen({ draft, machineId, errors, warnings, onRemove }: ChosenProps): ReactNode {
 	const trpc = useTRPC();
-	const measured = isHere ? draft : [];
-	const sizes = useQueries({ queries: measured.map((source) => trpc.places.measure.queryOptions({ source }, { staleTime: Number.POSITIVE_INFINITY })) });
+	const sizes = useQueries({
+		queries: draft.map((source) => trpc.places.measure.queryOptions({ source, machineId }, { staleTime: Number.POSITIVE_INFINITY })),
+	});
 	if (draft.length === 0)
 		return (
 			<div className={classes.hint} data-error={errors.sources ? true : undefined} role={errors.sources ? 'alert' : undefined}>
