@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -16,6 +16,7 @@ test('the bundled command line protects, browses, verifies and restores, each th
 	t.after(() => rmSync(folder, { recursive: true, force: true }));
 	const bundle = join(folder, 'engine');
 	await bundleEngine(bundle);
+	for (const name of readdirSync(bundle)) assert.match(readFileSync(join(bundle, name), 'utf8'), /^[\0-\x7f]*$/, `${name} is not only ASCII`);
 
 	const start = join(folder, 'start.mjs');
 	writeFileSync(

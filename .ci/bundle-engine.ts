@@ -17,7 +17,7 @@ export async function bundleEngine(folder: string = bundleFolder(root)): Promise
 	rmSync(folder, { recursive: true, force: true }); // nothing starts from what is half there
 	const sources = new Set<string>();
 	const entries = new Set([join(root, 'engine', 'cli', 'program.ts')]);
-	for (const entry of entries) await bundleEntry(entry, folder, [threadsInto(entries), listSources(sources)]); // which finds the next ones
+	for (const entry of entries) await bundleEntry(entry, folder, [threadsInto(entries), listSources(sources), inAscii]); // which finds the next ones
 	const list = [...[...sources].sort(), 'package-lock.json'].map((path) => describeSource(root, path));
 	writeFileSync(join(folder, sourceList), JSON.stringify(list));
 }
@@ -37,7 +37,7 @@ async function bundleEntry(entry: string, folder: string, plugins: Plugin[]): Pr
 			target: 'node24',
 			minify: false, // stack traces keep the names of the sources
 			rolldownOptions: {
-				output: { entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },
+				output: { entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js', comments: false },
 				// What a thread does not use of an index it need not load: the router, for one.
 				treeshake: { moduleSideEffects: (id) => !id.startsWith(join(root, 'engine')) || id === entry },
 			},
@@ -59,6 +59,20 @@ const threadsInto = (entries: Set<string>): Plugin => ({
 		});
 	},
 });
+
+/** Node reads a file of ASCII several times as fast as one with any other character, and V8 keeps it in half the memory. */
+const inAscii: Plugin = {
+	name: 'in-ascii',
+	enforce: 'post',
+	generateBundle(_, files) {
+		for (const file of Object.values(files)) if (file.type === 'chunk') file.code = escaped(file.code);
+	},
+};
+
+function escaped(code: string): string {
+	if (/String\.raw`[^`]*[^\0-\x7f]/.test(code)) throw new Error('A template that is taken as it stands holds a character outside of ASCII.');
+	return code.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
 
 const listSources = (sources: Set<string>): Plugin => ({
 	name: 'list-sources',

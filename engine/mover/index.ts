@@ -3,13 +3,12 @@
  * Guarantees: bounded memory; all or nothing; trouble with single items of the source is told and never stops the run.
  * Not here: when to run (jobs), what a chain is (repository).
  */
-import { prepareThread } from '../base/index.ts';
 import type { StepOutcome } from '../repository/index.ts';
 import type { MaintainTask } from './maintain.ts';
-import type { BackupRun, ObjectOutcome, TaskObserver, TaskOptions } from './task.ts';
+import type { TaskObserver, TaskOptions } from './task.ts';
 import { runInThread } from './thread.ts';
-import { isTargetPort } from './wire/target-port.ts';
 
+export { backUp, prepareBackUp } from './back-up.ts';
 export type { MaintainTask } from './maintain.ts';
 export { backupWords, findBottleneck, LaneMeter, type StageTimes, type StageWords } from './meter.ts';
 export {
@@ -35,18 +34,6 @@ export type { RepositoryHostOptions } from './wire/repository-host.ts';
 
 /** What data movers say to each other. Loaded by who needs it: TLS would cost every thread a part of its start. */
 export const loadWire = (): Promise<typeof import('./wire/index.ts')> => import('./wire/index.ts');
-
-const backupThread = new URL('./backup-thread.ts', import.meta.url);
-
-/** A run is about to be asked for: its thread begins to load. Who prepares ends what was not used (`endIdleThreads`). */
-export const prepareBackUp = (): void => prepareThread(backupThread);
-
-/** @throws `source.missing`, `source.unreadable`, `repository.*`, the signal's reason */
-export const backUp = (run: BackupRun, observers: readonly TaskObserver[], options: TaskOptions): Promise<readonly ObjectOutcome[]> =>
-	runInThread(backupThread, run, observers, {
-		...options,
-		transferList: isTargetPort(run.repositoryPath) ? [run.repositoryPath.port] : [],
-	});
 
 /** Merges or compacts a chain, which the caller has for itself. @throws `not-found.chain`, `usage.conflict`, `repository.*`, the signal's reason */
 export const maintainChain = (task: MaintainTask, observer: TaskObserver, options: TaskOptions): Promise<StepOutcome> =>

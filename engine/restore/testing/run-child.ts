@@ -1,6 +1,7 @@
 /** For tests only: one backup in a process of its own, so that it can be killed. Says `go` when it begins and `done` when it has ended. */
 import { enableCompileCache } from 'node:module';
-import { type BackupRun, backUp } from '../../mover/index.ts';
+import type { BackupRun } from '../../mover/index.ts';
+import { backUp } from '../../mover/testing.ts';
 
 enableCompileCache();
 const run = JSON.parse(process.argv[2] ?? '') as BackupRun;
