@@ -3,7 +3,16 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Log } from './base/index.ts';
 import type { HostSettings } from './contract/index.ts';
-import { type MoverFolder, type MoverHost, openMoverFolder, openMoverHosts, openMoverJournal, type PairingToken, startMover } from './infra/index.ts';
+import {
+	type MoverFolder,
+	type MoverHost,
+	openMoverFolder,
+	openMoverHosts,
+	openMoverJournal,
+	openMoverVolumeSettings,
+	type PairingToken,
+	startMover,
+} from './infra/index.ts';
 import { hostData } from './places/index.ts';
 import { openPlatform } from './platform/index.ts';
 import { Look } from './restore/index.ts';
@@ -44,7 +53,7 @@ export async function openDataMover({ folder: path, listen, token, product, cloc
 		isDevice: () => false,
 		writers: allWriters(writersFolder, machineSite),
 		machines: machineSite,
-		settings: { all: async () => new Map(), put: () => Promise.reject(new Error('Defect: nothing is chosen here')) },
+		settings: await openMoverVolumeSettings(folder.path),
 		disks: platform.disks,
 		clock,
 		log,
@@ -55,7 +64,7 @@ export async function openDataMover({ folder: path, listen, token, product, cloc
 	const look = stack.use(new Look());
 	const mover = stack.use(
 		await startMover({
-			...{ folder, listen, token, product, platform, openHypervisor, clock, log },
+			...{ folder, listen, token, product, platform, openHypervisor, volumes: snapshots, clock, log },
 			measure: (question, options) => look.measure(question, options),
 			acceptData: (socket, peerId) => data.accept(socket, peerId),
 		}),

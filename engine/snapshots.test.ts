@@ -144,13 +144,13 @@ test('SNAP-05 SNAP-06 without a provider auto reads live and says so; a provider
 	assert.equal(session.tasks[0]?.snapshot?.actual, 'none');
 	assert.match(session.tasks[0]?.snapshot?.reason ?? '', /No provider can make a snapshot of/);
 	assert.equal((await api.points.list({}, none))[0]?.consistency, 'crash');
-	const volume = (await api.volumes.list({ rescan: true }, none)).find(({ id }) => id === site.root);
+	const volume = (await api.volumes.list({ rescan: true, machineId: null }, none)).find(({ id }) => id === site.root);
 	assert.deepEqual([volume?.choice, volume?.provider, volume?.maxSnapshots], ['auto', null, 4]);
 	const { bsize, blocks } = statfsSync(site.root);
 	assert.equal(volume?.sizeBytes, bsize * blocks);
 	assert.ok((volume?.freeBytes ?? 0) > 0);
-	await assert.rejects(api.volumes.change({ id: site.root, provider: 'btrfs' }, none), { code: 'usage.invalid' });
-	assert.equal((await api.volumes.change({ id: site.root, provider: 'none', maxSnapshots: 2 }, none)).maxSnapshots, 2);
+	await assert.rejects(api.volumes.change({ machineId: null, id: site.root, provider: 'btrfs' }, none), { code: 'usage.invalid' });
+	assert.equal((await api.volumes.change({ machineId: null, id: site.root, provider: 'none', maxSnapshots: 2 }, none)).maxSnapshots, 2);
 	assert.match((await run(api, job.id)).tasks[0]?.snapshot?.reason ?? '', /is to be read live/);
 	const asked = await run(api, (await site.addJob({ name: 'Asked', snapshot: 'btrfs' })).id);
 	assert.deepEqual([asked.state, asked.tasks[0]?.error?.code], ['failed', 'snapshot.unsupported']);

@@ -103,7 +103,7 @@ test('SRV-07 VAL-29 DEPLOY-05: what is refused when a job is saved, and what dep
 	assert.equal((await refusal('job', 'edit', 'Web', '--source', 'folder:/elsewhere')).code, 'connection.refused');
 });
 
-test('SNAP-01 TASK-04: a machine makes the snapshots, and works on as many tasks as it may; killed in the middle it leaves nothing, and the retry succeeds', async (t) => {
+test('SNAP-01 SNAP-07 TASK-04: a machine makes the snapshots, and works on as many tasks as it may; killed in the middle it leaves nothing, and the retry succeeds', async (t) => {
 	const { server, far, mover, ok } = await openSites(t);
 	const volume = mountFresh(t, 'btrfs');
 	if (volume === null) return;
@@ -121,6 +121,13 @@ test('SNAP-01 TASK-04: a machine makes the snapshots, and works on as many tasks
 		...['add', 'Web', '--source', ...sources.map((source) => `folder:${source}`), '--on', 'Vault', '--repository', 'Here'],
 		...['--snapshot', 'btrfs', '--encrypt', '--password-file', 'password'],
 	);
+	// what was chosen for its volumes is kept there
+	const choose = (id: string, ...args: string[]) => server.json('volume', 'set', id, '--on', 'Vault', ...args);
+	assert.deepEqual((await choose('/none', '--provider', 'btrfs')).document.error.code, 'not-found.volume');
+	assert.match((await choose(volume, '--provider', 'xfs-none')).document.error.message, /xfs-none/);
+	const { document: chosen } = await choose(volume, '--provider', 'btrfs', '--max-snapshots', '2');
+	assert.deepEqual([chosen.volume.choice, chosen.volume.maxSnapshots], ['btrfs', 2]);
+	assert.equal((await ok('volume', 'list')).volumes.find(({ id }: { id: string }) => id === volume).choice, 'auto', 'here nothing was chosen');
 	const heldSnapshots = (): string[] => (readdirSync(volume).includes(hiddenFolderName) ? readdirSync(join(volume, hiddenFolderName)) : []);
 
 	// cancelled in the middle: an outcome, and nothing is left on either side
@@ -144,6 +151,12 @@ test('SNAP-01 TASK-04: a machine makes the snapshots, and works on as many tasks
 	assert.deepEqual([document.session.state, document.session.tasks[0].error.code], ['failed', 'connection.lost'], JSON.stringify(document.session));
 	assert.deepEqual([backupFilesIn(folder), heldSnapshots()], [[], []]);
 
+	const { volumes } = await ok('volume', 'list', '--on', 'Vault');
+	assert.deepEqual(
+		volumes.flatMap(({ id, choice, maxSnapshots }: Record<string, unknown>) => (id === volume ? [choice, maxSnapshots] : [])),
+		['btrfs', 2],
+	);
+
 	await ok('repository', 'edit', 'Here', '--write-limit', '0');
 	const { session } = await ok('job', 'run', 'Web');
 	assert.deepEqual([session.state, heldSnapshots()], ['success', []]);
@@ -154,6 +167,10 @@ test('SNAP-01 TASK-04: a machine makes the snapshots, and works on as many tasks
 	);
 	await ok('restore', 'files', `Web/${sources[1]}@latest`, '/', '--to', 'back');
 	await sameTree(sources[1] ?? '', join(server.root, 'back'));
+	await choose(volume, '--provider', 'none');
+	await ok('job', 'edit', 'Web', '--snapshot', 'auto');
+	const read = (await ok('job', 'run', 'Web')).session.tasks[0].snapshot;
+	assert.deepEqual([read.requested, read.actual], ['auto', 'none']);
 	for (const name of readdirSync(join(far.root, 'vault')))
 		assert.doesNotMatch(readFileSync(join(far.root, 'vault', name), 'utf8'), /secret|names|payloads/, 'keys are kept nowhere');
 	revived.child.kill('SIGTERM');

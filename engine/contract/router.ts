@@ -37,7 +37,7 @@ import {
 } from './repositories.ts';
 import { type RevisedServerSettings, type ServerSettings, serverSettings } from './server-settings.ts';
 import { type LogEntry, type Session, type SessionListItem, sessionKind } from './sessions.ts';
-import { type Volume, type VolumeChange, volumeChange } from './snapshots.ts';
+import { type Volume, volumeChange } from './snapshots.ts';
 import type { StorageReport } from './storage-report.ts';
 import { type ThrottleRule, type ThrottleSettings, throttleSettings } from './throttle.ts';
 
@@ -86,8 +86,11 @@ const importQuery = id.extend({ finish: z.boolean().default(false) });
 const heatMapQuery = z.object({ timeZone: z.string().default('UTC') });
 
 const machineAddition = z.object({ settings: machineSettings, token: z.string().min(1, 'A pairing token is needed.').max(1000) });
-/** `machineId` null: the engine's own machine. */
-const measureQuery = z.object({ source: sourceSpec, machineId: z.string().min(1).nullable().default(null) });
+/** Null: the engine's own. */
+const machineId = z.string().min(1).nullable().default(null);
+const measureQuery = z.object({ source: sourceSpec, machineId });
+const volumeList = z.object({ rescan: z.boolean().default(false), machineId });
+const volumeChoice = volumeChange.extend({ machineId });
 const machinePlaces = id.extend({ path: z.string().nullable() });
 
 const keyReference = z.object({ keyId: z.string().min(1) });
@@ -237,12 +240,12 @@ export interface EngineApi {
 		/** What `vm` would do, and the same refusals. Writes nothing. */
 		planVm(input: RestoreVmInput, options: CallOptions): Promise<MachinePlan>;
 	};
-	/** Volumes of this machine, and who makes snapshots of them. */
+	/** Volumes of this machine and of managed ones (`machineId`), and who makes snapshots of them. */
 	volumes: {
-		/** As of the last scan, which is every four hours; `rescan` looks now. */
-		list(input: { rescan: boolean }, options: CallOptions): Promise<Volume[]>;
+		/** As of the last scan, which is every four hours; `rescan` looks now, as a managed machine does anyway. */
+		list(input: z.infer<typeof volumeList>, options: CallOptions): Promise<Volume[]>;
 		/** `not-found.volume`; `usage.invalid` for a provider that cannot make snapshots of it, saying why. */
-		change(input: VolumeChange, options: CallOptions): Promise<Volume>;
+		change(input: z.infer<typeof volumeChoice>, options: CallOptions): Promise<Volume>;
 	};
 	/** Rules that cap traffic between ranges of addresses (NET-01). What is under way goes by a change when the call resolves. */
 	throttles: {
@@ -432,8 +435,8 @@ export const appRouter = t.router({
 		planVm: call.input(restoreVmInput).query(({ ctx, input, signal }) => ctx.api.restore.planVm(input, { signal })),
 	}),
 	volumes: t.router({
-		list: call.input(z.object({ rescan: z.boolean().default(false) })).query(({ ctx, input, signal }) => ctx.api.volumes.list(input, { signal })),
-		change: call.input(volumeChange).mutation(({ ctx, input, signal }) => ctx.api.volumes.change(input, { signal })),
+		list: call.input(volumeList).query(({ ctx, input, signal }) => ctx.api.volumes.list(input, { signal })),
+		change: call.input(volumeChoice).mutation(({ ctx, input, signal }) => ctx.api.volumes.change(input, { signal })),
 	}),
 	throttles: t.router({
 		list: call.query(({ ctx, signal }) => ctx.api.throttles.list({ signal })),

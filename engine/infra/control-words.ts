@@ -1,13 +1,26 @@
 /** What a backup server and its data movers say to each other: docs/movers.md has the conversation in prose. */
 import { z } from 'zod';
 import { EngineError } from '../base/index.ts';
-import { errorShape, hostFacts, hostSettings, machineAddress, machineStatus, medium, placeList, size, sourceSpec, virtualMachine } from '../contract/index.ts';
+import {
+	errorShape,
+	hostFacts,
+	hostSettings,
+	machineAddress,
+	machineStatus,
+	medium,
+	placeList,
+	size,
+	sourceSpec,
+	virtualMachine,
+	volume,
+	volumeChange,
+} from '../contract/index.ts';
 
 /** What a connection is for (RFC 7301). One without a name carries data. Names never change; what may change has a version in its greeting. */
 export const alpn = { pairing: 'holdfast-pairing', control: 'holdfast-control', data: 'holdfast-data' } as const;
 
 /** Grows with every change of what is said here. Both sides must have the same. */
-export const controlVersion = 6;
+export const controlVersion = 7;
 
 const pem = z.string().max(16_384);
 const proof = z.string().regex(/^[0-9a-f]{64}$/);
@@ -42,6 +55,9 @@ export const controlQuestion = z.discriminatedUnion('ask', [
 	z.object({ ask: z.literal('places'), path: z.string().max(32_768).nullable() }),
 	z.object({ ask: z.literal('source'), source: sourceSpec }),
 	z.object({ ask: z.literal('measure'), source: sourceSpec, deadlineMs: z.number().int().min(1).max(maxMeasureMs) }),
+	/** As they are now. */
+	z.object({ ask: z.literal('volumes') }),
+	z.object({ ask: z.literal('changeVolume'), change: volumeChange }),
 	z.object({ ask: z.literal('reach'), addresses: z.array(machineAddress).max(16) }),
 	z.object({ ask: z.literal('targets'), paths: z.array(z.string().max(32_768)).max(maxTargets) }),
 	...hostQuestions,
@@ -59,6 +75,8 @@ export const controlAnswers = {
 	places: z.object({ answer: placeList }),
 	source: z.object({ answer: z.object({ problem: errorShape.nullable(), realPath: z.string().max(32_768).nullable() }) }),
 	measure: z.object({ answer: z.object({ bytes: size, items: size, complete: z.boolean() }) }),
+	volumes: z.object({ answer: z.object({ volumes: z.array(volume).max(10_000) }) }),
+	changeVolume: z.object({ answer: z.object({ volume }) }),
 	/** In the order of the addresses. */
 	reach: z.object({ answer: z.object({ reached: z.array(z.boolean()).max(16) }) }),
 	/** In the order of the paths. */

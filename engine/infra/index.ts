@@ -19,6 +19,7 @@ export { type Membership, type MoverFolder, openMoverFolder } from './mover-fold
 export { type MoverHost, type MoverOptions, startMover } from './mover-host.ts';
 export { type MoverHosts, openMoverHosts } from './mover-hosts.ts';
 export { openMoverJournal } from './mover-journal.ts';
+export { openMoverVolumeSettings } from './mover-volume-settings.ts';
 export { type PairingToken, parsePairingToken } from './pairing-token.ts';
 export { isInside, realPathOf } from './paths.ts';
 export {

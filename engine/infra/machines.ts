@@ -6,6 +6,7 @@ import type { EngineEvent, HostSettings, Machine, MachineAddress, MachineSetting
 import type { Medium } from '../platform/index.ts';
 import type { HoldOptions } from '../repository/index.ts';
 import type { TargetFacts } from '../restore/index.ts';
+import type { Volumes } from '../snapshot/index.ts';
 import type { HypervisorControl } from '../source/index.ts';
 import { createAuthority, fingerprintOf, type Identity, isRenewalDue, issue, issueFor, peerIdOf } from './certificates.ts';
 import { alpn, type ControlAnswer, type ControlQuestion, controlAnswers, done, maxTargets, pairingAnswer } from './control-words.ts';
@@ -52,6 +53,8 @@ export interface Machines {
 	letGo(id: string, path: string): Promise<void>;
 	/** A hypervisor host that is asked by its data mover. Calls also fail with `not-found.machine`, `connection.*`, `auth.*`. */
 	hostOn(id: string, host: Pick<HostSettings, 'type' | 'uri'>): HypervisorControl;
+	/** Its volumes, which are looked at whenever they are asked for. Calls also fail with `not-found.machine`, `connection.*`, `auth.*`. */
+	volumesOn(id: string): Volumes;
 	/** What stands at these paths there, in their order; null: nothing. `restore.target`, `connection.*`, `auth.*` */
 	lookAtTargets(id: string, paths: readonly string[], options: Asking): Promise<readonly (TargetFacts | null)[]>;
 	/** What a connection for data to this machine needs: mutual TLS 1.3, the other side known by `peerId`. */
@@ -293,6 +296,14 @@ export function createMachines({ store, clock, bus, log, product, version }: Mac
 			await ask(await store.machines.get(id), { ask: 'letGo', path }, {});
 		},
 		hostOn: (id, host) => hostThrough(async (question, options) => (await ask(await store.machines.get(id), question, options)).answer, host),
+		volumesOn(id) {
+			const rescan = async () => (await ask(await store.machines.get(id), { ask: 'volumes' }, {})).answer.volumes;
+			return {
+				volumes: rescan,
+				rescan,
+				change: async (change) => (await ask(await store.machines.get(id), { ask: 'changeVolume', change }, {})).answer.volume,
+			};
+		},
 		async lookAtTargets(id, paths, options) {
 			const machine = await store.machines.get(id);
 			const found: (TargetFacts | null)[] = [];

@@ -5,6 +5,7 @@ import { type Clock, EngineError, isEngineError, type Log, systemErrorCode, toEr
 import type { HostType, MachineStatus } from '../contract/index.ts';
 import type { Platform } from '../platform/index.ts';
 import { type Look, lookAtTargets } from '../restore/index.ts';
+import type { Volumes } from '../snapshot/index.ts';
 import type { HypervisorControl } from '../source/index.ts';
 import { canConnect } from './can-connect.ts';
 import { commonName, expiryOf, fingerprintOf, hasIssued, parseCertificate, peerIdOf, selfSigned } from './certificates.ts';
@@ -39,6 +40,8 @@ export type MoverOptions = {
 	readonly log: Log;
 	/** Hypervisor hosts of this machine. */
 	readonly openHypervisor: Readonly<Record<HostType, (uri: string) => HypervisorControl>>;
+	/** Of this machine. */
+	readonly volumes: Pick<Volumes, 'rescan' | 'change'>;
 	/** Adds up what lies on this machine, in a thread of its own. */
 	readonly measure: Look['measure'];
 	/** Takes over a connection for data of another machine of the same backup server, or of the server itself, known by `peerId`. */
@@ -258,7 +261,7 @@ class Mover {
 
 	/** @param signal whoever asked is gone */
 	async #answer(question: ControlQuestion, signal: AbortSignal): Promise<ControlAnswer<ControlQuestion['ask']>> {
-		const { folder, platform, clock, openHypervisor, measure } = this.#options;
+		const { folder, platform, clock, openHypervisor, measure, volumes } = this.#options;
 		if (isHostQuestion(question)) return answerHostQuestion(question, openHypervisor[question.host.type](question.host.uri), { signal });
 		switch (question.ask) {
 			case 'status':
@@ -270,6 +273,10 @@ class Mover {
 			case 'measure':
 				await requireSource(question.source);
 				return measure({ source: question.source, exclude: [], deadlineMs: question.deadlineMs }, { signal });
+			case 'volumes':
+				return { volumes: [...(await volumes.rescan())] };
+			case 'changeVolume':
+				return { volume: await volumes.change(question.change) };
 			case 'reach':
 				return { reached: await Promise.all(question.addresses.map(canConnect)) };
 			case 'targets':

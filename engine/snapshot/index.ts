@@ -50,6 +50,7 @@ export {
 	type SnapshotsParts,
 	type VolumeSettings,
 	type VolumeSettingsStore,
+	type Volumes,
 } from './snapshots.ts';
 export { isWithin, type View, type Volume } from './volume.ts';
 export { VolumeSlots } from './volume-slots.ts';

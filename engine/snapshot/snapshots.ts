@@ -75,6 +75,9 @@ export interface OpenMachine extends AsyncDisposable {
 	complete(): Promise<void>;
 }
 
+/** The volumes of a machine, as faces see and change them. */
+export type Volumes = Pick<Snapshots, 'volumes' | 'rescan' | 'change'>;
+
 export type SnapshotMaker = { readonly provider: Pick<SnapshotProvider, 'name' | 'capabilities'> | null /** Why there is none. */; readonly reason: string };
 
 const neverLost = new AbortController().signal;

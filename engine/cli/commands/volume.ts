@@ -2,8 +2,9 @@ import type { Command } from 'commander';
 import { EngineError } from '../../base/index.ts';
 import type { Volume } from '../../contract/index.ts';
 import type { CommandLine } from '../command-line.ts';
+import type { Client } from '../connection.ts';
 import { formatFields, formatSize, formatTable, isoTime } from '../format.ts';
-import { addLaterOptions } from '../later.ts';
+import { findMachine } from '../lookup.ts';
 import { parseCount, parseSnapshotMode } from '../parse.ts';
 import { withExample } from './group.ts';
 
@@ -13,6 +14,10 @@ export function addVolumeCommands(group: Command, line: CommandLine): void {
 	addSet(group, line);
 	addRescan(group, line);
 }
+
+type OnMachine = { readonly on?: string };
+const onMachine = ['--on <machine>', 'managed machine whose volumes are meant (default: the machine of the backup server)'] as const;
+const machineIdOf = async (client: Client, on: string | undefined): Promise<string | null> => (on === undefined ? null : (await findMachine(client, on)).id);
 
 const volumeJson = ({ scannedAt, ...volume }: Volume) => ({ ...volume, scannedAt: isoTime(scannedAt) });
 
@@ -36,13 +41,16 @@ const listLines = (volumes: readonly Volume[]): string[] =>
 
 function addList(group: Command, line: CommandLine): void {
 	const command = withExample(
-		group.command('list').description('List the volumes of this machine, with what snapshots are made by. With --json also why a provider cannot.'),
+		group
+			.command('list')
+			.description('List the volumes of this machine, or of a managed one, with what snapshots are made by. With --json also why a provider cannot.'),
 		'volume list',
-	);
-	addLaterOptions(command, ['--on <machine>']);
-	command.action(() =>
+		'volume list --on Vault',
+	).option(...onMachine);
+	command.action(({ on }: OnMachine) =>
 		line.read(command, async ({ client, output }) => {
-			const volumes = await (await client()).volumes.list.query({ rescan: false });
+			const engine = await client();
+			const volumes = await engine.volumes.list.query({ rescan: false, machineId: await machineIdOf(engine, on) });
 			output.result(
 				() => ({ volumes: volumes.map(volumeJson) }),
 				() => listLines(volumes),
@@ -53,10 +61,16 @@ function addList(group: Command, line: CommandLine): void {
 }
 
 function addRescan(group: Command, line: CommandLine): void {
-	const command = withExample(group.command('rescan').description('Look at all volumes and providers now, and not only every four hours.'), 'volume rescan');
-	command.action(() =>
+	const command = withExample(
+		group
+			.command('rescan')
+			.description('Look at all volumes and providers now, and not only every four hours. Those of managed machines are looked at by every list.'),
+		'volume rescan',
+	).option(...onMachine);
+	command.action(({ on }: OnMachine) =>
 		line.run(command, async ({ client, output }) => {
-			const volumes = await (await client()).volumes.list.query({ rescan: true });
+			const engine = await client();
+			const volumes = await engine.volumes.list.query({ rescan: true, machineId: await machineIdOf(engine, on) });
 			output.result(
 				() => ({ volumes: volumes.map(volumeJson) }),
 				() => listLines(volumes),
@@ -72,17 +86,21 @@ function addSet(group: Command, line: CommandLine): void {
 			.command('set')
 			.description('Choose who makes snapshots of a volume for jobs that read by "auto", and how many at a time.')
 			.argument('<VOLUME>', 'as "volume list" names it')
+			.option(...onMachine)
 			.option('--provider <name>', 'a provider, auto, or none to read it live')
 			.option('--max-snapshots <n>', 'snapshots at a time, 1 to 64'),
 		'volume set /data --provider btrfs',
 		'volume set /data --provider auto --max-snapshots 8',
+		'volume set /srv --on Vault --provider btrfs',
 	);
-	command.action((id: string, { provider, maxSnapshots }: { readonly provider?: string; readonly maxSnapshots?: string }) =>
+	command.action((id: string, { on, provider, maxSnapshots }: OnMachine & { readonly provider?: string; readonly maxSnapshots?: string }) =>
 		line.run(command, async ({ client, output }) => {
 			if (provider === undefined && maxSnapshots === undefined)
 				throw new EngineError('usage.invalid', 'Nothing was said to change.', { hint: 'Give --provider or --max-snapshots.', data: { field: '--provider' } });
-			const volume = await (await client()).volumes.change.mutate({
+			const engine = await client();
+			const volume = await engine.volumes.change.mutate({
 				id,
+				machineId: await machineIdOf(engine, on),
 				...(provider !== undefined && { provider: parseSnapshotMode(provider, '--provider') }),
 				...(maxSnapshots !== undefined && { maxSnapshots: parseCount('--max-snapshots', maxSnapshots, { min: 1, max: 64 }) }),
 			});
