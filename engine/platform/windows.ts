@@ -60,6 +60,8 @@ const windowsFiles: FilePort = {
 	punchHole: () => false,
 	cloneRange: () => false,
 	copyRange: async () => false,
+	openUncached: () => null,
+	alignedBuffer: (length) => new Uint8Array(length),
 	blockDeviceSize() {
 		throw unsupported({ syscall: 'ioctl' });
 	},
