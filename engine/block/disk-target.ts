@@ -1,6 +1,7 @@
-import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, statSync, unlinkSync } from 'node:fs';
+import { closeSync, constants, fdatasync, fstatSync, fsyncSync, ftruncateSync, openSync, statSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { bytesFromText, displayText, EngineError, systemErrorCode } from '../base/index.ts';
+import { promisify } from 'node:util';
+import { bytesFromText, displayText, EarlySync, EngineError, systemErrorCode } from '../base/index.ts';
 import type { DiskFormat } from '../contract/index.ts';
 import { openPlatform, type Platform } from '../platform/index.ts';
 import { attachDiskWriter, type DiskTargetHandle, type DiskWriter } from './disk-writer.ts';
@@ -17,12 +18,14 @@ export interface DiskTarget extends DiskWriter, Disposable {
 	readonly sizeBytes: number;
 	/** For `attachDiskWriter` in other threads, as long as this is open. */
 	readonly handle: DiskTargetHandle;
+	/** So many bytes more were written, by whomever: they are stored while more is. Waits while much more was written than is stored. */
+	written(bytes: number): Promise<void>;
 	/**
-	 * The disk is written, and every writer has flushed: returns when everything is on stable storage, with the file's name. Before that a qcow2 file is no
+	 * The disk is written: resolves when everything is on stable storage, with the file's name. Before that a qcow2 file is no
 	 * image.
 	 */
-	sync(): void;
-	/** Every writer has flushed. Calling it again does nothing. Without `sync` before, nothing is promised. */
+	sync(): Promise<void>;
+	/** Nobody writes any more. Calling it again does nothing. Without `sync` before, nothing is promised. */
 	close(): void;
 	/** Closes, and removes a file that was created here: a half-written disk must not look like one. What existed before stays as it is by now. */
 	discard(): void;
@@ -100,12 +103,15 @@ const imageHandle = ({ layout: { dataOffset, clusterBytes }, used }: Qcow2Image)
 	used: used.shared,
 });
 
+const store = promisify(fdatasync);
+
 class OpenTarget implements DiskTarget {
 	readonly handle: DiskTargetHandle;
-	readonly #writer: DiskWriter & Disposable;
+	readonly #writer: DiskWriter;
 	readonly #platform: Platform;
 	readonly isNew: boolean;
 	readonly #image: Qcow2Image | null;
+	readonly #early: EarlySync;
 	#isOpen = true;
 
 	constructor(handle: DiskTargetHandle, { isNew, image, platform }: { isNew: boolean; image: Qcow2Image | null; platform: Platform }) {
@@ -114,6 +120,11 @@ class OpenTarget implements DiskTarget {
 		this.isNew = isNew;
 		this.#image = image;
 		this.#platform = platform;
+		this.#early = new EarlySync(() =>
+			store(handle.fd).catch((error: unknown) => {
+				throw targetError(handle.path, 'written', error);
+			}),
+		);
 	}
 
 	get kind(): 'file' | 'device' {
@@ -142,22 +153,23 @@ class OpenTarget implements DiskTarget {
 		});
 	}
 
-	async write(offsetBytes: number, data: Uint8Array): Promise<void> {
+	write(offsetBytes: number, data: Uint8Array): void {
 		this.#checkOpen();
-		await this.#writer.write(offsetBytes, data);
+		this.#writer.write(offsetBytes, data);
 	}
 
-	async writeZeros(offsetBytes: number, lengthBytes: number): Promise<void> {
+	writeZeros(offsetBytes: number, lengthBytes: number): void {
 		this.#checkOpen();
-		await this.#writer.writeZeros(offsetBytes, lengthBytes);
+		this.#writer.writeZeros(offsetBytes, lengthBytes);
 	}
 
-	async flush(): Promise<void> {
+	written(bytes: number): Promise<void> {
 		this.#checkOpen();
-		await this.#writer.flush();
+		return this.#early.written(bytes);
 	}
 
-	sync(): void {
+	async sync(): Promise<void> {
+		await this.#early.ended();
 		this.#attempt('written', (fd) => {
 			if (this.#image) sealQcow2(fd, this.#image.layout, this.#image.used);
 			else fsyncSync(fd);
@@ -168,7 +180,6 @@ class OpenTarget implements DiskTarget {
 	close(): void {
 		if (!this.#isOpen) return;
 		this.#isOpen = false;
-		this.#writer[Symbol.dispose]();
 		closeSync(this.handle.fd);
 	}
 

@@ -1,8 +1,7 @@
 import { isZero } from '../base/index.ts';
-import { type Platform, uncachedUnit } from '../platform/index.ts';
+import type { Platform } from '../platform/index.ts';
 import { ClusterMap } from './qcow2-layout.ts';
 import { targetError } from './target-error.ts';
-import { leastUncachedBytes, UncachedBuffers, UncachedWrites } from './uncached-writes.ts';
 import { writeAt } from './write-at.ts';
 
 /** What a thread needs to write to a target that another one has opened, and keeps open. */
@@ -16,17 +15,12 @@ export type DiskTargetHandle = {
 	readonly image: { readonly dataOffset: number; readonly clusterBytes: number; readonly used: SharedArrayBuffer } | null;
 };
 
-/**
- * Writes to a disk that is being restored. Threads that share one write to ranges that do not touch. All failures are `restore.target`; those of what is still on its way
- * come with a later call, `flush` at the latest.
- */
+/** Writes to a disk that is being restored. Threads that share one write to ranges that do not touch. All failures are `restore.target`. */
 export interface DiskWriter {
-	/** Writes in any order. Runs of zeros take no room in a file and are zeroed on a device. When it resolves, `data` may change. */
-	write(offsetBytes: number, data: Uint8Array): Promise<void>;
+	/** Writes in any order. Runs of zeros take no room in a file and are zeroed on a device. */
+	write(offsetBytes: number, data: Uint8Array): void;
 	/** Makes a range read as zeros. Free on a file, unless this writer wrote data behind it. */
-	writeZeros(offsetBytes: number, lengthBytes: number): Promise<void>;
-	/** Resolves when all that was taken by now is written (not: on stable storage). */
-	flush(): Promise<void>;
+	writeZeros(offsetBytes: number, lengthBytes: number): void;
 }
 
 const pieceBytes = 65_536;
@@ -35,17 +29,15 @@ const zeros = new Uint8Array(1_048_576);
 const punchBytes = 256 * 1024 * 1024;
 
 /** A writer for any thread of this process. Lives at most as long as the target. */
-export const attachDiskWriter = (handle: DiskTargetHandle, platform: Platform): DiskWriter & Disposable => new RangeWriter(handle, platform);
+export const attachDiskWriter = (handle: DiskTargetHandle, platform: Platform): DiskWriter => new RangeWriter(handle, platform);
 
-class RangeWriter implements DiskWriter, Disposable {
+class RangeWriter implements DiskWriter {
 	readonly #handle: DiskTargetHandle;
 	readonly #platform: Platform;
 	readonly #dataOffset: number;
 	readonly #used: ClusterMap | null;
 	/** End of the last byte written: what lies behind it in a file is a hole, or belongs to another writer. */
 	#writtenEnd = 0;
-	/** Opened at the first write that is long enough. */
-	#uncached: UncachedWrites | null | undefined;
 
 	constructor(handle: DiskTargetHandle, platform: Platform) {
 		this.#handle = handle;
@@ -54,79 +46,39 @@ class RangeWriter implements DiskWriter, Disposable {
 		this.#used = handle.image && ClusterMap.attach(handle.image.used, handle.image.clusterBytes);
 	}
 
-	async write(offsetBytes: number, data: Uint8Array): Promise<void> {
+	write(offsetBytes: number, data: Uint8Array): void {
 		this.#checkRange(offsetBytes, data.length);
 		// Neighbouring pieces of one sort go together, so that a full block is one write
 		for (let start = 0; start < data.length; ) {
 			const isHole = isZero(data.subarray(start, start + pieceBytes));
 			let end = Math.min(start + pieceBytes, data.length);
 			while (end < data.length && isZero(data.subarray(end, end + pieceBytes)) === isHole) end = Math.min(end + pieceBytes, data.length);
-			if (isHole) await this.writeZeros(offsetBytes + start, end - start);
-			else await this.#writeAll(offsetBytes + start, data.subarray(start, end));
+			if (isHole) this.writeZeros(offsetBytes + start, end - start);
+			else this.#writeAll(offsetBytes + start, data.subarray(start, end));
 			start = end;
 		}
 	}
 
-	async writeZeros(offsetBytes: number, lengthBytes: number): Promise<void> {
+	writeZeros(offsetBytes: number, lengthBytes: number): void {
 		this.#checkRange(offsetBytes, lengthBytes);
 		// Nothing to do where a file was never written
 		const end = this.#handle.kind === 'file' ? Math.min(offsetBytes + lengthBytes, this.#writtenEnd) : offsetBytes + lengthBytes;
 		for (let at = offsetBytes; at < end; at += punchBytes) {
 			const length = Math.min(punchBytes, end - at);
-			await this.#settled(at, length);
 			const isPunched = this.#attempt(() => this.#platform.files.punchHole(this.#handle.fd, this.#dataOffset + at, length));
-			if (!isPunched) await this.#fillWithZeros(at, length);
+			if (!isPunched) this.#fillWithZeros(at, length);
 		}
 	}
 
-	flush(): Promise<void> {
-		return this.#settled(0, this.#handle.sizeBytes);
-	}
-
-	[Symbol.dispose](): void {
-		this.#uncached?.[Symbol.dispose]();
-		this.#uncached = null;
-	}
-
-	async #fillWithZeros(offsetBytes: number, lengthBytes: number): Promise<void> {
+	#fillWithZeros(offsetBytes: number, lengthBytes: number): void {
 		for (let done = 0; done < lengthBytes; done += zeros.length)
-			await this.#writeAll(offsetBytes + done, zeros.subarray(0, Math.min(zeros.length, lengthBytes - done)));
-		await this.#settled(offsetBytes, lengthBytes);
+			this.#writeAll(offsetBytes + done, zeros.subarray(0, Math.min(zeros.length, lengthBytes - done)));
 	}
 
-	async #writeAll(offsetBytes: number, data: Uint8Array): Promise<void> {
-		await this.#settled(offsetBytes, data.length);
+	#writeAll(offsetBytes: number, data: Uint8Array): void {
 		this.#writtenEnd = Math.max(this.#writtenEnd, offsetBytes + data.length);
 		this.#used?.mark(offsetBytes, data.length);
-		const taken = await this.#writeUncached(offsetBytes, data);
-		if (taken === data.length) return;
-		this.#attempt(() => writeAt(this.#handle.fd, data.subarray(taken), this.#dataOffset + offsetBytes + taken));
-	}
-
-	/** @returns how many bytes it has taken from the beginning: whole units, or none */
-	async #writeUncached(offsetBytes: number, data: Uint8Array): Promise<number> {
-		const position = this.#dataOffset + offsetBytes;
-		const length = data.length - (data.length % uncachedUnit);
-		if (length < leastUncachedBytes || position % uncachedUnit !== 0) return 0;
-		if (this.#uncached === undefined) this.#uncached = UncachedWrites.open(this.#handle.fd, this.#platform, new UncachedBuffers(this.#platform));
-		if (this.#uncached === null || this.#uncached.isRefused) return 0;
-		for (let done = 0; done < length; ) {
-			const buffer = await this.#uncached.take();
-			const piece = data.subarray(done, Math.min(length, done + buffer.length));
-			buffer.set(piece);
-			this.#uncached.submit(buffer, piece.length, position + done);
-			done += piece.length;
-		}
-		return length;
-	}
-
-	/** Of the disk. What is on its way to that range has arrived then. */
-	async #settled(offsetBytes: number, lengthBytes: number): Promise<void> {
-		try {
-			await this.#uncached?.settled(this.#dataOffset + offsetBytes, this.#dataOffset + offsetBytes + lengthBytes);
-		} catch (error) {
-			throw targetError(this.#handle.path, 'written', error);
-		}
+		this.#attempt(() => writeAt(this.#handle.fd, data, this.#dataOffset + offsetBytes));
 	}
 
 	#checkRange(offsetBytes: number, lengthBytes: number): void {

@@ -30,5 +30,4 @@ export {
 	type RelaySetup,
 } from './nbd/index.ts';
 export { type OpenBlockSourceOptions, openBlockSource, type SourceFormat } from './open-block-source.ts';
-export { leastUncachedBytes, UncachedBuffers, UncachedWrites } from './uncached-writes.ts';
 export { writeAt } from './write-at.ts';

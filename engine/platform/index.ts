@@ -27,7 +27,7 @@ export type {
 	VolumePort,
 	Xattr,
 } from './port.ts';
-export { platformLimits, uncachedUnit } from './port.ts';
+export { platformLimits } from './port.ts';
 export { systemError } from './system-error.ts';
 
 /** The adapter of this machine. Cheap enough to be opened once per thread; holds nothing that needs closing. */

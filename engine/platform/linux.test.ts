@@ -27,7 +27,7 @@ import { Worker } from 'node:worker_threads';
 import { systemErrorCode } from '../base/index.ts';
 import { requireTool } from '../base/testing.ts';
 import { collectDataExtents } from './data-extents.ts';
-import { joinDevice, openPlatform, platformLimits, splitDevice, uncachedUnit } from './index.ts';
+import { joinDevice, openPlatform, platformLimits, splitDevice } from './index.ts';
 import { afterwards, fileSystems, isRootOnLinux, mountFresh, temporaryFolder } from './testbed.ts';
 
 const onlyLinux = process.platform === 'linux' ? {} : { skip: 'the Linux adapter' };
@@ -151,21 +151,6 @@ for (const kind of fileSystems) {
 		truncateSync(path, 0);
 		assert.deepEqual(found(64 * mib), []);
 		assert.deepEqual(found(0), []);
-	});
-
-	test(`${kind}: what is written past the cache is seen by who reads, beside what is written through it`, onlyLinux, (t) => {
-		const folder = mountFresh(t, kind);
-		if (folder === null) return;
-		const fd = openForTest(t, join(folder, 'file'), 'w+');
-		ftruncateSync(fd, 3 * uncachedUnit + 100);
-		const uncached = files.openUncached(fd);
-		if (uncached === null) throw new Error(`${kind} has direct writes`);
-		afterwards(t, () => closeSync(uncached));
-		writeSync(fd, Buffer.alloc(100, 3), 0, 100, 3 * uncachedUnit);
-		const buffer = files.alignedBuffer(2 * uncachedUnit).fill(2);
-		assert.equal(writeSync(uncached, buffer, 0, 2 * uncachedUnit, uncachedUnit), 2 * uncachedUnit);
-		const expected = Buffer.concat([Buffer.alloc(uncachedUnit), Buffer.alloc(2 * uncachedUnit, 2), Buffer.alloc(100, 3)]);
-		assert.deepEqual(readFileSync(join(folder, 'file')), expected);
 	});
 
 	test(`${kind}: ranges are cloned where the file system shares extents, and refused where it does not`, onlyLinux, (t) => {

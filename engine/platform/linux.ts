@@ -7,7 +7,7 @@ import { CPath } from './c-path.ts';
 import { collectDataExtents, defaultMaxExtents } from './data-extents.ts';
 import { LinuxDisks } from './linux-disks.ts';
 import { LinuxSockets } from './linux-sockets.ts';
-import { type Capabilities, type DataExtent, type FilePort, type LockPort, type MetadataPort, type Platform, uncachedUnit, type Xattr } from './port.ts';
+import type { Capabilities, DataExtent, FilePort, LockPort, MetadataPort, Platform, Xattr } from './port.ts';
 import { systemError, unsupported } from './system-error.ts';
 import { writeTimespecs } from './timespec.ts';
 
@@ -178,7 +178,6 @@ class LinuxFiles implements FilePort {
 	readonly #fallocate: (fd: number, mode: number, offset: number, length: number) => number;
 	/** Null in C libraries that are older than the call. */
 	readonly #copyFileRange: ReturnType<Library['func']> | null;
-	readonly #memmove: (to: Uint8Array, from: Uint8Array, length: number) => number | bigint;
 	readonly #argument = Buffer.alloc(32);
 
 	constructor(c: Library) {
@@ -186,7 +185,6 @@ class LinuxFiles implements FilePort {
 		this.#ioctl = c.func('int ioctl(int fd, uint64_t request, void *argument)');
 		this.#fallocate = c.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)');
 		this.#copyFileRange = optional(() => c.func('int64_t copy_file_range(int source, void *from, int target, void *to, uint64_t length, uint32_t flags)'));
-		this.#memmove = c.func('uint64_t memmove(void *to, void *from, uint64_t length)');
 	}
 
 	openForBackup(path: Buffer): number {
@@ -244,21 +242,6 @@ class LinuxFiles implements FilePort {
 			done += copied;
 		}
 		return true;
-	}
-
-	openUncached(fd: number): number | null {
-		try {
-			return openSync(`/proc/self/fd/${fd}`, fs.O_RDWR | fs.O_DIRECT);
-		} catch {
-			return null; // no such file system, no /proc: the cache does
-		}
-	}
-
-	alignedBuffer(length: number): Uint8Array {
-		const memory = new Uint8Array(length + uncachedUnit);
-		const address = Number(this.#memmove(memory, memory, 0)); // moves nothing and returns where it would have
-		const start = (uncachedUnit - (address % uncachedUnit)) % uncachedUnit;
-		return memory.subarray(start, start + length);
 	}
 
 	blockDeviceSize(fd: number): number {

@@ -187,14 +187,6 @@ class MacosFiles implements FilePort {
 		return false;
 	}
 
-	openUncached(): null {
-		return null;
-	}
-
-	alignedBuffer(length: number): Uint8Array {
-		return new Uint8Array(length);
-	}
-
 	blockDeviceSize(): number {
 		throw unsupported({ syscall: 'ioctl' });
 	}

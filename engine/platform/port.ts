@@ -56,9 +56,6 @@ export interface MetadataPort {
 
 export type DataExtent = { readonly offset: number; readonly length: number };
 
-/** The largest unit of usual storage: of offsets, lengths and addresses in memory of writes past the cache. */
-export const uncachedUnit = 4096;
-
 export interface FilePort {
 	/**
 	 * Opens for reading without following a final link, without touching the access time where that is allowed, and without ever
@@ -86,15 +83,6 @@ export interface FilePort {
 	 * write instead, which tells what is wrong with which file. Both descriptors stay open until it resolves.
 	 */
 	copyRange(sourceFd: number, sourceOffset: number, length: number, targetFd: number, targetOffset: number): Promise<boolean>;
-	/**
-	 * Opens what is open as `fd` once more, for writes that go to the storage itself and leave the system's cache alone: less work, and no memory taken from
-	 * others, for what nobody reads again soon. Offsets and lengths are multiples of `uncachedUnit`, the memory comes from `alignedBuffer`; what the device cannot do
-	 * all the same fails with `EINVAL`. Null where the system, or the file system, does not do it.
-	 * @returns a descriptor of its own, to be closed
-	 */
-	openUncached(fd: number): number | null;
-	/** Memory that begins at a multiple of `uncachedUnit`, where `openUncached` gives descriptors. @param length in bytes, a multiple of it */
-	alignedBuffer(length: number): Uint8Array;
 	/** Size of the block device that is open as `fd`. */
 	blockDeviceSize(fd: number): number;
 }

@@ -60,8 +60,6 @@ const windowsFiles: FilePort = {
 	punchHole: () => false,
 	cloneRange: () => false,
 	copyRange: async () => false,
-	openUncached: () => null,
-	alignedBuffer: (length) => new Uint8Array(length),
 	blockDeviceSize() {
 		throw unsupported({ syscall: 'ioctl' });
 	},

@@ -36,7 +36,7 @@ export async function restoreDisk(task: RestoreDiskTask, [observer]: readonly Ta
 		using _telling = progress.tellRegularly(pool);
 		await writeDisk(content, target, pool, progress, signal);
 		progress.observer.activity('syncing');
-		target.sync();
+		await target.sync();
 		progress.bottleneck(pool);
 		progress.counters.doneItems = 1;
 		progress.report();

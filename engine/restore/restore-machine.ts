@@ -51,7 +51,7 @@ export async function restoreMachine(task: RestoreMachineTask, [observer]: reado
 			targets.push(target);
 			if (target.isNew) created.push(to);
 			await writeDisk(content, target, pool, progress, signal);
-			target.sync();
+			await target.sync();
 			counters.doneItems++;
 			progress.report();
 		}

@@ -2,7 +2,7 @@
 import * as fs from 'node:fs';
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import { assert, EngineError, isEngineError, threadHasLoaded } from '../base/index.ts';
-import { attachDiskWriter, type DiskTargetHandle, type DiskWriter, UncachedBuffers } from '../block/index.ts';
+import { attachDiskWriter, type DiskTargetHandle, type DiskWriter, writeAt } from '../block/index.ts';
 import type { ErrorShape } from '../contract/index.ts';
 import { hashBytes, isZeroHash, parseExtents, storedBlocks, type TreeEntry } from '../format/index.ts';
 import { noShares, StorageGate } from '../mover/index.ts';
@@ -21,12 +21,12 @@ import type {
 	SliceFailure,
 	SliceResult,
 } from './protocol.ts';
-import { SliceWriter } from './slice-writer.ts';
 import { type StoragePort, storageOver } from './storage-port.ts';
 
 assert(parentPort, 'this file is a worker thread');
 const port: MessagePort = parentPort;
 const platform = openPlatform();
+const zeros = new Uint8Array(1024 * 1024);
 const reply = (message: RestoreReply): void => port.postMessage(message);
 
 /** Chunks in the order in which the request needs them. What cannot be parsed fails where it is used. */
@@ -60,11 +60,10 @@ function openPart(temporary: Buffer): number {
 	return fs.openSync(temporary, flags, 0o600);
 }
 
-/** Decoded and handed to the writer; it is written when `written` resolves, which it always does. */
-type Handed = { readonly written: Promise<SliceResult> };
-
-/** What is asked is taken, the next request may be served; `answer` comes when it is done. */
-type Served = { readonly answer: Promise<RestoreAnswer> };
+function writeZeros(fd: number, lengthBytes: number, offset: number): void {
+	for (let done = 0; done < lengthBytes; done += zeros.byteLength)
+		writeAt(fd, zeros.subarray(0, Math.min(zeros.byteLength, lengthBytes - done)), offset + done);
+}
 
 /** What one task asks of this thread. */
 class RestoreWork implements AsyncDisposable {
@@ -72,7 +71,6 @@ class RestoreWork implements AsyncDisposable {
 	readonly #storage: StoragePort | null;
 	readonly #gate: StorageGate;
 	readonly #reader: ChainReader;
-	readonly #buffers = new UncachedBuffers(platform);
 	readonly #times = { chunkMs: 0, writeMs: 0 };
 	/** By the descriptors of the targets, which stay open until the task has ended. */
 	readonly #diskWriters = new Map<number, DiskWriter>();
@@ -109,52 +107,45 @@ class RestoreWork implements AsyncDisposable {
 		this.#times.writeMs += performance.now() - startedAt;
 	}
 
-	/** Decodes a slice and hands it to its writer. @returns bytes of the file that it covers */
-	async #writeSlice(slice: FileSlice, writer: SliceWriter): Promise<number> {
-		let at = slice.offset;
-		for (const extent of parseExtents(slice.extents, 'the extents of a file')) {
+	/** @returns bytes of the file that the slice covers, and where in the file what was written ends */
+	async #writeSlice({ offset, extents }: FileSlice, fd: number): Promise<{ coveredBytes: number; end: number }> {
+		let [at, end] = [offset, offset];
+		for (const extent of parseExtents(extents, 'the extents of a file')) {
 			const chunk = extent.kind === 'data' ? await this.#readChunk(extent.hash) : null;
 			if (chunk && chunk.byteLength !== extent.lengthBytes) throw new EngineError('repository.damaged', 'A chunk has not the length that its file expects.');
 			const startedAt = performance.now();
-			if (chunk) await writer.write(chunk, at);
-			else if (extent.kind === 'zero') await writer.writeZeros(extent.lengthBytes, at);
+			if (chunk) writeAt(fd, chunk, at);
+			else if (extent.kind === 'zero') writeZeros(fd, extent.lengthBytes, at);
 			this.#countWrite(startedAt);
 			if (chunk) this.#reader.giveBack(chunk);
 			at += extent.lengthBytes;
+			if (extent.kind !== 'hole') end = at;
 		}
-		const startedAt = performance.now();
-		writer.end();
-		this.#countWrite(startedAt);
-		return at - slice.offset;
+		return { coveredBytes: at - offset, end };
 	}
 
-	/** While what one slice brought is on its way to the target, the next is decoded. */
-	async #restoreSlice(slice: FileSlice): Promise<Handed> {
+	async #restoreSlice(slice: FileSlice): Promise<SliceResult> {
+		const { id, entry } = slice;
 		const [target, temporary] = [Buffer.from(slice.target), Buffer.from(slice.temporary)];
-		const opened = new AsyncDisposableStack();
-		const failed = async (error: unknown): Promise<SliceResult> => {
-			await opened.disposeAsync();
-			if (slice.entry) removeExisting(temporary);
-			return { id: slice.id, writtenBytes: 0, failure: failureOf(target, error) };
-		};
-		const settle = async (fd: number, writer: SliceWriter, writtenBytes: number): Promise<SliceResult> => {
-			try {
-				await writer.settled();
-				if (slice.entry && writer.endBytes < slice.entry.sizeBytes) fs.ftruncateSync(fd, slice.entry.sizeBytes); // a hole at the end was not written
-				await opened.disposeAsync();
-				if (slice.entry) this.#finish(target, temporary, slice.entry);
-				return { id: slice.id, writtenBytes, failure: null };
-			} catch (error) {
-				return failed(error);
-			}
-		};
 		try {
-			const fd = opened.adopt(openPart(temporary), (fd) => fs.closeSync(fd));
-			const writer = opened.use(new SliceWriter(fd, slice.lengthBytes, platform, this.#buffers));
-			const writtenBytes = await this.#writeSlice(slice, writer);
-			return { written: settle(fd, writer, writtenBytes) };
+			const writtenBytes = await this.#writePart(slice, temporary);
+			if (entry) this.#finish(target, temporary, entry);
+			return { id, writtenBytes, failure: null };
 		} catch (error) {
-			return { written: failed(error) };
+			if (entry) removeExisting(temporary);
+			return { id, writtenBytes: 0, failure: failureOf(target, error) };
+		}
+	}
+
+	/** @returns as the slice covers */
+	async #writePart(slice: FileSlice, temporary: Buffer): Promise<number> {
+		const fd = openPart(temporary);
+		try {
+			const { coveredBytes, end } = await this.#writeSlice(slice, fd);
+			if (slice.entry && end < slice.entry.sizeBytes) fs.ftruncateSync(fd, slice.entry.sizeBytes); // a hole at the end was not written
+			return coveredBytes;
+		} finally {
+			fs.closeSync(fd);
 		}
 	}
 
@@ -165,26 +156,26 @@ class RestoreWork implements AsyncDisposable {
 		this.#countWrite(startedAt);
 	}
 
-	async serve(request: RestoreRequest): Promise<Served> {
+	async serve(request: RestoreRequest): Promise<RestoreAnswer> {
 		this.#reader.forgetExpected(); // a request that failed leaves some
 		this.#ahead = this.#storage && new LookAhead(this.#reader, chunksOf(request));
 		switch (request.type) {
 			case 'slices': {
-				const written: Promise<SliceResult>[] = [];
-				for (const slice of request.slices) written.push((await this.#restoreSlice(slice)).written);
-				return { answer: Promise.all(written).then((results) => ({ type: 'slices', results })) };
+				const results: SliceResult[] = [];
+				for (const slice of request.slices) results.push(await this.#restoreSlice(slice));
+				return { type: 'slices', results };
 			}
 			case 'finish':
-				return { answer: this.#finishFile(request) };
+				return this.#finishFile(request);
 			case 'chunks':
-				return { answer: Promise.resolve(await this.#readChunks(request)) };
+				return this.#readChunks(request);
 			case 'blocks':
 				return this.#writeBlocks(request);
 		}
 	}
 
 	/** Of a file whose slices are all written. */
-	async #finishFile({ id, entry, ...request }: Extract<RestoreRequest, { type: 'finish' }>): Promise<RestoreAnswer> {
+	#finishFile({ id, entry, ...request }: Extract<RestoreRequest, { type: 'finish' }>): RestoreAnswer {
 		const [target, temporary] = [Buffer.from(request.target), Buffer.from(request.temporary)];
 		try {
 			fs.truncateSync(temporary, entry.sizeBytes);
@@ -214,40 +205,31 @@ class RestoreWork implements AsyncDisposable {
 	#diskWriterFor(target: DiskTargetHandle): DiskWriter {
 		const known = this.#diskWriters.get(target.fd);
 		if (known) return known;
-		const writer = this.#opened.use(attachDiskWriter(target, platform));
+		const writer = attachDiskWriter(target, platform);
 		this.#diskWriters.set(target.fd, writer);
 		return writer;
 	}
 
-	async #writeBlocks({ target, offsets, lengths, hashes }: Extract<RestoreRequest, { type: 'blocks' }>): Promise<Served> {
+	async #writeBlocks({ target, offsets, lengths, hashes }: Extract<RestoreRequest, { type: 'blocks' }>): Promise<RestoreAnswer> {
 		const writer = this.#diskWriterFor(target);
 		const before = this.#reader.readBytes;
 		let writtenBytes = 0;
 		let failure: ErrorShape | null = null;
-		const fail = (error: unknown): void => {
-			if (!isEngineError(error)) throw error;
-			failure ??= error.shape;
-		};
 		try {
 			for (const [i, offset] of offsets.entries()) {
 				const block = await this.#readChunk(hashes.subarray(i * hashBytes, (i + 1) * hashBytes));
 				if (block.byteLength !== lengths[i]) throw new EngineError('repository.damaged', `What is stored of byte ${offset} of the disk has the wrong length.`);
 				const startedAt = performance.now();
-				await writer.write(offset, block);
+				writer.write(offset, block);
 				this.#countWrite(startedAt);
 				writtenBytes += block.byteLength;
 				this.#reader.giveBack(block);
 			}
 		} catch (error) {
-			fail(error);
+			if (!isEngineError(error)) throw error;
+			failure = error.shape;
 		}
-		const readBytes = this.#reader.readBytes - before;
-		return {
-			answer: writer
-				.flush()
-				.catch(fail)
-				.then(() => ({ type: 'blocks', writtenBytes, readBytes, failure })),
-		};
+		return { type: 'blocks', writtenBytes, readBytes: this.#reader.readBytes - before, failure };
 	}
 }
 
@@ -265,8 +247,7 @@ async function obey(order: RestoreOrder): Promise<void> {
 		default: {
 			const current = work;
 			assert(current, 'a request belongs to a task');
-			const { answer } = await current.serve(order);
-			answer.then((answer) => reply({ type: 'answer', answer, times: current.timesNow() }));
+			return reply({ type: 'answer', answer: await current.serve(order), times: current.timesNow() });
 		}
 	}
 }

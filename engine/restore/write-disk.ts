@@ -35,13 +35,15 @@ export async function writeDisk(content: DiskContent, target: DiskTarget, pool: 
 			lengths: Float64Array.from(waiting, ({ lengthBytes }) => lengthBytes),
 			hashes: Buffer.concat(waiting.map(({ hash }) => hash)),
 		};
+		const givenBytes = waitingBytes;
 		[waiting, waitingBytes] = [[], 0];
 		await pool.give({ type: 'blocks', ...request }, signal);
+		await target.written(givenBytes); // or is being written
 	};
 	for await (const pieces of content.pieces()) {
 		for (const { offsetBytes, lengthBytes, hash } of pieces) {
 			if (hash === null) {
-				await target.writeZeros(offsetBytes, lengthBytes);
+				target.writeZeros(offsetBytes, lengthBytes);
 				progress.counters.doneBytes += lengthBytes;
 				continue;
 			}
@@ -53,6 +55,5 @@ export async function writeDisk(content: DiskContent, target: DiskTarget, pool: 
 		progress.report();
 	}
 	await give();
-	await target.flush();
 	await pool.drain(signal);
 }

@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
+import { EarlySync } from '../../base/index.ts';
 import type { FilePort } from '../../platform/index.ts';
-import { EarlySync } from './early-sync.ts';
 import type { StorageFile } from './storage.ts';
 
 /** Runs what touches the file, and says of a failure what could not be done with it. */
