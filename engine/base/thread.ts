@@ -55,14 +55,20 @@ export function giveBackThread(module: URL, worker: Worker): void {
 	letIdle(module, worker, idleMs);
 }
 
-/** Has a thread that is idle end what it has open: it answers `order` by `{ type: 'ended' }`, and is given back. One that fails in that is ended. */
+/** What waits for another machine to close it is not worth to be waited for. */
+const retireMs = 2_000;
+
+/** Has a thread that is idle end what it has open: it answers `order` by `{ type: 'ended' }`, and is given back. One that fails in that, or takes its time, is ended. */
 export async function retireThread(module: URL, worker: Worker, order: unknown): Promise<void> {
+	let limit: NodeJS.Timeout | undefined;
 	const hasEnded = await new Promise<boolean>((resolve) => {
+		limit = setTimeout(() => resolve(false), retireMs);
 		worker.on('message', ({ type }: { readonly type: string }) => type === 'ended' && resolve(true));
 		for (const event of ['error', 'exit']) worker.on(event, () => resolve(false));
 		if (worker.threadId === -1) resolve(false);
 		else worker.postMessage(order);
 	});
+	clearTimeout(limit);
 	if (hasEnded) giveBackThread(module, worker);
 	else await endThread(worker);
 }

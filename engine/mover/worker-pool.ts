@@ -52,6 +52,8 @@ export class WorkerPool implements AsyncDisposable {
 	#claimedCount = 0;
 	#roomWaiters: (() => void)[] = [];
 	#isFailed = false;
+	/** All that was asked is done: only then are the workers of use to others. */
+	#isWhole = false;
 
 	readonly #module: URL;
 
@@ -133,6 +135,11 @@ export class WorkerPool implements AsyncDisposable {
 
 	/** Resolves when every worker has packed what it held and all records have been handed to `onRecord`. */
 	async flush(): Promise<void> {
+		await this.#flushAll();
+		this.#isWhole = !this.#isFailed;
+	}
+
+	async #flushAll(): Promise<void> {
 		await Promise.all(
 			this.#members.map(
 				(member) =>
@@ -229,13 +236,13 @@ export class WorkerPool implements AsyncDisposable {
 	}
 
 	async [Symbol.asyncDispose](): Promise<void> {
-		const hasFailed = this.#isFailed;
+		const isWhole = this.#isWhole && !this.#isFailed;
 		this.#isFailed = true;
 		this.stop();
 		this.#wake();
 		const end: WorkerOrder = { type: 'end' };
 		const retire = ({ worker, outstanding, flushed }: Member): Promise<void> =>
-			hasFailed || outstanding > 0 || flushed ? endThread(worker) : retireThread(this.#module, worker, end);
+			isWhole && outstanding === 0 && !flushed ? retireThread(this.#module, worker, end) : endThread(worker);
 		await Promise.all(this.#members.map(retire));
 	}
 }
